@@ -1,0 +1,109 @@
+"""Commands ask. Each may be refused, and nothing has happened until a fact says so."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from stargate.agreements import Agreement, WorldFact
+from stargate.base.time import Duration, Instant
+from stargate.broker.policy import Policy
+from stargate.broker.sourcing.command import SourcingCommand
+from stargate.catalog import Infrastructure
+from stargate.workloads import Workload
+
+FailureClass = Literal["no_capacity", "preempted", "infrastructure", "user"]
+"""Whose fault an attempt's end was; recovery depends on it.
+
+`no_capacity`: never started; `preempted`: taken away by the provider; `infrastructure`: node, network
+or provider broke; `user`: the program failed by itself.
+"""
+
+
+class Declare(msgspec.Struct, frozen=True, tag="declare"):
+    """What exists, what was promised and how to decide, as one consistent whole. Replaces what was declared."""
+
+    infrastructure: Infrastructure
+    agreements: tuple[Agreement, ...]
+    policy: Policy
+
+
+class DeclareFact(msgspec.Struct, frozen=True, tag="declare_fact"):
+    """A fact of the world that agreements rest on: a claim, its verification, a delivery, a price."""
+
+    fact: WorldFact
+
+
+class Submit(msgspec.Struct, frozen=True, tag="submit"):
+    """Run or serve this. `workload.name` with the id makes retries safe: the same id is the same submission."""
+
+    id: str
+    workload: Workload
+    actor: str = ""
+
+
+class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
+    """End a workload for good."""
+
+    workload: str
+    actor: str = ""
+
+
+class Scale(msgspec.Struct, frozen=True, tag="scale"):
+    """Set the number of replicas of a service."""
+
+    workload: str
+    replicas: int
+    actor: str = ""
+
+
+class Report(msgspec.Struct, frozen=True, tag="report"):
+    """What an engine says about one attempt. Repeats and late arrivals are harmless."""
+
+    attempt: str
+    phase: Literal["accepted", "running", "checkpointed", "done", "failed", "stopped"]
+    failure: FailureClass | None = None
+    """Given with `failed`."""
+    step: int | None = None
+    """With `running`: the first step this attempt works on; otherwise the last one it has finished (or saved)."""
+    detail: str = ""
+    metrics: dict[str, Decimal] = {}
+    """Final figures of the program, as `loss`."""
+
+
+class MarkSupply(msgspec.Struct, frozen=True, tag="mark_supply"):
+    """The health of a provider, site or pool: `lost` comes from engines, `draining` from operators."""
+
+    scope: Literal["provider", "site", "pool"]
+    id: str
+    status: Literal["up", "draining", "lost"]
+    evidence: str = ""
+
+
+class SetCapacity(msgspec.Struct, frozen=True, tag="set_capacity"):
+    """What an engine or operator counts in a pool now, where it differs from the catalog."""
+
+    pool: str
+    nodes: int
+    evidence: str = ""
+
+
+class Wake(msgspec.Struct, frozen=True, tag="wake"):
+    """The clock reached a time that the state asked for, or it is time to look at the queue again."""
+
+
+BrokerCommand = Declare | DeclareFact | Submit | Cancel | Scale | Report | MarkSupply | SetCapacity | Wake
+Command = BrokerCommand | SourcingCommand
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """A command on its way in: when it was received and the id that its facts will name as cause."""
+
+    id: str
+    at: Instant
+    command: Command
+
+
+__all__ = ["BrokerCommand", "Cancel", "Command", "Declare", "DeclareFact", "Duration", "Envelope", "FailureClass"]
