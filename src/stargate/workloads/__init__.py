@@ -1,0 +1,31 @@
+"""What is asked: runs that end (train, finetune, batch) and services (serve), as people write them.
+
+Here live the normalised record, the strict reader of workload YAML (SkyPilot's vocabulary and ours),
+and the importers of sbatch scripts and dstack files. Where a workload runs is decided elsewhere.
+"""
+
+from stargate.workloads.workload import (
+    Checkpoint,
+    Data,
+    Kind,
+    Level,
+    Probe,
+    Resources,
+    Secret,
+    Service,
+    Topology,
+    Workload,
+)
+
+__all__ = [
+    "Checkpoint",
+    "Data",
+    "Kind",
+    "Level",
+    "Probe",
+    "Resources",
+    "Secret",
+    "Service",
+    "Topology",
+    "Workload",
+]

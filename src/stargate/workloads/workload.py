@@ -1,0 +1,192 @@
+"""The normalised record of what is asked: a run that ends, or a service that stays up.
+
+`Workload` is what the journal keeps and the broker reads. People write the YAML of `authored.py`;
+`parse` turns it into this. Fields have the same meaning everywhere: no shorthand, no defaults left
+to be guessed, each unit in the name. A record holds no secret, only the names of secrets.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from stargate.base.time import Duration, Instant
+
+NODES_LIMIT = 100_000
+CHIPS_PER_NODE_LIMIT = 1_024
+SCRIPT_LIMIT = 262_144
+"""Characters of `setup` or `run`."""
+TEXT_LIMIT = 1_024
+"""Characters of a path, an image, a label."""
+ENVS_LIMIT = 512
+ENV_VALUE_LIMIT = 32_768
+ALTERNATIVES_LIMIT = 256
+LIST_LIMIT = 256
+"""Entries of mounts, labels, ports, inputs, outputs, residency."""
+RETRIES_LIMIT = 10_000
+
+Kind = Literal["train", "finetune", "batch", "serve"]
+Level = Literal["block", "pool"]
+Name = Annotated[str, Meta(pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?)$")]
+Tag = Annotated[str, Meta(max_length=128)]
+Text = Annotated[str, Meta(max_length=TEXT_LIMIT)]
+Script = Annotated[str, Meta(max_length=SCRIPT_LIMIT)]
+EnvName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,255}$")]
+EnvValue = Annotated[str, Meta(max_length=ENV_VALUE_LIMIT)]
+Port = Annotated[int, Meta(ge=1, le=65_535)]
+
+
+class Resources(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One way to satisfy a workload, per node. `provider`, `site` and `pool` narrow where; None is anywhere."""
+
+    chip: Text | None = None
+    """As the person wrote it; None asks for processors only."""
+    chips_per_node: Annotated[int, Meta(ge=0, le=CHIPS_PER_NODE_LIMIT)] = 0
+    cpus: Decimal | None = None
+    """Least number per node; `exact_cpus` makes it the very number."""
+    exact_cpus: bool = False
+    memory_gib: Decimal | None = None
+    """Least host memory per node; `exact_memory` makes it the very amount."""
+    exact_memory: bool = False
+    provider: Tag | None = None
+    site: Tag | None = None
+    pool: Tag | None = None
+    use_spot: bool = False
+    """Capacity that the provider may take back is welcome (and cheaper)."""
+    max_usd_per_chip_hour: Decimal | None = None
+    """Price cap; per node-hour where no chip is asked."""
+    instance_type: Tag = ""
+    image: Text = ""
+    disk_size_gib: Annotated[int, Meta(ge=1, le=10**9)] | None = None
+    network_tier: Tag = ""
+    ports: Annotated[tuple[Text, ...], Meta(max_length=LIST_LIMIT)] = ()
+    """Single ports (`8080`) or ranges (`8000-8010`)."""
+    labels: Annotated[dict[Tag, Text], Meta(max_length=LIST_LIMIT)] = {}
+    options: dict[str, Any] = {}
+    """Carried to the engine unread, as `disk_tier`."""
+
+
+class Topology(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How close together a gang must or should stand. `block`: one scale-up domain; `pool`: one fabric."""
+
+    required: Level | None = None
+    preferred: Level | None = None
+
+
+class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where the program saves its state, how often, and how much there is to move."""
+
+    path: Text = ""
+    interval: Duration = Duration(0)
+    """0: only when asked."""
+    size_gib: Decimal = Decimal(0)
+
+
+class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A body of data that is read or written: egress is charged for it when it crosses providers."""
+
+    uri: Text
+    size_gib: Decimal = Decimal(0)
+    site: Tag = ""
+    """Where it lies; empty: unknown."""
+
+
+class Secret(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A secret by reference: its name in the secret store of whoever runs the engine. Never its value."""
+
+    from_: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")] = msgspec.field(name="from")
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
+class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How to tell that a replica is ready: an HTTP request that answers 200."""
+
+    path: Text = "/"
+    initial_delay: Duration = Duration.parse("20m")
+    timeout: Duration = Duration.parse("15s")
+    post_data: Script = ""
+    """JSON text to POST; empty: GET."""
+    headers: Annotated[dict[Tag, Text], Meta(max_length=LIST_LIMIT)] = {}
+
+
+class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is particular to a workload of kind `serve`."""
+
+    min_replicas: Annotated[int, Meta(ge=0, le=NODES_LIMIT)] = 1
+    max_replicas: Annotated[int, Meta(ge=0, le=NODES_LIMIT)] = 1
+    target_qps_per_replica: Decimal | None = None
+    port: Port | None = None
+    probe: Probe | None = None
+    options: dict[str, Any] = {}
+    """Carried to the engine unread, as `load_balancing_policy`."""
+
+
+class Workload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What somebody asks to be run or served."""
+
+    name: Name
+    kind: Kind = "batch"
+    alternatives: Annotated[tuple[Resources, ...], Meta(min_length=1, max_length=ALTERNATIVES_LIMIT)] = (
+        Resources(),
+    )
+    """Any of these will do; in this order of preference when `ordered`."""
+    ordered: bool = False
+    nodes: Annotated[int, Meta(ge=1, le=NODES_LIMIT)] = 1
+    """The gang: all start together or none (per replica, for a service)."""
+    replicas: Annotated[int, Meta(ge=0, le=NODES_LIMIT)] = 1
+    """Of a service at its start; always 1 for a run."""
+    team: Tag = ""
+    priority: Annotated[int, Meta(ge=-1_000, le=1_000)] = 0
+    model: Tag = ""
+    product: Tag = ""
+    customer: Tag = ""
+    residency: Annotated[tuple[Tag, ...], Meta(max_length=LIST_LIMIT)] = ()
+    """ISO 3166-1 or -2 codes where it may run; empty: anywhere."""
+    deadline: Instant | None = None
+    time_limit: Duration | None = None
+    """Longest (and expected) run time of one execution from start to end."""
+    max_cost_usd: Decimal | None = None
+    topology: Topology = Topology()
+    checkpoint: Checkpoint | None = None
+    """None: the program does not save its state, so a move starts it afresh."""
+    preemptible: bool = True
+    max_restarts: Annotated[int, Meta(ge=0, le=RETRIES_LIMIT)] = 0
+    """How often a failure of the program itself is tried again."""
+    max_recoveries: Annotated[int, Meta(ge=0, le=RETRIES_LIMIT)] = 10
+    """How often lost capacity or broken infrastructure is recovered from."""
+    setup: Script = ""
+    run: Script = ""
+    workdir: Text = ""
+    """A folder, or a repository as `https://…@ref`."""
+    envs: Annotated[dict[EnvName, EnvValue], Meta(max_length=ENVS_LIMIT)] = {}
+    secrets: Annotated[dict[EnvName, Secret], Meta(max_length=ENVS_LIMIT)] = {}
+    """Environment variable to the secret that fills it at start."""
+    file_mounts: Annotated[dict[Text, Any], Meta(max_length=LIST_LIMIT)] = {}
+    """Path on the node to its source: a path, a bucket, or SkyPilot's storage mapping."""
+    inputs: Annotated[tuple[Data, ...], Meta(max_length=LIST_LIMIT)] = ()
+    outputs: Annotated[tuple[Data, ...], Meta(max_length=LIST_LIMIT)] = ()
+    service: Service | None = None
+    """Present exactly when `kind` is `serve`."""
+    labels: Annotated[dict[Tag, Text], Meta(max_length=LIST_LIMIT)] = {}
+    engine_options: dict[str, Any] = {}
+    """Engine kind (`slurm`, `skypilot`, …) to what that engine alone understands."""
+
+    @property
+    def inputs_gib(self) -> Decimal:
+        """All that is read, where sizes are given."""
+        return sum((data.size_gib for data in self.inputs), Decimal(0))
+
+    @property
+    def inputs_site(self) -> str:
+        """Where the largest input lies; empty: unknown."""
+        placed = [data for data in self.inputs if data.site]
+        return max(placed, key=lambda data: data.size_gib).site if placed else ""
+
+    def __repr__(self) -> str:
+        """Short, and without environment values: these end up in logs."""
+        return f"Workload(name={self.name!r}, kind={self.kind!r}, nodes={self.nodes}, team={self.team!r})"
