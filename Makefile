@@ -1,0 +1,74 @@
+# The two commands of a newcomer: `git clone`, then `make demo`.
+# Everything lands in .venv, pinned and hashed; a second run needs no network.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint docs bench format lock clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.runtime  ## a training job loses its provider and ends as if it had not
+	$(BIN)/stargate demo
+
+test: $(VENV)/.test  ## the tests, without the slow ones
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-all: lint docs  ## what CI runs: lint, types, layers, style, docs, every test
+	$(BIN)/python -m pytest -q
+
+lint: $(VENV)/.dev  ## ruff, mypy, the layers, the style tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/mypy
+	PYTHONPATH=src $(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest -q tests/style
+
+docs: $(VENV)/.docs  ## the documentation, into docs/_build/html; a warning is an error
+	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
+
+bench: $(VENV)/.test  ## the targets of the design, measured here
+	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+format: $(VENV)/.dev  ## put the source into its one form
+	$(BIN)/ruff check --fix --quiet
+	$(BIN)/ruff format --quiet
+
+clean:  ## remove everything that was made
+	rm -rf $(VENV) build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name '*.egg-info' -prune -exec rm -rf {} +
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# --- the environment: one stamp for each set of requirements ---------------------------------------
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Stargate needs Python 3.11 or newer; say which: make PYTHON=/usr/bin/python3.12 demo"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { rm -rf $(VENV); echo "Python cannot make a virtual environment; on Debian: apt install python3-venv"; exit 1; }
+
+# Hashes hold for the build tools as well, so the package itself is built without isolation.
+$(VENV)/.runtime: requirements/build.txt requirements/runtime.txt pyproject.toml | $(BIN)/python
+	$(PIP) install --require-hashes -r requirements/build.txt -r requirements/runtime.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.test $(VENV)/.docs $(VENV)/.dev: $(VENV)/.%: requirements/%.txt $(VENV)/.runtime
+	$(PIP) install --require-hashes -r $<
+	@touch $@
+
+# Resolves again within the bounds of pyproject.toml. The files hold versions and hashes, no addresses.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
+
+lock: $(VENV)/.dev  ## pin the requirements again
+	$(LOCK) pyproject.toml --all-extras -o requirements/dev.txt
+	$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt
+	$(LOCK) pyproject.toml -c requirements/dev.txt --extra test -o requirements/test.txt
+	$(LOCK) pyproject.toml -c requirements/dev.txt --extra docs -o requirements/docs.txt
+	@echo 'setuptools>=77' | $(LOCK) - -o requirements/build.txt
+	@! grep -nE '://|^ *--(index|extra-index|find-links)' requirements/*.txt
