@@ -1,0 +1,85 @@
+"""The broker keeps its assertions, and nobody breaks the rules of records that travel."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+from types import ModuleType
+
+import msgspec
+import pytest
+
+import stargate
+from tests.style.tree import SOURCE
+
+WRITTEN_BY_PEOPLE = {"catalog": "Infrastructure", "agreements": "Agreement"}
+PURE = ("base", "catalog", "agreements", "workloads", "broker")
+
+
+def test_the_broker_refuses_to_run_without_assertions() -> None:
+    """`python -O` drops assertions, and with them the guards of every invariant."""
+    command = [sys.executable, "-O", "-c", "import stargate.broker"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0, "stargate.broker was imported under python -O"
+    assert "-O" in done.stderr, f"the refusal does not name -O: {done.stderr}"
+
+
+def modules(package: str) -> list[ModuleType]:
+    """Every module of a package, imported."""
+    face = importlib.import_module(f"{stargate.__name__}.{package}")
+    inside = pkgutil.walk_packages(face.__path__, f"{face.__name__}.")
+    return [face, *(importlib.import_module(found.name) for found in inside)]
+
+
+def records(package: str) -> list[type[msgspec.Struct]]:
+    """The Structs that a package defines."""
+    return [
+        thing
+        for module in modules(package)
+        for thing in vars(module).values()
+        if isinstance(thing, type)
+        and issubclass(thing, msgspec.Struct)
+        and thing.__module__ == module.__name__
+    ]
+
+
+@pytest.mark.parametrize(
+    "package", [package for package in PURE if (SOURCE / package / "__init__.py").exists()]
+)
+def test_records_are_frozen(package: str) -> None:
+    """What travels or is kept never changes; what changes is a plain class of the state."""
+    loose = [
+        f"{kind.__module__}.{kind.__qualname__}"
+        for kind in records(package)
+        if not kind.__struct_config__.frozen
+    ]
+    assert not loose, f"add frozen=True, or make it a plain class with __slots__: {loose}"
+
+
+@pytest.mark.parametrize(("package", "name"), sorted(WRITTEN_BY_PEOPLE.items()))
+def test_what_people_write_is_strict(package: str, name: str) -> None:
+    """An unknown field is a typing mistake, never silently dropped."""
+    face = importlib.import_module(f"stargate.{package}")
+    reachable = _reachable(getattr(face, name))
+    lax = [full_name(kind) for kind in reachable if not kind.__struct_config__.forbid_unknown_fields]
+    assert not lax, f"add forbid_unknown_fields=True: {lax}"
+
+
+def _reachable(root: type[msgspec.Struct]) -> set[type[msgspec.Struct]]:
+    found: set[type[msgspec.Struct]] = set()
+    waiting: list[object] = [msgspec.inspect.type_info(root)]
+    while waiting:
+        info = waiting.pop()
+        if isinstance(info, msgspec.inspect.StructType):
+            if info.cls in found:
+                continue
+            found.add(info.cls)
+            waiting.extend(field.type for field in info.fields)
+        for part in ("types", "item_types"):
+            waiting.extend(getattr(info, part, ()))
+        for part in ("item_type", "key_type", "value_type"):
+            if hasattr(info, part):
+                waiting.append(getattr(info, part))
+    return found
