@@ -39,22 +39,25 @@ def records(package: str) -> list[type[msgspec.Struct]]:
         thing
         for module in modules(package)
         for thing in vars(module).values()
-        if isinstance(thing, type)
-        and issubclass(thing, msgspec.Struct)
-        and thing.__module__ == module.__name__
+        if isinstance(thing, type) and issubclass(thing, msgspec.Struct)
+        if thing.__module__ == module.__name__
     ]
 
 
-@pytest.mark.parametrize(
-    "package", [package for package in PURE if (SOURCE / package / "__init__.py").exists()]
-)
+def full_name(kind: type) -> str:
+    """Where a class stands."""
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def built(packages: tuple[str, ...]) -> list[str]:
+    """Those of these packages that exist."""
+    return [package for package in packages if (SOURCE / package / "__init__.py").exists()]
+
+
+@pytest.mark.parametrize("package", built(PURE))
 def test_records_are_frozen(package: str) -> None:
     """What travels or is kept never changes; what changes is a plain class of the state."""
-    loose = [
-        f"{kind.__module__}.{kind.__qualname__}"
-        for kind in records(package)
-        if not kind.__struct_config__.frozen
-    ]
+    loose = [full_name(kind) for kind in records(package) if not kind.__struct_config__.frozen]
     assert not loose, f"add frozen=True, or make it a plain class with __slots__: {loose}"
 
 
@@ -62,12 +65,16 @@ def test_records_are_frozen(package: str) -> None:
 def test_what_people_write_is_strict(package: str, name: str) -> None:
     """An unknown field is a typing mistake, never silently dropped."""
     face = importlib.import_module(f"stargate.{package}")
-    reachable = _reachable(getattr(face, name))
-    lax = [full_name(kind) for kind in reachable if not kind.__struct_config__.forbid_unknown_fields]
+    lax = [
+        full_name(kind)
+        for kind in reachable(getattr(face, name))
+        if not kind.__struct_config__.forbid_unknown_fields
+    ]
     assert not lax, f"add forbid_unknown_fields=True: {lax}"
 
 
-def _reachable(root: type[msgspec.Struct]) -> set[type[msgspec.Struct]]:
+def reachable(root: type[msgspec.Struct]) -> set[type[msgspec.Struct]]:
+    """A Struct and every Struct inside its fields."""
     found: set[type[msgspec.Struct]] = set()
     waiting: list[object] = [msgspec.inspect.type_info(root)]
     while waiting:
@@ -79,7 +86,6 @@ def _reachable(root: type[msgspec.Struct]) -> set[type[msgspec.Struct]]:
             waiting.extend(field.type for field in info.fields)
         for part in ("types", "item_types"):
             waiting.extend(getattr(info, part, ()))
-        for part in ("item_type", "key_type", "value_type"):
-            if hasattr(info, part):
-                waiting.append(getattr(info, part))
+        one = (getattr(info, part, None) for part in ("item_type", "key_type", "value_type"))
+        waiting.extend(inner for inner in one if inner is not None)
     return found
