@@ -91,7 +91,7 @@ def _not_finite(record: Any, path: str) -> Iterator[Fault]:
     """Quoted numbers reach Decimal fields as text, and Decimal takes `NaN`, `Infinity` and `1e999999`."""
     if isinstance(record, Decimal):
         if not record.is_finite() or abs(record.adjusted()) > 64 or len(record.as_tuple().digits) > 64:
-            yield Fault(path, f"{shown(str(record))} is not a usable number", _REMEDIES[Decimal])
+            yield Fault(path, f"{shown(record)} is not a usable number", _REMEDIES[Decimal])
     elif isinstance(record, msgspec.Struct):
         for name, encoded in zip(record.__struct_fields__, record.__struct_encode_fields__, strict=True):
             yield from _not_finite(getattr(record, name), joined(path, encoded))
@@ -112,6 +112,16 @@ def _bare(kind: Any) -> Any:
     while get_origin(kind) is Annotated:
         kind = get_args(kind)[0]
     return kind
+
+
+def _description(kind: Any) -> str | None:
+    """What `Meta(description=...)` says the value is: better words than a pattern."""
+    parts = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+    for part in parts:
+        for meta in getattr(part, "__metadata__", ()):
+            if isinstance(meta, msgspec.Meta) and meta.description:
+                return meta.description
+    return None
 
 
 def _is_struct(kind: Any) -> bool:
@@ -246,6 +256,9 @@ def _leaf(value: Any, kind: Any, path: str, error: str) -> Fault:
             path, f"{shown(value)} is not one of {', '.join(literals)}", did_you_mean(value, literals)
         )
     text, _, _ = error.partition(" - at `")
+    described = _description(kind)
+    if described is not None and "matching regex" in text:
+        return Fault(path, f"{shown(value)} is not {described}", "Change it to fit.")
     remedy = next((_REMEDIES[member] for member in members if member in _REMEDIES), "")
     fields = [
         field.encode_name
@@ -264,11 +277,9 @@ def _leaf(value: Any, kind: Any, path: str, error: str) -> Fault:
     bound = _bound(text)
     if bound is not None:
         return Fault(path, f"{bound}; got {_described(value)}", "Change it to fit.")
-    return Fault(
-        path,
-        text,
-        remedy if any(member in (Instant, Duration) for member in members) else "Change it to fit.",
-    )
+    # A rule of the record's own (a ValueError) says what is wrong and, after `; `, what to do.
+    wrong, _, mend = text.partition("; ")
+    return Fault(path, wrong, f"{mend[:1].upper()}{mend[1:]}." if mend else remedy or "Change it to fit.")
 
 
 def _bound(text: str) -> str | None:
