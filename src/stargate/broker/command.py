@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from stargate.agreements import Agreement, WorldFact
-from stargate.base.time import Duration, Instant
+from stargate.base.time import Instant
 from stargate.broker.policy import Policy
 from stargate.broker.sourcing.command import SourcingCommand
 from stargate.catalog import Infrastructure
@@ -93,6 +93,11 @@ class SetCapacity(msgspec.Struct, frozen=True, tag="set_capacity"):
 class Wake(msgspec.Struct, frozen=True, tag="wake"):
     """The clock reached a time that the state asked for, or it is time to look at the queue again."""
 
+    due: bool = True
+    """Look whether dates of the catalog or ends of leases have come."""
+    reconsider: bool = True
+    """Look also whether running work should move."""
+
 
 BrokerCommand = Declare | DeclareFact | Submit | Cancel | Scale | Report | MarkSupply | SetCapacity | Wake
 Command = BrokerCommand | SourcingCommand
@@ -104,6 +109,3 @@ class Envelope(msgspec.Struct, frozen=True):
     id: str
     at: Instant
     command: Command
-
-
-__all__ = ["BrokerCommand", "Cancel", "Command", "Declare", "DeclareFact", "Duration", "Envelope", "FailureClass"]

@@ -1,0 +1,105 @@
+"""What a slot asks for, resolved against the declared world: which chips, how many, for how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from stargate.base import wire
+from stargate.base.errors import NotFoundError
+from stargate.base.money import micro_usd
+from stargate.base.time import Duration, Instant
+
+if TYPE_CHECKING:
+    from stargate.broker.records import Slot, WorkloadState
+    from stargate.broker.state import State
+    from stargate.workloads import Resources, Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One alternative of a workload, ready to be matched."""
+
+    resources: Resources
+    chips: tuple[str, ...]
+    """Catalog ids of the chips that will do; empty: any chip."""
+    chips_per_node: int
+    gang_chips: int
+    price_cap: int | None
+    """Micro-USD per chip-hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A slot's wish."""
+
+    workload: Workload
+    workload_id: str
+    options: tuple[Option, ...]
+    duration: Duration
+    """Expected run time: the workload's time limit, or what policy assumes."""
+    budget: int | None
+    """Micro-USD this workload may still cost."""
+    avoid: frozenset[str]
+    """Providers that failed it lately."""
+    moves_from: str
+    """Provider that holds its checkpoint; empty: none."""
+    shape: bytes
+    """Equal shapes get equal answers at the same moment."""
+
+
+def ask_of(state: State, holder: WorkloadState, slot: Slot) -> Ask:
+    """The wish of one slot now."""
+    work = holder.workload
+    last = state.records.attempts.get(slot.attempt)
+    moves_from = last.provider if last is not None and slot.checkpoint_step is not None else ""
+    budget = None
+    if work.max_cost_usd is not None:
+        budget = micro_usd(work.max_cost_usd) - holder.cost_micro_usd
+    options = tuple(_option(state, work, resources) for resources in work.alternatives)
+    shape = wire.pack(
+        (
+            work.alternatives, work.ordered, work.nodes, work.kind, work.team, work.product, work.model,
+            work.customer, work.residency, work.time_limit, work.topology, work.checkpoint, work.inputs,
+            work.priority, budget, slot.avoid, moves_from,
+        )
+    )  # fmt: skip
+    return Ask(
+        workload=work,
+        workload_id=holder.id,
+        options=options,
+        duration=work.time_limit or state.records.policy.expected_run,
+        budget=budget,
+        avoid=frozenset(slot.avoid),
+        moves_from=moves_from,
+        shape=shape,
+    )
+
+
+def resolve_chips(state: State, name: str | None) -> tuple[str, ...]:
+    """Catalog ids for a chip as a person wrote it. Unknown names resolve to themselves, and match nothing."""
+    if name is None:
+        return ()
+    try:
+        return (state.records.infrastructure.chip_named(name).name,)
+    except NotFoundError:
+        return (name,)
+
+
+def _option(state: State, work: Workload, resources: Resources) -> Option:
+    # Work without accelerators still occupies a host; it is counted as one chip's share of it.
+    per_node = max(1, resources.chips_per_node)
+    cap = resources.max_usd_per_chip_hour
+    return Option(
+        resources=resources,
+        chips=resolve_chips(state, resources.chip),
+        chips_per_node=per_node,
+        gang_chips=per_node * work.nodes,
+        price_cap=None if cap is None else micro_usd(Decimal(cap)),
+    )
+
+
+def expected_end(at: Instant, ask: Ask) -> Instant:
+    """When an attempt placed now should be over."""
+    return at.plus(ask.duration)

@@ -1,0 +1,291 @@
+"""All policy: what a command, or the passing of time, makes happen. Reads the state, never changes it.
+
+A refusal is a UserError; an engine's report that makes no sense (any more) is no error but brings no facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from stargate.base import wire
+from stargate.base.errors import ForbiddenError, LimitError, NotFoundError, StateConflictError, UserError
+from stargate.base.ids import is_name
+from stargate.base.time import Instant
+from stargate.broker import due, migrate, queue, quota, recover, sourcing
+from stargate.broker.command import (
+    Cancel,
+    Command,
+    Declare,
+    DeclareFact,
+    MarkSupply,
+    Report,
+    Scale,
+    SetCapacity,
+    Submit,
+    Wake,
+)
+from stargate.broker.fact import (
+    Accepted,
+    CancelRequested,
+    CapacitySet,
+    Checkpointed,
+    Declared,
+    Ended,
+    Fact,
+    FactDeclared,
+    Repriced,
+    Scaled,
+    Started,
+    Stopping,
+    Submitted,
+    SupplyMarked,
+    WorkloadEnded,
+)
+from stargate.broker.ground import Ground
+from stargate.broker.sourcing.fact import LeaseActivated
+from stargate.broker.transitions import ATTEMPT, follows
+
+if TYPE_CHECKING:
+    from stargate.broker.records import AttemptState
+    from stargate.broker.state import State
+
+RECONSIDER = frozenset({Declared, Repriced, CapacitySet, SupplyMarked, Ended, LeaseActivated})
+"""Facts after which running work may be better off elsewhere."""
+
+REPLICAS_LIMIT = 100_000
+
+
+def decide(state: State, command: Command, at: Instant) -> tuple[Fact, ...]:
+    """The facts that follow from a command. Raises UserError if it is refused."""
+    handler = _HANDLERS.get(type(command))
+    if handler is None:
+        return sourcing.decide(state, command, at)  # type: ignore[arg-type]  # what is not ours is sourcing's
+    return handler(state, command, at)
+
+
+def _wake(state: State, command: Wake, at: Instant) -> tuple[Fact, ...]:
+    facts = due.decide_due(state, at) if command.due else ()
+    facts = facts or sourcing.decide_due(state, at) or queue.decide_queue(state, at)
+    if not facts and command.reconsider:
+        facts = migrate.decide_moves(state, at)
+    return facts
+
+
+def _declare(state: State, command: Declare, at: Instant) -> tuple[Fact, ...]:
+    records = state.records
+    now = (records.infrastructure, records.agreements, records.policy)
+    if wire.pack(now) == wire.pack((command.infrastructure, command.agreements, command.policy)):
+        return ()
+    kept = {pool.id: pool for pool in command.infrastructure.pools}
+    for pool in sorted(pool for pool, live in state.live_on.items() if live):
+        if pool not in kept:
+            raise StateConflictError(
+                f"pool {pool} still runs work and is missing from the new declaration",
+                f"drain it first: `stargate drain pool {pool}`",
+            )
+    for lease in records.sourcing.leases.values():
+        if lease.open and lease.pool not in kept:
+            raise StateConflictError(
+                f"pool {lease.pool} is leased until {lease.until} and is missing from the new declaration",
+                "keep the pool in the catalog until the lease has ended",
+            )
+    for pool_id, pool in kept.items():
+        old = state.catalog_pools.get(pool_id)
+        if old is not None and state.live_on.get(pool_id) and _shape(old) != _shape(pool):
+            raise StateConflictError(
+                f"pool {pool_id} runs work; its chip, node size, block size, provider and site cannot change now",
+                "drain it first, or declare a new pool",
+            )
+    return (Declared(command.infrastructure, command.agreements, command.policy),)
+
+
+def _shape(pool: Any) -> tuple[object, ...]:
+    return (pool.chip, pool.chips_per_node, pool.block_nodes, pool.provider, pool.site)
+
+
+def _declare_fact(state: State, command: DeclareFact, at: Instant) -> tuple[Fact, ...]:
+    return (FactDeclared(command.fact),)
+
+
+def _submit(state: State, command: Submit, at: Instant) -> tuple[Fact, ...]:
+    if not is_name(command.id):
+        raise UserError(f"{command.id!r} is not a usable id", "use letters, digits, dot, dash, underscore; at most 128")
+    known = state.records.workloads.get(command.id)
+    work = command.workload
+    if known is not None:
+        if known.workload == work:
+            return ()
+        raise StateConflictError(
+            f"workload {command.id!r} exists already and is not the same", "submit under another name"
+        )
+    if state.open_workloads >= state.records.policy.max_workloads:
+        raise LimitError(
+            f"{state.open_workloads} workloads are open, as many as policy allows", "wait, or raise `max_workloads`"
+        )
+    teams = state.records.policy.teams
+    if teams and quota.team_of(state, work.team) is None:
+        names = ", ".join(team.id for team in teams)
+        raise ForbiddenError(f"team {work.team!r} has no quota", f"set `team:` to one of {names}")
+    _require_chips(state, command)
+    return (Submitted(command.id, work, command.actor),)
+
+
+def _require_chips(state: State, command: Submit) -> None:
+    """At least one alternative must name a chip that the catalog knows."""
+    unknown: NotFoundError | None = None
+    for resources in command.workload.alternatives:
+        if resources.chip is None:
+            return
+        try:
+            state.records.infrastructure.chip_named(resources.chip)
+        except NotFoundError as error:
+            unknown = error
+        else:
+            return
+    if unknown is not None:
+        raise unknown
+
+
+def _cancel(state: State, command: Cancel, at: Instant) -> tuple[Fact, ...]:
+    holder = state.workload(command.workload)
+    if holder.status in {"cancelling", "cancelled"}:
+        return ()
+    if holder.ended:
+        raise StateConflictError(f"workload {holder.id} has {holder.status} already", "nothing is left to cancel")
+    ground = Ground(f"cancelled by {command.actor or 'its owner'}")
+    facts: list[Fact] = [CancelRequested(holder.id, command.actor, (ground,))]
+    placed = [slot for slot in holder.slots if slot.status == "placed"]
+    facts += [
+        Stopping(slot.attempt, "cancelled", (ground,))
+        for slot in placed
+        if state.records.attempts[slot.attempt].status != "stopping"
+    ]
+    if not placed:
+        facts.append(WorkloadEnded(holder.id, "cancelled", (ground,)))
+    return tuple(facts)
+
+
+def _scale(state: State, command: Scale, at: Instant) -> tuple[Fact, ...]:
+    holder = state.workload(command.workload)
+    if holder.workload.kind != "serve":
+        raise StateConflictError(f"workload {holder.id} is a {holder.workload.kind} run", "only services have replicas")
+    if holder.status != "active":
+        raise StateConflictError(f"service {holder.id} is {holder.status}", "submit it again under another name")
+    if not 0 <= command.replicas <= REPLICAS_LIMIT:
+        raise LimitError(f"{command.replicas} replicas", f"ask for 0 to {REPLICAS_LIMIT}")
+    if command.replicas == holder.replicas:
+        return ()
+    ground = Ground(f"scaled from {holder.replicas} to {command.replicas} by {command.actor or 'its owner'}")
+    facts: list[Fact] = [Scaled(holder.id, command.replicas, command.actor, (ground,))]
+    for slot in holder.slots[command.replicas :]:
+        if slot.status == "placed" and state.records.attempts[slot.attempt].status != "stopping":
+            facts.append(Stopping(slot.attempt, "scaled_down", (ground,)))
+    return tuple(facts)
+
+
+def _report(state: State, command: Report, at: Instant) -> tuple[Fact, ...]:
+    attempt = state.records.attempts.get(command.attempt)
+    if attempt is None or attempt.status == "ended":
+        return ()  # unknown or fenced: it can change nothing
+    phase = command.phase
+    if phase == "accepted":
+        return (Accepted(attempt.id),) if _news(attempt, Accepted) and attempt.accepted_at is None else ()
+    if phase == "running":
+        return (Started(attempt.id, command.step),) if _news(attempt, Started) and attempt.started_at is None else ()
+    if phase == "checkpointed":
+        return _checkpointed(attempt, command)
+    ground = Ground(f"the engine reports {phase}" + (f": {command.detail}" if command.detail else ""))
+    if phase == "done":
+        return recover.end_attempt(
+            state, attempt, at, "done", step=command.step, detail=command.detail, metrics=command.metrics, ground=ground
+        )
+    if phase == "stopped" or attempt.status == "stopping":
+        # Asked to stop, it stopped: however it went, that is no failure of anybody.
+        outcome = recover.end_attempt(
+            state, attempt, at, "stopped" if attempt.stop_reason else "failed",
+            failure=None if attempt.stop_reason else "preempted", step=command.step, detail=command.detail, ground=ground,
+        )  # fmt: skip
+        return outcome
+    return recover.end_attempt(
+        state, attempt, at, "failed",
+        failure=command.failure or "infrastructure", step=command.step, detail=command.detail, ground=ground,
+    )  # fmt: skip
+
+
+def _news(attempt: AttemptState, fact: type) -> bool:
+    return follows(ATTEMPT, attempt.status, fact) is not None
+
+
+def _checkpointed(attempt: AttemptState, command: Report) -> tuple[Fact, ...]:
+    step = command.step
+    if step is None or not _news(attempt, Checkpointed):
+        return ()
+    if attempt.checkpoint_step is not None and step <= attempt.checkpoint_step:
+        return ()
+    return (Checkpointed(attempt.id, step),)
+
+
+def _mark_supply(state: State, command: MarkSupply, at: Instant) -> tuple[Fact, ...]:
+    known = {"provider": state.providers, "site": state.sites, "pool": state.catalog_pools}[command.scope]
+    if command.id not in known:
+        raise NotFoundError(f"no {command.scope} {command.id!r}", "`stargate pools` lists pools, sites and providers")
+    if state.records.marks.get(f"{command.scope}:{command.id}", "up") == command.status:
+        return ()
+    said = command.evidence or "an operator said so"
+    ground = Ground(f"{command.scope} {command.id} is {command.status}: {said}")
+    facts: list[Fact] = [SupplyMarked(command.scope, command.id, command.status, (ground,))]
+    if command.status == "up":
+        return tuple(facts)
+    ending: frozenset[str] = frozenset()
+    for attempt in _on_scope(state, command):
+        if command.status == "lost":
+            ending |= {attempt.id}
+            facts += recover.end_attempt(
+                state, attempt, at, "lost", failure="infrastructure", ground=ground, ending=ending
+            )
+        elif attempt.status != "stopping":
+            facts.append(Stopping(attempt.id, "drained", (ground,)))
+    return tuple(facts)
+
+
+def _on_scope(state: State, command: MarkSupply) -> list[AttemptState]:
+    def concerned(attempt: AttemptState) -> bool:
+        if command.scope == "pool":
+            return attempt.pool == command.id
+        if command.scope == "provider":
+            return attempt.provider == command.id
+        return state.catalog_pools[attempt.pool].site == command.id
+
+    return [attempt for attempt in state.live.values() if concerned(attempt)]
+
+
+def _set_capacity(state: State, command: SetCapacity, at: Instant) -> tuple[Fact, ...]:
+    if command.pool not in state.catalog_pools:
+        raise NotFoundError(f"no pool {command.pool!r}", "`stargate pools` lists them")
+    if command.nodes < 0:
+        raise UserError(f"{command.nodes} nodes", "a pool has zero or more nodes")
+    listed = max((dated.nodes for dated in state.catalog_pools[command.pool].nodes), default=0)
+    if command.nodes > listed:
+        raise UserError(
+            f"{command.nodes} nodes counted in {command.pool}; the catalog never has more than {listed}",
+            "correct the catalog first",
+        )
+    if command.pool in state.records.counted and state.records.nodes.get(command.pool) == command.nodes:
+        return ()
+    ground = Ground(f"{command.nodes} nodes counted" + (f": {command.evidence}" if command.evidence else ""))
+    fact = CapacitySet(command.pool, command.nodes, counted=True, grounds=(ground,))
+    return (fact, *due.clear_nodes(state, command.pool, command.nodes))
+
+
+_HANDLERS: dict[type, Callable[[State, Any, Instant], tuple[Fact, ...]]] = {
+    Cancel: _cancel,
+    Declare: _declare,
+    DeclareFact: _declare_fact,
+    MarkSupply: _mark_supply,
+    Report: _report,
+    Scale: _scale,
+    SetCapacity: _set_capacity,
+    Submit: _submit,
+    Wake: _wake,
+}

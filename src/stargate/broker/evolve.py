@@ -1,0 +1,261 @@
+"""Facts into state: policy-free, total, in place. Asserts that what is said to have happened could have.
+
+Nothing is decided here. The same facts in the same order give the same state, whoever decided them and when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from stargate.base.money import micro_usd
+from stargate.broker import sourcing
+from stargate.broker.fact import (
+    Accepted,
+    CancelRequested,
+    CapacitySet,
+    Checkpointed,
+    Declared,
+    Ended,
+    Entry,
+    FactDeclared,
+    Placed,
+    Repriced,
+    Requeued,
+    Scaled,
+    Started,
+    Stopping,
+    Submitted,
+    SupplyMarked,
+    WorkloadEnded,
+)
+from stargate.broker.records import CAUSES_LIMIT, AttemptState, Slot, WorkloadState
+from stargate.broker.transitions import ATTEMPT, SLOT, WORKLOAD, Table, follows
+from stargate.broker.trial import attempt_from
+
+if TYPE_CHECKING:
+    from stargate.broker.state import State
+
+
+def evolve(state: State, entry: Entry) -> None:
+    """Apply one entry. Its number must follow the last one's, its time must not run backwards."""
+    records = state.records
+    assert entry.seq == records.seq + 1, f"entry {entry.seq} after {records.seq}"
+    assert entry.at >= records.at, f"entry {entry.seq} is dated before entry {records.seq}"
+    records.seq, records.at = entry.seq, entry.at
+    handler = _HANDLERS.get(type(entry.fact))
+    if handler is None:
+        sourcing.evolve(state, entry)
+    else:
+        handler(state, entry.fact)
+    records.causes.pop(entry.cause, None)
+    records.causes[entry.cause] = entry.seq
+    if len(records.causes) > CAUSES_LIMIT:
+        del records.causes[next(iter(records.causes))]
+
+
+def _step(table: Table, before: str, fact: type) -> str:
+    after = follows(table, before, fact)
+    assert after is not None, f"{fact.__name__} cannot happen in state {before!r}"
+    return after
+
+
+def _declared(state: State, fact: Declared) -> None:
+    records = state.records
+    records.infrastructure = fact.infrastructure
+    records.agreements = fact.agreements
+    records.policy = fact.policy
+    pools = {pool.id: pool for pool in fact.infrastructure.pools}
+    counted = {pool: nodes for pool, nodes in records.nodes.items() if pool in records.counted and pool in pools}
+    records.counted = dict.fromkeys(counted, True)
+    records.nodes = {pool.id: counted.get(pool.id, pool.nodes_at(records.at)) for pool in pools.values()}
+    prices = {pool.id: pool.price_at(records.at) for pool in pools.values()}
+    records.prices = {pool: micro_usd(price) for pool, price in prices.items() if price is not None}
+    state.redeclare()
+
+
+def _fact_declared(state: State, fact: FactDeclared) -> None:
+    state.records.world_facts.append(fact.fact)
+    if fact.fact.valid_from > state.records.at:
+        state.set_timer(fact.fact.valid_from)
+
+
+def _supply_marked(state: State, fact: SupplyMarked) -> None:
+    key = f"{fact.scope}:{fact.id}"
+    if fact.status == "up":
+        state.records.marks.pop(key, None)
+    else:
+        state.records.marks[key] = fact.status
+
+
+def _capacity_set(state: State, fact: CapacitySet) -> None:
+    state.records.nodes[fact.pool] = fact.nodes
+    if fact.counted:
+        state.records.counted[fact.pool] = True
+    state.nodes[fact.pool].resize(fact.nodes)
+    state.forget_held()
+
+
+def _repriced(state: State, fact: Repriced) -> None:
+    price = fact.price_micro_usd_per_chip_hour
+    if price is None:
+        state.records.prices.pop(fact.pool, None)
+    else:
+        state.records.prices[fact.pool] = price
+    supply = state.supplies.by_id.get(fact.pool)
+    if supply is not None:
+        supply.price = price or 0
+        if supply.kind.tenure == "on_demand":
+            state.supplies.set_marginal(supply, supply.price)
+
+
+def _submitted(state: State, fact: Submitted) -> None:
+    records = state.records
+    assert fact.id not in records.workloads, f"{fact.id} was submitted already"
+    replicas = fact.workload.replicas if fact.workload.kind == "serve" else 1
+    records.workloads[fact.id] = WorkloadState(
+        id=fact.id,
+        workload=fact.workload,
+        seq=records.seq,
+        at=records.at,
+        actor=fact.actor,
+        slots=[Slot() for _ in range(replicas)],
+        replicas=replicas,
+    )
+    state.open_workloads += 1
+    for number in range(replicas):
+        state.enqueue(fact.id, number)
+
+
+def _placed(state: State, fact: Placed) -> None:
+    holder = state.records.workloads[fact.workload]
+    slot = holder.slots[fact.slot]
+    assert fact.number == slot.number + 1, f"{fact.attempt} is out of turn"
+    state.dequeue(fact.workload, fact.slot)
+    slot.status = _slot_status(slot, Placed)
+    slot.attempt, slot.number = fact.attempt, fact.number
+    attempt = attempt_from(fact, state, state.records.seq)
+    attempt.checkpoint_step = slot.checkpoint_step
+    state.records.attempts[fact.attempt] = attempt
+    state.occupy(attempt)
+
+
+def _slot_status(slot: Slot, fact: type) -> Any:
+    return _step(SLOT, slot.status, fact)
+
+
+def _attempt(state: State, name: str, fact: type) -> AttemptState:
+    attempt = state.records.attempts[name]
+    attempt.status = _step(ATTEMPT, attempt.status, fact)  # type: ignore[assignment]  # the table holds only statuses
+    return attempt
+
+
+def _stopping(state: State, fact: Stopping) -> None:
+    attempt = _attempt(state, fact.attempt, Stopping)
+    attempt.stop_reason = fact.reason
+    attempt.stop_seq = state.records.seq
+
+
+def _accepted(state: State, fact: Accepted) -> None:
+    _attempt(state, fact.attempt, Accepted).accepted_at = state.records.at
+
+
+def _started(state: State, fact: Started) -> None:
+    attempt = _attempt(state, fact.attempt, Started)
+    attempt.started_at = state.records.at
+    attempt.accepted_at = attempt.accepted_at or state.records.at
+    attempt.first_step = fact.step
+
+
+def _checkpointed(state: State, fact: Checkpointed) -> None:
+    attempt = _attempt(state, fact.attempt, Checkpointed)
+    attempt.checkpoint_step = fact.step
+    attempt.safe_at = state.records.at
+    state.records.workloads[attempt.workload].slots[attempt.slot].checkpoint_step = fact.step
+
+
+def _ended(state: State, fact: Ended) -> None:
+    attempt = _attempt(state, fact.attempt, Ended)
+    attempt.outcome, attempt.failure = fact.outcome, fact.failure
+    attempt.first_step, attempt.last_step = fact.first_step, fact.last_step
+    attempt.cost_micro_usd, attempt.detail, attempt.metrics = fact.cost_micro_usd, fact.detail, fact.metrics
+    attempt.ended_at = state.records.at
+    supply = state.supplies.by_id.get(attempt.supply)
+    if supply is not None and supply.agreement:
+        burned = state.records.burned
+        burned[supply.agreement] = burned.get(supply.agreement, 0) + fact.cost_micro_usd
+    state.vacate(attempt)
+    holder = state.records.workloads[attempt.workload]
+    holder.cost_micro_usd += fact.cost_micro_usd
+    slot = holder.slots[attempt.slot]
+    slot.status = _slot_status(slot, Ended)
+
+
+def _requeued(state: State, fact: Requeued) -> None:
+    slot = state.records.workloads[fact.workload].slots[fact.slot]
+    slot.status = _slot_status(slot, Requeued)
+    slot.not_before, slot.avoid = fact.not_before, fact.avoid
+    if fact.counts == "recovery":
+        slot.recoveries += 1
+    elif fact.counts == "restart":
+        slot.restarts += 1
+    state.enqueue(fact.workload, fact.slot)
+
+
+def _drop_waiting(state: State, holder: WorkloadState, fact: type, first: int = 0) -> None:
+    for number in range(first, len(holder.slots)):
+        slot = holder.slots[number]
+        if slot.status == "waiting":
+            state.dequeue(holder.id, number)
+            slot.status = _slot_status(slot, fact)
+
+
+def _workload_ended(state: State, fact: WorkloadEnded) -> None:
+    holder = state.records.workloads[fact.workload]
+    _drop_waiting(state, holder, WorkloadEnded)
+    allowed = _step(WORKLOAD, holder.status, WorkloadEnded)
+    assert fact.outcome in allowed.split(" | "), f"{holder.id} cannot end as {fact.outcome}"
+    assert all(slot.status == "done" for slot in holder.slots), f"{holder.id} ended with work in hand"
+    holder.status = fact.outcome
+    holder.ended_at = state.records.at
+    state.open_workloads -= 1
+
+
+def _cancel_requested(state: State, fact: CancelRequested) -> None:
+    holder = state.records.workloads[fact.workload]
+    holder.status = _step(WORKLOAD, holder.status, CancelRequested)  # type: ignore[assignment]  # as above
+    _drop_waiting(state, holder, CancelRequested)
+
+
+def _scaled(state: State, fact: Scaled) -> None:
+    holder = state.records.workloads[fact.workload]
+    holder.replicas = fact.replicas
+    _drop_waiting(state, holder, Scaled, first=fact.replicas)
+    for number in range(fact.replicas):
+        if number == len(holder.slots):
+            holder.slots.append(Slot(status=_step(SLOT, "", Scaled)))  # type: ignore[arg-type]  # as above
+        elif holder.slots[number].status == "done":
+            holder.slots[number].status = _slot_status(holder.slots[number], Scaled)
+        else:
+            continue
+        state.enqueue(fact.workload, number)
+
+
+_HANDLERS: dict[type, Callable[[State, Any], None]] = {
+    Declared: _declared,
+    FactDeclared: _fact_declared,
+    SupplyMarked: _supply_marked,
+    CapacitySet: _capacity_set,
+    Repriced: _repriced,
+    Submitted: _submitted,
+    Placed: _placed,
+    Stopping: _stopping,
+    Accepted: _accepted,
+    Started: _started,
+    Checkpointed: _checkpointed,
+    Ended: _ended,
+    Requeued: _requeued,
+    WorkloadEnded: _workload_ended,
+    CancelRequested: _cancel_requested,
+    Scaled: _scaled,
+}

@@ -1,0 +1,148 @@
+"""Why here and not there: every candidate of a decision with its score, or the filter or clause that excluded it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from stargate.base.time import Instant
+from stargate.broker import quota
+from stargate.broker.ask import Ask, Option, ask_of
+from stargate.broker.filters import Refusal, refuse_class, refuse_supply
+from stargate.broker.ground import Ground
+from stargate.broker.place import Choice, fit
+
+if TYPE_CHECKING:
+    from stargate.broker.state import State
+    from stargate.broker.supply import Supply
+
+
+class Candidate(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One supply, seen for one alternative of the work."""
+
+    supply: str
+    pool: str
+    provider: str
+    site: str
+    chip: str
+    tenure: str
+    verdict: Literal["best", "possible", "busy", "excluded"]
+    price_micro_usd_per_chip_hour: int
+    score_micro_usd: int | None = None
+    filter: str = ""
+    says: str = ""
+    clause: str = ""
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """The whole answer for one slot at one moment."""
+
+    workload: str
+    slot: int
+    at: Instant
+    summary: str
+    candidates: tuple[Candidate, ...]
+    """Best first, then possible by score, busy, excluded."""
+    grounds: tuple[Ground, ...] = ()
+
+
+def explain(state: State, workload: str, slot: int, at: Instant) -> Explanation:
+    """Judge every supply, and every pool that would have to be sourced first. Raises NotFoundError."""
+    holder = state.workload(workload)
+    ask = ask_of(state, holder, holder.slots[slot])
+    judged: list[tuple[int, int, str, Candidate]] = []
+    best: Choice | None = None
+    for option in ask.options:
+        for supply in state.supplies.by_id.values():
+            candidate, choice = _judge(state, ask, option, supply, at)
+            if choice is not None and choice.better_than(best):
+                best = choice
+            judged.append((_RANK[candidate.verdict], candidate.score_micro_usd or 0, supply.id, candidate))
+    candidates = [candidate for *_, candidate in sorted(judged, key=lambda item: item[:3])]
+    candidates = [
+        msgspec.structs.replace(c, verdict="best") if best is not None and _is(c, best) else c for c in candidates
+    ]
+    candidates.sort(key=lambda c: _RANK[c.verdict])
+    candidates += _unsourced(state)
+    return Explanation(workload, slot, at, _summary(state, ask, candidates), tuple(candidates))
+
+
+_RANK = {"best": 0, "possible": 1, "busy": 2, "excluded": 3}
+
+
+def _is(candidate: Candidate, choice: Choice) -> bool:
+    return candidate.supply == choice.supply.id and candidate.score_micro_usd == choice.score
+
+
+def _judge(
+    state: State, ask: Ask, option: Option, supply: Supply, at: Instant
+) -> tuple[Candidate, Choice | None]:
+    refusal: Refusal | None
+    if option.chips and supply.chip not in option.chips:
+        refusal = Refusal("chip", f"it has {supply.chip}; the work wants {' or '.join(option.chips)}")
+    else:
+        refusal = refuse_class(state, ask, option, supply.kind, at) or refuse_supply(state, ask, option, supply, at)
+    if refusal is not None:
+        return _candidate(supply, "excluded", None, refusal), None
+    choice = fit(state, ask, option, supply)
+    if choice is None:
+        busy = Refusal("capacity", f"{_free(state, supply)} chips are free; the gang wants {option.gang_chips}")
+        return _candidate(supply, "busy", None, busy), None
+    return _candidate(supply, "possible", choice.score, None), choice
+
+
+def _free(state: State, supply: Supply) -> int:
+    free = state.nodes[supply.pool].free_chips
+    return free if supply.spare is None else min(free, supply.spare)
+
+
+def _candidate(
+    supply: Supply, verdict: Literal["possible", "busy", "excluded"], score: int | None, refusal: Refusal | None
+) -> Candidate:
+    return Candidate(
+        supply=supply.id,
+        pool=supply.pool,
+        provider=supply.kind.provider,
+        site=supply.kind.site,
+        chip=supply.chip,
+        tenure=supply.kind.tenure,
+        verdict=verdict,
+        price_micro_usd_per_chip_hour=supply.price,
+        score_micro_usd=score,
+        filter=refusal.filter if refusal is not None else "",
+        says=refusal.says if refusal is not None else "",
+        clause=refusal.clause if refusal is not None else "",
+    )
+
+
+def _unsourced(state: State) -> list[Candidate]:
+    leased = {supply.pool for supply in state.supplies.by_id.values()}
+    return [
+        Candidate(
+            supply="",
+            pool=pool.id,
+            provider=pool.provider,
+            site=pool.site,
+            chip=pool.chip,
+            tenure=pool.tenure,
+            verdict="excluded",
+            price_micro_usd_per_chip_hour=state.records.prices.get(pool.id, 0),
+            filter="tenure",
+            says="not held: it must be sourced first, and whoever holds a right of first refusal is asked before",
+        )
+        for pool in state.catalog_pools.values()
+        if pool.tenure == "market" and pool.id not in leased
+    ]
+
+
+def _summary(state: State, ask: Ask, candidates: list[Candidate]) -> str:
+    counts = {verdict: sum(c.verdict == verdict for c in candidates) for verdict in _RANK}
+    quota_says = quota.over_quota(state, ask.workload.team, min(o.gang_chips for o in ask.options))
+    if quota_says is not None:
+        return quota_says.says
+    if counts["best"]:
+        return f"{candidates[0].provider}/{candidates[0].pool} is the best of {counts['possible'] + 1} possible places"
+    if counts["busy"]:
+        return f"{counts['busy']} places would do but are busy"
+    return f"none of {len(candidates)} places may or can serve it"

@@ -1,0 +1,195 @@
+"""The hard filters of placement. Each gives a Refusal that says why, or None.
+
+Class filters are asked once for a (provider, site, tenure); supply filters once for each offer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from stargate.agreements import Decision, Request
+from stargate.base.money import cost_micro_usd, format_usd
+from stargate.base.time import Instant
+from stargate.broker.ground import Ground
+
+if TYPE_CHECKING:
+    from stargate.broker.ask import Ask, Option
+    from stargate.broker.state import State
+    from stargate.broker.supply import Supply, SupplyClass
+
+FilterName = Literal[
+    "place", "health", "residency", "agreement", "independence", "avoid", "chip", "size", "topology", "price",
+    "budget", "term", "capacity", "reservation",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a candidate is out."""
+
+    filter: FilterName
+    says: str
+    clause: str = ""
+
+    def ground(self) -> Ground:
+        """The same as a reason on record."""
+        return Ground(self.says, self.clause)
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What EASY backfill holds for the first blocked slot: from `starts`, all but `spare_nodes` nodes of `pool`."""
+
+    pool: str
+    starts: Instant
+    spare_nodes: int
+    holder: str
+
+
+def attributes(state: State, ask: Ask, option: Option, kind: SupplyClass) -> dict[str, object]:
+    """What agreements may look at when a workload asks for a class of supply."""
+    site = state.sites[kind.site]
+    work = ask.workload
+    found: dict[str, object] = {
+        "provider": kind.provider,
+        "provider_party": state.providers[kind.provider].party,
+        "site": kind.site,
+        "jurisdiction": site.jurisdiction,
+        "country": site.jurisdiction.partition("-")[0],
+        "chips": option.gang_chips,
+        "kind": work.kind,
+        "tenure": kind.tenure,
+    }
+    for name in ("team", "product", "model", "customer"):
+        value = getattr(work, name)
+        if value:
+            found[name] = value
+    return found
+
+
+def within(jurisdiction: str, allowed: tuple[str, ...]) -> bool:
+    """`US` covers `US-TX`; an empty list covers everything."""
+    return not allowed or any(jurisdiction == code or jurisdiction.startswith(f"{code}-") for code in allowed)
+
+
+def refuse_class(state: State, ask: Ask, option: Option, kind: SupplyClass, at: Instant) -> Refusal | None:
+    """The filters that hold for a whole class, cheapest first."""
+    wanted = option.resources
+    if wanted.provider is not None and wanted.provider != kind.provider:
+        return Refusal("place", f"the work asks for provider {wanted.provider}")
+    if wanted.site is not None and wanted.site != kind.site:
+        return Refusal("place", f"the work asks for site {wanted.site}")
+    for scope, name in (("provider", kind.provider), ("site", kind.site)):
+        mark = state.records.marks.get(f"{scope}:{name}")
+        if mark is not None:
+            return Refusal("health", f"{scope} {name} is {mark}")
+    if kind.provider in ask.avoid:
+        return Refusal("avoid", f"{kind.provider} failed this work lately; others come first")
+    jurisdiction = state.sites[kind.site].jurisdiction
+    if not within(jurisdiction, ask.workload.residency):
+        allowed = ", ".join(ask.workload.residency)
+        return Refusal("residency", f"{kind.site} is in {jurisdiction}; the work must stay in {allowed}")
+    return _refuse_share(state, option, kind) or refuse_by_agreement(state, ask, option, kind, at)
+
+
+def refuse_by_agreement(
+    state: State, ask: Ask, option: Option, kind: SupplyClass, at: Instant, pool: str = ""
+) -> Refusal | None:
+    """What was promised: forbidden or undecided placements are out, with the clause."""
+    found = attributes(state, ask, option, kind)
+    if pool:
+        found["pool"] = pool
+    return refusal_of(state.decision(at, request_of(state, ask, found)))
+
+
+def request_of(state: State, ask: Ask, found: dict[str, object]) -> Request:
+    """The question put to the agreements."""
+    return Request(
+        action="serve" if ask.workload.kind == "serve" else "train",
+        party=state.records.policy.lab,
+        provider=str(found["provider_party"]),
+        attributes=found,
+    )
+
+
+def refusal_of(decision: Decision) -> Refusal | None:
+    """A decision as a filter's answer."""
+    if decision.outcome not in {"forbid", "conflict"}:
+        return None
+    reason = decision.reasons[0]
+    change = f" (would change: {reason.would_change})" if reason.would_change else ""
+    return Refusal("agreement", f"{reason.says}{change}", reason.clause)
+
+
+def _refuse_share(state: State, option: Option, kind: SupplyClass) -> Refusal | None:
+    cap = state.records.policy.max_provider_share
+    if cap is None:
+        return None
+    held = state.held_chips()
+    share = state.provider_chips.get(kind.provider, 0) + option.gang_chips
+    if share > cap * held:
+        return Refusal(
+            "independence",
+            f"{kind.provider} would carry {share} of {held} held chips; policy allows {cap:.0%} for one provider",
+        )
+    return None
+
+
+def refuse_supply(state: State, ask: Ask, option: Option, supply: Supply, at: Instant) -> Refusal | None:
+    """The filters of one offer that do not depend on what is free right now."""
+    pool = state.catalog_pools[supply.pool]
+    nodes = state.nodes[supply.pool]
+    if option.resources.pool is not None and option.resources.pool != supply.pool:
+        return Refusal("place", f"the work asks for pool {option.resources.pool}")
+    mark = state.records.marks.get(f"pool:{supply.pool}")
+    if mark is not None:
+        return Refusal("health", f"pool {supply.pool} is {mark}")
+    if option.chips_per_node > pool.chips_per_node:
+        return Refusal("size", f"a node has {pool.chips_per_node} chips; the work wants {option.chips_per_node}")
+    whole = nodes.nodes * pool.chips_per_node if supply.chips is None else supply.chips
+    if ask.workload.nodes > nodes.nodes or option.gang_chips > whole:
+        return Refusal(
+            "size", f"{whole} chips on {nodes.nodes} nodes; the gang wants {option.gang_chips} on {ask.workload.nodes}"
+        )
+    if ask.workload.topology.required == "block" and ask.workload.nodes > pool.block_nodes:
+        return Refusal("topology", f"a block has {pool.block_nodes} nodes; the gang must share one")
+    if option.price_cap is not None and supply.price > option.price_cap:
+        return Refusal(
+            "price", f"{format_usd(supply.price)} a chip-hour is above the cap of {format_usd(option.price_cap)}"
+        )
+    if "pool" in state.book.fields:
+        refusal = refuse_by_agreement(state, ask, option, supply.kind, at, supply.pool)
+        if refusal is not None:
+            return refusal
+    return _refuse_cost(ask, option, supply) or _refuse_term(state, ask, supply, at)
+
+
+def _refuse_cost(ask: Ask, option: Option, supply: Supply) -> Refusal | None:
+    if ask.budget is None:
+        return None
+    cost = cost_micro_usd(supply.price, option.gang_chips, ask.duration)
+    if cost > ask.budget:
+        return Refusal("budget", f"it would cost {format_usd(cost)}; {format_usd(max(0, ask.budget))} is left")
+    return None
+
+
+def _refuse_term(state: State, ask: Ask, supply: Supply, at: Instant) -> Refusal | None:
+    notice = state.records.policy.migration.lease_end_notice
+    if supply.until <= at.plus(notice):
+        return Refusal("term", f"the holding ends {supply.until}")
+    movable = ask.workload.checkpoint is not None or ask.workload.kind == "serve"
+    if ask.workload.time_limit is not None and not movable and supply.until < at.plus(ask.duration):
+        return Refusal("term", f"the holding ends {supply.until}, before the work would; it saves no checkpoint")
+    return None
+
+
+def refuse_reserved(
+    ask: Ask, supply: Supply, at: Instant, reservation: Reservation | None
+) -> Refusal | None:
+    """EASY: nothing may delay the first blocked slot. Work that ends before it starts, or uses nodes it leaves, may."""
+    if reservation is None or reservation.pool != supply.pool:
+        return None
+    if at.plus(ask.duration) <= reservation.starts or ask.workload.nodes <= reservation.spare_nodes:
+        return None
+    return Refusal("reservation", f"the nodes are kept for {reservation.holder} from {reservation.starts}")

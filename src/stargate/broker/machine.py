@@ -1,0 +1,109 @@
+"""The machine: commands in, entries and effects out. One owner, no clock, no I/O.
+
+`handle` decides, applies and reacts; whoever drives it must append the entries to the journal before anybody sees
+the reply or an effect. A failed append is fatal: throw the machine away and replay.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+
+from stargate.base.time import Instant
+from stargate.broker.command import Command, Envelope, Wake
+from stargate.broker.decide import RECONSIDER, decide
+from stargate.broker.effect import Effect
+from stargate.broker.evolve import evolve
+from stargate.broker.fact import Entry
+from stargate.broker.react import outstanding, react
+from stargate.broker.state import State
+
+SETTLE_LIMIT = 100_000
+"""Rounds of follow-up decisions on one command; more is a livelock, and a bug."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one command brought about."""
+
+    entries: tuple[Entry, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    repeated_seq: int = 0
+    """Not 0: the command had been handled before; this was its last entry."""
+
+
+class Machine:
+    """Owns a State."""
+
+    def __init__(self, state: State | None = None) -> None:
+        self.state = state if state is not None else State()
+
+    def handle(self, envelope: Envelope) -> Outcome:
+        """Decide and apply one command. Raises UserError and changes nothing if it is refused.
+
+        A command id that already caused facts is answered, not repeated.
+        """
+        seen = self.state.records.causes.get(envelope.id)
+        if seen is not None:
+            return Outcome(repeated_seq=seen)
+        # A clock that was set back must not turn history around.
+        at = Instant(max(envelope.at, self.state.records.at))
+        run = _Run(self.state, envelope.id, at)
+        woken = isinstance(envelope.command, Wake)
+        if not woken:
+            run.apply(envelope.command)
+        due = self._pop_due(at) or woken
+        if due or run.entries:
+            run.settle(due=due)
+        return Outcome(tuple(run.entries), tuple(run.effects))
+
+    def apply(self, entry: Entry) -> None:
+        """Replay one journalled entry."""
+        evolve(self.state, entry)
+
+    def outstanding(self) -> tuple[Effect, ...]:
+        """Effects to emit again after a restart."""
+        return outstanding(self.state)
+
+    def next_due(self) -> Instant | None:
+        """When a Wake is needed at the latest; None: nothing waits for time."""
+        return self.state.next_due()
+
+    def _pop_due(self, at: Instant) -> bool:
+        timers = self.state.timers
+        due = False
+        while timers and timers[0] <= at:
+            heapq.heappop(timers)
+            due = True
+        return due
+
+
+class _Run:
+    """One command on its way through."""
+
+    def __init__(self, state: State, cause: str, at: Instant) -> None:
+        self._state = state
+        self._cause = cause
+        self._at = at
+        self.entries: list[Entry] = []
+        self.effects: list[Effect] = []
+        self._reconsider = False
+
+    def apply(self, command: Command) -> bool:
+        facts = decide(self._state, command, self._at)
+        for fact in facts:
+            entry = Entry(self._state.records.seq + 1, self._at, self._cause, fact)
+            evolve(self._state, entry)
+            self.entries.append(entry)
+            self.effects.extend(react(self._state, entry))
+            self._reconsider = self._reconsider or type(fact) in RECONSIDER
+        return bool(facts)
+
+    def settle(self, *, due: bool) -> None:
+        """Follow-ups until nothing follows."""
+        for _ in range(SETTLE_LIMIT):
+            wake = Wake(due=due, reconsider=self._reconsider)
+            self._reconsider = False
+            if not self.apply(wake):
+                return
+        raise AssertionError(f"command {self._cause} does not settle")

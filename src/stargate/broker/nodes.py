@@ -1,0 +1,195 @@
+"""Which nodes of a pool are free, as bitmaps: finding a gang costs block counts, never a scan of nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+Topology = Literal["block", "pool", "any"]
+
+
+def _bits(mask: int) -> Iterator[int]:
+    """Positions of the set bits, lowest first."""
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low
+
+
+class NodeMap:
+    """The nodes of one pool: whole-free ones by block, partly free ones by spare chips.
+
+    Nodes are numbered 0..nodes-1; block b holds nodes b*block_nodes and following. A bitmap per block
+    marks nodes that are wholly free; `_by_free[k]` is the set of blocks with exactly k of them, itself a bitmap.
+    """
+
+    __slots__ = ("_block_nodes", "_blocks", "_by_free", "_by_spare", "_spare", "chips_per_node", "free_chips", "nodes")
+
+    def __init__(self, nodes: int, chips_per_node: int, block_nodes: int) -> None:
+        assert nodes >= 0, "a pool has no negative nodes"
+        assert chips_per_node > 0, "a node has chips"
+        assert block_nodes > 0, "a block has nodes"
+        self.chips_per_node = chips_per_node
+        self._block_nodes = block_nodes
+        self.nodes = 0
+        self.free_chips = 0
+        self._blocks: list[int] = []
+        self._by_free: list[int] = [0] * (block_nodes + 1)
+        self._spare: dict[int, int] = {}
+        """Every node in use, with the chips it still has."""
+        self._by_spare: list[int] = [0] * chips_per_node
+        self.resize(nodes)
+
+    @property
+    def free_nodes(self) -> int:
+        """Nodes that are wholly free."""
+        return sum(k * mask.bit_count() for k, mask in enumerate(self._by_free) if mask)
+
+    @property
+    def used_nodes(self) -> frozenset[int]:
+        """Nodes with at least one chip in use."""
+        return frozenset(self._spare)
+
+    def resize(self, nodes: int) -> None:
+        """Grow or shrink to `nodes`. Nodes beyond the new end are never handed out again; those in use drain."""
+        old, self.nodes = self.nodes, nodes
+        if nodes > old:
+            self._grow(old, nodes)
+            return
+        for node in range(nodes, old):
+            spare = self._spare.get(node)
+            if spare is None:
+                self._set_whole(node, free=False)
+            else:
+                self._hide_spare(node, spare)
+
+    def find(self, count: int, chips: int, topology: Topology = "any") -> tuple[int, ...] | None:
+        """`count` distinct nodes with `chips` free each, packed tightly; None if there are not that many now.
+
+        A gang that fits one block goes to the fullest block that holds it; a larger one takes the emptiest blocks
+        first so that it touches few. `topology="block"` refuses to leave one block.
+        """
+        assert count > 0, "a gang has nodes"
+        if not 0 < chips <= self.chips_per_node:
+            return None
+        if chips * count > self.free_chips:
+            return None
+        partly = () if chips == self.chips_per_node or topology == "block" else self._find_spare(count, chips)
+        rest = count - len(partly)
+        if rest == 0:
+            return partly
+        whole = self._find_whole(rest, topology)
+        return None if whole is None else (*partly, *whole)
+
+    def take(self, nodes: tuple[int, ...], chips: int) -> None:
+        """Use `chips` of each node. The nodes must have them."""
+        for node in nodes:
+            spare = self._spare.get(node)
+            assert node < self.nodes, f"node {node} is beyond the pool"
+            if spare is None:
+                self._set_whole(node, free=False)
+                spare = self.chips_per_node
+            else:
+                self._hide_spare(node, spare)
+            assert spare >= chips, f"node {node} has {spare} chips, not {chips}"
+            self._spare[node] = spare - chips
+            self._show_spare(node, spare - chips)
+
+    def give(self, nodes: tuple[int, ...], chips: int) -> None:
+        """Return what `take` took."""
+        for node in nodes:
+            spare = self._spare.pop(node)
+            if node < self.nodes:
+                self._hide_spare(node, spare)
+            spare += chips
+            assert spare <= self.chips_per_node, f"node {node} was given back twice"
+            if spare < self.chips_per_node:
+                self._spare[node] = spare
+                if node < self.nodes:
+                    self._show_spare(node, spare)
+            elif node < self.nodes:
+                self._set_whole(node, free=True)
+
+    def _grow(self, old: int, nodes: int) -> None:
+        """Nodes old..nodes-1 join: the ragged ends one by one, whole blocks at once."""
+        size = self._block_nodes
+        blocks = -(-nodes // size)
+        first_whole, after_whole = -(-old // size), nodes // size
+        known = len(self._blocks)
+        self._by_free[0] |= ((1 << blocks) - 1) & ~((1 << known) - 1) if blocks > known else 0
+        self._blocks.extend([0] * (blocks - known))
+        fresh = range(max(first_whole, known), after_whole)
+        if fresh:
+            full, count = (1 << size) - 1, len(fresh)
+            self._blocks[fresh[0] : fresh[-1] + 1] = [full] * count
+            mask = ((1 << count) - 1) << fresh[0]
+            self._by_free[0] &= ~mask
+            self._by_free[size] |= mask
+            self.free_chips += count * size * self.chips_per_node
+        skip = range(fresh[0] * size, (fresh[-1] + 1) * size) if fresh else range(0)
+        for node in range(old, nodes):
+            if node in skip:
+                continue
+            spare = self._spare.get(node)
+            if spare is None:
+                self._set_whole(node, free=True)
+            else:
+                self._show_spare(node, spare)
+
+    def _find_spare(self, count: int, chips: int) -> tuple[int, ...]:
+        found: list[int] = []
+        for spare in range(chips, self.chips_per_node):
+            for node in _bits(self._by_spare[spare]):
+                found.append(node)
+                if len(found) == count:
+                    return tuple(found)
+        return tuple(found)
+
+    def _find_whole(self, count: int, topology: Topology) -> tuple[int, ...] | None:
+        if count <= self._block_nodes:
+            block = self._best_block(count)
+            if block is not None:
+                return self._pick(block, count)
+        if topology == "block" or count > self.free_nodes:
+            return None
+        found: list[int] = []
+        for free in range(self._block_nodes, 0, -1):
+            for block in _bits(self._by_free[free]):
+                rest = count - len(found)
+                if rest <= free:
+                    # The tightest block for the rest is unvisited, or as full as the one at hand.
+                    last = self._best_block(rest)
+                    tighter = last is not None and self._blocks[last].bit_count() < free
+                    return (*found, *self._pick(last if last is not None and tighter else block, rest))
+                found.extend(self._pick(block, free))
+        raise AssertionError("free nodes were counted wrong")
+
+    def _best_block(self, count: int) -> int | None:
+        for free in range(count, self._block_nodes + 1):
+            mask = self._by_free[free]
+            if mask:
+                return (mask & -mask).bit_length() - 1
+        return None
+
+    def _pick(self, block: int, count: int) -> tuple[int, ...]:
+        first = block * self._block_nodes
+        bits = _bits(self._blocks[block])
+        return tuple(first + next(bits) for _ in range(count))
+
+    def _set_whole(self, node: int, *, free: bool) -> None:
+        block, bit = divmod(node, self._block_nodes)
+        old = self._blocks[block]
+        new = old | 1 << bit if free else old & ~(1 << bit)
+        assert new != old, f"node {node} was already {'free' if free else 'taken'}"
+        self._blocks[block] = new
+        self._by_free[old.bit_count()] &= ~(1 << block)
+        self._by_free[new.bit_count()] |= 1 << block
+        self.free_chips += self.chips_per_node if free else -self.chips_per_node
+
+    def _show_spare(self, node: int, spare: int) -> None:
+        self._by_spare[spare] |= 1 << node
+        self.free_chips += spare
+
+    def _hide_spare(self, node: int, spare: int) -> None:
+        self._by_spare[spare] &= ~(1 << node)
+        self.free_chips -= spare

@@ -1,0 +1,197 @@
+"""Placement: the best permitted supply for a slot, or why there is none.
+
+Candidates pass the filters, then the cheapest wins: marginal cost over the expected run, plus what moving data and
+checkpoints costs. Supplies come in order of marginal price, so the search stops as soon as no later one can win.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from stargate.base.money import cost_micro_usd, format_usd, micro_usd
+from stargate.base.time import Instant
+from stargate.broker.filters import Refusal, Reservation, refuse_class, refuse_reserved, refuse_supply
+from stargate.broker.ground import Ground
+
+if TYPE_CHECKING:
+    from stargate.broker.ask import Ask, Option
+    from stargate.broker.state import State
+    from stargate.broker.supply import Supply, SupplyClass
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Where a slot goes."""
+
+    option: Option
+    supply: Supply
+    nodes: tuple[int, ...]
+    score: int
+    """Micro-USD; lower is better."""
+    loose: bool
+    """A preferred topology is missed."""
+
+    def better_than(self, other: Choice | None) -> bool:
+        """Cheaper first; then the preferred topology; then a stable order."""
+        if other is None:
+            return True
+        return (self.score, self.loose, self.supply.marginal, self.supply.id) < (
+            other.score, other.loose, other.supply.marginal, other.supply.id,
+        )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Survey:
+    """What a search found: the choice, the runner-up, who was busy, who was out and why."""
+
+    choice: Choice | None = None
+    runner_up: Choice | None = None
+    busy: list[tuple[Option, Supply]] = field(default_factory=list)
+    """Passed every filter, but has too little free at the moment (at most BUSY_LIMIT are kept)."""
+    refusals: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    """(filter, sentence, clause) to how many offers it excluded."""
+
+    def refuse(self, refusal: Refusal, offers: int = 1) -> None:
+        """Count an exclusion."""
+        key = (refusal.filter, refusal.says, refusal.clause)
+        self.refusals[key] = self.refusals.get(key, 0) + offers
+
+    def grounds(self) -> tuple[Ground, ...]:
+        """The reasons in a sentence each; the commonest exclusions, clauses first."""
+        said: list[Ground] = []
+        if self.choice is not None:
+            said.append(Ground(self._winner(self.choice)))
+        ranked = sorted(self.refusals.items(), key=lambda item: (item[0][2] == "", -item[1], item[0]))
+        for (_, says, clause), offers in ranked[:GROUNDS_LIMIT]:
+            count = "1 offer" if offers == 1 else f"{offers} offers"
+            said.append(Ground(f"{count} excluded: {says}", clause))
+        return tuple(said)
+
+    def _winner(self, choice: Choice) -> str:
+        supply = choice.supply
+        paid = {"owned": "owned", "reserved": "already paid", "market": "leased"}.get(supply.kind.tenure)
+        price = f"{format_usd(supply.price)} a chip-hour" if paid is None else f"{paid} capacity"
+        text = f"{supply.kind.provider}/{supply.pool} is the cheapest permitted: {price}"
+        if self.runner_up is not None:
+            other = self.runner_up
+            text += (
+                f", {format_usd(choice.score)} for the run against {format_usd(other.score)}"
+                f" on {other.supply.kind.provider}/{other.supply.pool}"
+            )
+        return text
+
+
+GROUNDS_LIMIT = 8
+BUSY_LIMIT = 64
+
+
+def place(state: State, ask: Ask, at: Instant, reservation: Reservation | None = None) -> Survey:
+    """Search once with providers that failed this work lately left out; once more with them if nothing else can serve."""
+    survey = _search(state, ask, at, reservation)
+    if survey.choice is None and not survey.busy and ask.avoid:
+        return _search(state, _forgiving(ask), at, reservation)
+    return survey
+
+
+def _forgiving(ask: Ask) -> Ask:
+    from dataclasses import replace
+
+    return replace(ask, avoid=frozenset())
+
+
+def _search(state: State, ask: Ask, at: Instant, reservation: Reservation | None) -> Survey:
+    survey = Survey()
+    for option in ask.options:
+        for supply in _in_price_order(state, ask, option, at, survey):
+            best = survey.choice
+            if best is not None and _base_cost(ask, option, supply) > best.score:
+                break
+            refusal = refuse_supply(state, ask, option, supply, at)
+            if refusal is not None:
+                survey.refuse(refusal)
+                continue
+            _consider(state, ask, option, supply, at, reservation, survey)
+        if ask.workload.ordered and survey.choice is not None:
+            break
+    return survey
+
+
+def _consider(
+    state: State, ask: Ask, option: Option, supply: Supply, at: Instant, reservation: Reservation | None, survey: Survey
+) -> None:
+    choice = fit(state, ask, option, supply)
+    if choice is None:
+        if len(survey.busy) < BUSY_LIMIT:
+            survey.busy.append((option, supply))
+        survey.refuse(Refusal("capacity", f"{supply.kind.provider}/{supply.pool} has too little free now"))
+        return
+    refusal = refuse_reserved(ask, supply, at, reservation)
+    if refusal is not None:
+        if len(survey.busy) < BUSY_LIMIT:
+            survey.busy.append((option, supply))
+        survey.refuse(refusal)
+    elif choice.better_than(survey.choice):
+        survey.runner_up, survey.choice = survey.choice, choice
+    elif choice.better_than(survey.runner_up):
+        survey.runner_up = choice
+
+
+def fit(state: State, ask: Ask, option: Option, supply: Supply) -> Choice | None:
+    """The gang's nodes on this supply, all or none, as they are free now."""
+    spare = supply.spare
+    if spare is not None and spare < option.gang_chips:
+        return None
+    topology = ask.workload.topology
+    nodes = state.nodes[supply.pool]
+    count = ask.workload.nodes
+    found = None
+    if "block" in (topology.required, topology.preferred):
+        found = nodes.find(count, option.chips_per_node, "block")
+    loose = found is None
+    if found is None and topology.required != "block":
+        found = nodes.find(count, option.chips_per_node)
+    if found is None:
+        return None
+    score = _base_cost(ask, option, supply) + move_cost(state, ask, supply.kind)
+    return Choice(option, supply, found, score, loose and topology.preferred == "block")
+
+
+def _base_cost(ask: Ask, option: Option, supply: Supply) -> int:
+    return cost_micro_usd(supply.marginal, option.gang_chips, ask.duration)
+
+
+def move_cost(state: State, ask: Ask, kind: SupplyClass) -> int:
+    """What it costs to bring inputs and checkpoint to a place: size x the source's egress price."""
+    total = Decimal(0)
+    for data in ask.workload.inputs:
+        if data.site and data.site != kind.site:
+            total += data.size_gib * state.egress_usd_per_gib(site=data.site)
+    if ask.moves_from and ask.moves_from != kind.provider and ask.workload.checkpoint is not None:
+        total += ask.workload.checkpoint.size_gib * state.egress_usd_per_gib(provider=ask.moves_from)
+    return micro_usd(total)
+
+
+def _in_price_order(state: State, ask: Ask, option: Option, at: Instant, survey: Survey) -> Iterator[Supply]:
+    """Supplies of the right chip whose class is let in, cheapest first."""
+    index = state.supplies
+    chips = option.chips or tuple(index.by_chip)
+    streams = []
+    for chip in chips:
+        for kind, listed in index.by_chip.get(chip, {}).items():
+            if not listed:
+                continue
+            refusal = refuse_class(state, ask, option, kind, at)
+            if refusal is None:
+                streams.append(listed)
+            else:
+                survey.refuse(refusal, len(listed))
+    if not streams:
+        wanted = option.resources.chip
+        if wanted is not None and not any(index.by_chip.get(chip) for chip in chips):
+            survey.refuse(Refusal("chip", f"no held capacity has the chip {wanted}"), 0)
+    for _, supply_id in heapq.merge(*streams):
+        yield index.by_id[supply_id]

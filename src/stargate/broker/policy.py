@@ -1,0 +1,92 @@
+"""How to decide where agreements leave the choice: teams and quotas, independence, recovery, sourcing."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from stargate.base.time import DAY, HOUR, MINUTE, SECOND, Duration
+
+
+class Team(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A team's share. Words as in Kueue: nominal quota, and how much of others' idle quota it may borrow."""
+
+    id: str
+    nominal_chips: int
+    borrowing_limit_chips: int | None = None
+    """None: as much as others leave idle."""
+
+    def __post_init__(self) -> None:
+        if self.nominal_chips < 0 or (self.borrowing_limit_chips or 0) < 0:
+            raise ValueError("a quota is zero or more chips")
+
+
+class Recovery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How often and how fast lost work is tried again."""
+
+    backoff: Duration = Duration(1 * SECOND)
+    """Wait before the second try; doubles with each further one."""
+    backoff_max: Duration = Duration(5 * MINUTE)
+    stop_grace: Duration = Duration(30 * SECOND)
+    """Time a program has to save its state when it is asked to stop."""
+
+
+class Migration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """When a running job moves to cheaper capacity."""
+
+    enabled: bool = True
+    min_saving_usd: Decimal = Decimal(1)
+    """Least saving over the job's remaining time, after the cost of the move."""
+    restart: Duration = Duration(5 * MINUTE)
+    """Time during which a moving job holds chips without progress."""
+    lease_end_notice: Duration = Duration(10 * MINUTE)
+    """How long before the end of a lease its jobs are moved."""
+
+
+class SourcingPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How missing capacity is bought."""
+
+    automatic: bool = True
+    """Open a sourcing when held capacity cannot serve a workload in time."""
+    market_window: Duration = Duration(0)
+    """How long quotes are collected; 0: decide as soon as one fits."""
+    need_duration: Duration = Duration(1 * DAY)
+    """Term asked for where a workload has no time limit."""
+    start_within: Duration = Duration(1 * HOUR)
+    """Latest start asked for where a workload has no deadline."""
+    cost_of_capital: Decimal = Decimal("0.10")
+    """Per year: what a prepayment costs."""
+    delay_cost_fraction_per_day: Decimal = Decimal("0.05")
+    """What a day of later start is worth, as a fraction of the deal."""
+    preferred_providers: tuple[str, ...] = ()
+    """Break ties in this order."""
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The whole policy; the `policy:` document."""
+
+    lab: str = ""
+    """The party on whose behalf everything is placed and bought."""
+    teams: tuple[Team, ...] = ()
+    """Empty: no quotas. Otherwise every workload names one of these."""
+    max_provider_share: Decimal | None = None
+    """Independence: the largest part of all chips in use that one provider may hold, 0 to 1."""
+    preemption: bool = True
+    backfill_depth: int = 1_000
+    """How many waiting slots behind the first blocked one are tried in a pass."""
+    expected_run: Duration = Duration(1 * DAY)
+    """Run time assumed where a workload states none."""
+    max_workloads: int = 1_000_000
+    """Workloads that have not ended; more are refused."""
+    recovery: Recovery = Recovery()
+    migration: Migration = Migration()
+    sourcing: SourcingPolicy = SourcingPolicy()
+
+    def __post_init__(self) -> None:
+        share = self.max_provider_share
+        if share is not None and not 0 < share <= 1:
+            raise ValueError("max_provider_share is a fraction above 0, at most 1")
+        names = [team.id for team in self.teams]
+        if len(set(names)) != len(names):
+            raise ValueError("a team is declared twice")

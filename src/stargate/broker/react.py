@@ -1,0 +1,76 @@
+"""State into requests to the outside. Idempotent: the same fact always asks for the same, under the same ids."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stargate.base.time import Duration
+from stargate.broker import sourcing
+from stargate.broker.effect import Effect, StartAttempt, StopAttempt
+from stargate.broker.fact import Ended, Entry, Placed, Stopping, SupplyMarked
+
+if TYPE_CHECKING:
+    from stargate.broker.records import AttemptState
+    from stargate.broker.state import State
+
+_NOW = Duration(0)
+
+
+def react(state: State, entry: Entry) -> tuple[Effect, ...]:
+    """The effects of one entry, after it has been applied and committed."""
+    fact = entry.fact
+    if isinstance(fact, Placed):
+        return (start(state, state.records.attempts[fact.attempt]),)
+    if isinstance(fact, Stopping):
+        return (stop(state, state.records.attempts[fact.attempt]),)
+    if isinstance(fact, Ended) and fact.outcome == "lost":
+        # Fence it: should it still run somewhere, it must not go on beside its successor.
+        return (fence(state.records.attempts[fact.attempt], f"{entry.seq}.0"),)
+    if isinstance(fact, SupplyMarked) and fact.status == "up":
+        lost = [a for a in state.records.attempts.values() if a.outcome == "lost" and _concerns(state, fact, a)]
+        return tuple(fence(attempt, f"{entry.seq}.{n}") for n, attempt in enumerate(lost))
+    return sourcing.react(state, entry)
+
+
+def outstanding(state: State) -> tuple[Effect, ...]:
+    """What must be asked (again) of the engines after a restart: everything not known to be over."""
+    effects: list[Effect] = []
+    for attempt in state.live.values():
+        effects.append(stop(state, attempt) if attempt.status == "stopping" else start(state, attempt))
+    return tuple(effects)
+
+
+def start(state: State, attempt: AttemptState) -> StartAttempt:
+    """The request to start an attempt."""
+    return StartAttempt(
+        id=f"{attempt.placed_seq}.0",
+        attempt=attempt.id,
+        workload_id=attempt.workload,
+        number=attempt.number,
+        slot=attempt.slot,
+        provider=attempt.provider,
+        pool=attempt.pool,
+        nodes=attempt.nodes,
+        chips_per_node=attempt.chips_per_node,
+        workload=state.records.workloads[attempt.workload].workload,
+    )
+
+
+def stop(state: State, attempt: AttemptState) -> StopAttempt:
+    """The request to stop an attempt, with time to save."""
+    grace = state.records.policy.recovery.stop_grace
+    return StopAttempt(f"{attempt.stop_seq}.0", attempt.id, attempt.pool, grace, attempt.stop_reason or "")
+
+
+def fence(attempt: AttemptState, effect_id: str) -> StopAttempt:
+    """Stop at once what was given up for lost."""
+    return StopAttempt(effect_id, attempt.id, attempt.pool, _NOW, "lost")
+
+
+def _concerns(state: State, fact: SupplyMarked, attempt: AttemptState) -> bool:
+    if fact.scope == "provider":
+        return attempt.provider == fact.id
+    if fact.scope == "pool":
+        return attempt.pool == fact.id
+    pool = state.catalog_pools.get(attempt.pool)
+    return pool is not None and pool.site == fact.id

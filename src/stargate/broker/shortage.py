@@ -1,0 +1,113 @@
+"""When what is held cannot serve a slot, or not in time: say what is needed, and hand it to sourcing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stargate.agreements.right import Requirement
+from stargate.base.time import Duration, Instant
+from stargate.broker import sourcing
+from stargate.broker.sourcing.command import Attribute, OpenNeed
+
+if TYPE_CHECKING:
+    from stargate.broker.ask import Ask
+    from stargate.broker.fact import Fact
+    from stargate.broker.place import Survey
+    from stargate.broker.sourcing.records import Need
+    from stargate.broker.state import State, Waiting
+
+
+def decide_shortage(
+    state: State, waiting: Waiting, ask: Ask, survey: Survey, starts: Instant | None, at: Instant
+) -> tuple[Fact, ...]:
+    """Facts that open (or go on with) the need of a slot; none where waiting will do or a need is open already.
+
+    `starts` is when the slot could start on held capacity, where that was worked out.
+    """
+    if not state.records.policy.sourcing.automatic or not _must_source(ask, survey, starts):
+        return ()
+    known = needs_of(state, waiting.workload, waiting.slot)
+    if known:
+        last = known[-1]
+        if last.status == "covered":
+            return _after_loss(state, last, at)
+        if last.status != "closed" or not _may_ask_again(state, last, at):
+            return ()
+    command = OpenNeed(
+        id=f"need-{waiting.workload}.{waiting.slot}" + (f"-{len(known) + 1}" if known else ""),
+        requirement=requirement_of(state, ask, at),
+        party=state.records.policy.lab,
+        scope=_scope(ask),
+        workload=waiting.workload,
+    )
+    return sourcing.decide(state, command, at)
+
+
+def needs_of(state: State, workload: str, slot: int) -> list[Need]:
+    """The needs that a slot has opened, in order."""
+    needs = state.sourcing.needs
+    first = f"need-{workload}.{slot}"
+    found = []
+    while (need := needs.get(first if not found else f"{first}-{len(found) + 1}")) is not None:
+        found.append(need)
+    return found
+
+
+def requirement_of(state: State, ask: Ask, at: Instant) -> Requirement:
+    """What a provider would have to offer for this ask, each part testable."""
+    policy = state.records.policy
+    work = ask.workload
+    option = ask.options[0]
+    chips = dict.fromkeys(chip for one in ask.options for chip in one.chips)
+    caps = [one.price_cap for one in ask.options]
+    # Room for the start, and for moving on before the end: a lease is never cut to the second.
+    margin = 2 * policy.migration.lease_end_notice + policy.migration.restart
+    duration = Duration(work.time_limit + margin) if work.time_limit else policy.sourcing.need_duration
+    start_by = at.plus(policy.sourcing.start_within)
+    if work.deadline is not None:
+        start_by = Instant(max(at, min(start_by, work.deadline - ask.duration)))
+    return Requirement(
+        chips=option.gang_chips,
+        chip_types=tuple(chips),
+        start_by=start_by,
+        duration=duration,
+        jurisdictions=work.residency,
+        chips_per_node=option.chips_per_node,
+        topology="block" if work.topology.required == "block" else "pool",
+        max_price_micro_usd_per_chip_hour=None if None in caps else max(cap for cap in caps if cap is not None),
+    )
+
+
+def _must_source(ask: Ask, survey: Survey, starts: Instant | None) -> bool:
+    if not survey.busy:
+        return True
+    deadline = ask.workload.deadline
+    return deadline is not None and starts is not None and starts + ask.duration > deadline
+
+
+def _after_loss(state: State, need: Need, at: Instant) -> tuple[Fact, ...]:
+    """The deal was done, but none of its leases can be placed on any more."""
+    for lease_id in need.leases:
+        lease = state.sourcing.leases[lease_id]
+        pool = state.catalog_pools.get(lease.pool)
+        if not lease.open or pool is None or state.status_of(pool) == "up":
+            continue
+        return sourcing.reopen(state, need.id, lease_id, at)
+    return ()
+
+
+def _may_ask_again(state: State, need: Need, at: Instant) -> bool:
+    """A need that could not be met is asked for again only after a while, or the market would be asked without end."""
+    if need.closed_at is None or need.outcome == "met":
+        return True
+    return at >= need.closed_at.plus(state.records.policy.sourcing.start_within)
+
+
+def _scope(ask: Ask) -> dict[str, Attribute]:
+    work = ask.workload
+    scope: dict[str, Attribute] = {"kind": work.kind}
+    for name in ("team", "product", "model", "customer"):
+        value: str = getattr(work, name)
+        if value:
+            scope[name] = value
+    return scope

@@ -1,0 +1,250 @@
+"""What the broker remembers of sourcing: plain mutable records, written to snapshots as they are.
+
+Only `evolve` writes them. The words for states are those of `transitions`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from stargate.agreements.right import Requirement, Right, Terms
+from stargate.base.time import FOREVER, Duration, Instant
+from stargate.broker.sourcing.command import Answer, Attribute, Part, WaiverScope
+
+NeedStatus = Literal["asking", "market", "covered", "closed"]
+OfferStatus = Literal[
+    "offered",
+    "subscribed",
+    "accepted",
+    "partial",
+    "declined",
+    "cannot_meet",
+    "lapsed",
+    "waived",
+    "withdrawn",
+    "void",
+    "not_taken",
+    "unallocated",
+]
+QuoteStatus = Literal["open", "signed", "withdrawn", "expired", "released"]
+LeaseStatus = Literal["signed", "active", "failed", "ended"]
+DeliveryStatus = Literal["pending", "due", "curing", "delivered", "failed"]
+LeaseKind = Literal["owned", "reserved", "on_demand"]
+TimerKind = Literal[
+    "offer_deadline",
+    "right_end",
+    "tail_end",
+    "quote_end",
+    "market_close",
+    "start_by",
+    "lease_start",
+    "delivery_end",
+    "cure_end",
+    "lease_end",
+]
+
+
+class Timer(msgspec.Struct, frozen=True, order=True, array_like=True):
+    """Something is due at a time; `id` is the record's, or `need clause` for a tail."""
+
+    at: Instant
+    kind: TimerKind
+    id: str
+
+
+class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a holder refused: the requirement and terms that a third party may now be given, and until when."""
+
+    clause: str
+    offer: str
+    version: int
+    requirement: Requirement
+    """As put to the holder."""
+    chips: int
+    """How many of them were refused."""
+    terms: Terms | None = None
+    """The ceiling; None: the requirement alone is the ceiling."""
+    until: Instant = FOREVER
+    """End of the tail."""
+    divisible: bool = True
+    """The holder might have taken a part, so parts may go elsewhere."""
+
+
+class Recorded(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One answer as it came in."""
+
+    at: Instant
+    answer: Answer
+    answered_by: str
+    effect: bool
+    chips: int | None = None
+    terms: Terms | None = None
+    unmet: tuple[str, ...] = ()
+    text_ref: str = ""
+
+
+class Need(msgspec.Struct, omit_defaults=True):
+    """Capacity that somebody requires, from opening to closing."""
+
+    id: str
+    party: str
+    requirement: Requirement
+    opened_at: Instant
+    notice_at: Instant
+    """From when lead times count: the opening, or the loss of a supplier."""
+    scope: dict[str, Attribute] = {}
+    workload: str | None = None
+    parent: str | None = None
+    parts: tuple[Part, ...] = ()
+    emergency: bool = False
+    renews: str = ""
+    version: int = 1
+    status: NeedStatus = "asking"
+    outcome: Literal["", "met", "withdrawn", "unmet"] = ""
+    held_chips: int = 0
+    """Under signed or active leases."""
+    until: Instant | None = None
+    """End of the requirement's term, fixed by the first lease."""
+    market_closes_at: Instant | None = None
+    offers: list[str] = []
+    quotes: list[str] = []
+    leases: list[str] = []
+    refusals: dict[str, Refusal] = {}
+    """Those that stand, by clause."""
+    failed_chips: dict[str, int] = {}
+    """Chips accepted but not delivered, by the holder's clause: they may be covered at any terms."""
+    clauses: tuple[str, ...] = ()
+    """Rights whose scope covered the need when it was opened."""
+    closed_at: Instant | None = None
+    actor: str = ""
+
+    @property
+    def missing_chips(self) -> int:
+        """Not yet under any lease."""
+        return self.requirement.chips - self.held_chips
+
+
+class Offer(msgspec.Struct, omit_defaults=True):
+    """A notice to a holder, and what became of it."""
+
+    id: str
+    need: str
+    version: int
+    right: Right
+    """The right as it was when the offer was made."""
+    requirement: Requirement
+    chips: int
+    """How many the holder may take."""
+    offered_at: Instant
+    share_chips: int = 0
+    """`pro_rata`: the part that is the holder's before over-subscription."""
+    terms: Terms | None = None
+    """`match`: the third party's terms."""
+    quote: str = ""
+    """`match`: whose terms these are."""
+    received_at: Instant | None = None
+    deadline: Instant | None = None
+    """A timely answer is received before this instant. None: not yet received."""
+    status: OfferStatus = "offered"
+    answers: list[Recorded] = []
+    taken_chips: int = 0
+    pool: str = ""
+    """Where the holder would serve."""
+    holder_terms: Terms | None = None
+    unmet: tuple[str, ...] = ()
+    ended_at: Instant | None = None
+
+
+class Quote(msgspec.Struct, omit_defaults=True):
+    """A provider's binding quote."""
+
+    id: str
+    need: str
+    provider: str
+    party: str
+    pool: str
+    terms: Terms
+    received_at: Instant
+    valid_until: Instant = FOREVER
+    quoted_by: str = ""
+    offer: str = ""
+    """The first offer in answer to which a holder named these terms."""
+    status: QuoteStatus = "open"
+
+
+class Lease(msgspec.Struct, omit_defaults=True):
+    """Capacity held from a provider for a time. While `active`, `chips` may be placed on."""
+
+    id: str
+    need: str
+    provider: str
+    party: str
+    """The provider's party."""
+    pool: str
+    chips: int
+    """Usable once active; until then, what was signed."""
+    ordered_chips: int
+    """What counts towards the need: as signed, less what finally failed."""
+    price_micro_usd_per_chip_hour: int
+    kind: LeaseKind
+    start: Instant
+    until: Instant
+    signed_at: Instant
+    status: LeaseStatus = "signed"
+    delivery: DeliveryStatus = "pending"
+    agreement: str = ""
+    clause: str = ""
+    """The right that was exercised; empty: a deal of the market."""
+    offer: str = ""
+    quote: str = ""
+    terms: Terms | None = None
+    deliver_by: Instant | None = None
+    """End of the grace for delivery, while delivery is due."""
+    cure_until: Instant | None = None
+    grace: Duration = Duration(0)
+    cure: Duration = Duration(0)
+    covers: tuple[str, ...] = ()
+    """Clauses whose holders failed and at whose cost this lease stands in."""
+    cover_cost_micro_usd: int = 0
+    """What it costs more than the failed deal did."""
+    ended_at: Instant | None = None
+    reason: str = ""
+
+    @property
+    def open(self) -> bool:
+        """It holds, or will hold, capacity."""
+        return self.status in {"signed", "active"}
+
+
+class Waiver(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A right given up in writing. It cannot be taken back."""
+
+    id: str
+    clause: str
+    holder: str
+    waiver: WaiverScope
+    granted_at: Instant
+    need: str = ""
+    scope: dict[str, Attribute] = {}
+    until: Instant = FOREVER
+    text_ref: str = ""
+
+
+class SourcingState(msgspec.Struct, omit_defaults=True):
+    """Everything about sourcing that a snapshot holds."""
+
+    needs: dict[str, Need] = {}
+    offers: dict[str, Offer] = {}
+    quotes: dict[str, Quote] = {}
+    leases: dict[str, Lease] = {}
+    waivers: list[Waiver] = []
+    opened: list[str] = []
+    """Needs in order of opening."""
+    open_needs: dict[str, Instant] = {}
+    """Needs that are not closed, with their opening."""
+    leased_chips: dict[str, int] = {}
+    """Chips under open leases, by pool."""
+    timers: list[Timer] = []
+    """Sorted; nothing stale."""

@@ -1,0 +1,311 @@
+"""The one mutable state: the records, and the indexes derived from them. Owned by one Machine, changed by evolve."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from bisect import bisect_left, insort
+from decimal import Decimal
+from typing import NamedTuple
+
+from stargate.agreements import Book, Decision, Request, decide, rights
+from stargate.agreements.right import Right
+from stargate.base import wire
+from stargate.base.errors import NotFoundError
+from stargate.base.time import FOREVER, Instant
+from stargate.broker.nodes import NodeMap
+from stargate.broker.policy import SourcingPolicy
+from stargate.broker.records import AttemptState, Records, Slot, WorkloadState
+from stargate.broker.sourcing.records import Lease, SourcingState
+from stargate.broker.supply import Supply, SupplyClass, SupplyIndex
+from stargate.catalog import Pool, Provider, Site
+
+_RECORDS = wire.unpacker(Records)
+
+
+class Waiting(NamedTuple):
+    """A place in the queue: higher priority first, then first come, first served."""
+
+    order: int
+    """Minus the priority."""
+    seq: int
+    workload: str
+    slot: int
+
+
+class State:
+    """Records and indexes. Only `evolve` writes; `decide`, `react` and `explain` read."""
+
+    def __init__(self, records: Records | None = None) -> None:
+        self.records = records if records is not None else Records()
+        self.providers: dict[str, Provider] = {}
+        self.sites: dict[str, Site] = {}
+        self.catalog_pools: dict[str, Pool] = {}
+        self.book = Book.compile(())
+        self.nodes: dict[str, NodeMap] = {}
+        self.supplies = SupplyIndex()
+        self.queue: list[Waiting] = []
+        self.live: dict[str, AttemptState] = {}
+        """Attempts that hold nodes."""
+        self.live_on: dict[str, dict[str, AttemptState]] = {}
+        """The same by pool."""
+        self.team_chips: dict[str, int] = {}
+        self.provider_chips: dict[str, int] = {}
+        self.chips_in_use = 0
+        self.open_workloads = 0
+        self._held: int | None = None
+        self._egress: dict[str, Decimal] = {}
+        self.timers: list[Instant] = []
+        """A heap of moments at which something may be due; stale ones do no harm."""
+        self._derive()
+
+    # -- what sourcing looks at (sourcing.view.View) ---------------------------------------------------------
+
+    @property
+    def sourcing(self) -> SourcingState:
+        """Needs, offers, quotes and leases."""
+        return self.records.sourcing
+
+    @property
+    def sourcing_policy(self) -> SourcingPolicy:
+        """How to buy."""
+        return self.records.policy.sourcing
+
+    def nodes_at(self, pool: Pool, at: Instant) -> int:
+        """Operational nodes: as counted where somebody counts, else as the catalog says for `at`."""
+        return self.records.nodes[pool.id] if pool.id in self.records.counted else pool.nodes_at(at)
+
+    def rights(self, at: Instant, request: Request) -> tuple[Right, ...]:
+        """Live first-refusal rights that cover the request, in rank order."""
+        return rights(self.book, self.records.world_facts, at, request)
+
+    def decision(self, at: Instant, request: Request) -> Decision:
+        """What the agreements say."""
+        return decide(self.book, self.records.world_facts, at, request)
+
+    # -- looking up -----------------------------------------------------------------------------------------
+
+    def workload(self, workload_id: str) -> WorkloadState:
+        """Raises NotFoundError."""
+        found = self.records.workloads.get(workload_id)
+        if found is None:
+            raise NotFoundError(f"no workload {workload_id!r}", "`stargate ps --all` lists them")
+        return found
+
+    def slot(self, place: Waiting) -> tuple[WorkloadState, Slot]:
+        """The workload and slot at a place of the queue."""
+        holder = self.records.workloads[place.workload]
+        return holder, holder.slots[place.slot]
+
+    def status_of(self, pool: Pool) -> str:
+        """The worst of what was said of the pool, its site and its provider: lost, draining or up."""
+        marks = self.records.marks
+        if not marks:
+            return "up"
+        said = {marks.get(key) for key in (f"pool:{pool.id}", f"site:{pool.site}", f"provider:{pool.provider}")}
+        return "lost" if "lost" in said else "draining" if "draining" in said else "up"
+
+    def place_of(self, workload_id: str, slot: int) -> Waiting:
+        """Where a slot stands in the queue."""
+        holder = self.records.workloads[workload_id]
+        return Waiting(-holder.workload.priority, holder.seq, workload_id, slot)
+
+    def waits(self, place: Waiting) -> bool:
+        """Whether the slot is in the queue."""
+        at = bisect_left(self.queue, place)
+        return at < len(self.queue) and self.queue[at] == place
+
+    def held_chips(self) -> int:
+        """All chips under owned, reserved, on-demand or leased supply."""
+        if self._held is None:
+            self._held = sum(
+                self.nodes[supply.pool].nodes * self.nodes[supply.pool].chips_per_node
+                if supply.chips is None
+                else supply.chips
+                for supply in self.supplies.by_id.values()
+            )
+        return self._held
+
+    def egress_usd_per_gib(self, *, site: str = "", provider: str = "") -> Decimal:
+        """The lowest egress price of a site's or provider's pools; 0 where none is known."""
+        return self._egress.get(f"site:{site}" if site else f"provider:{provider}", Decimal(0))
+
+    def next_due(self) -> Instant | None:
+        """When to wake at the latest."""
+        own = self.timers[0] if self.timers else None
+        bought = self.sourcing.timers[0].at if self.sourcing.timers else None
+        return min((at for at in (own, bought) if at is not None), default=None)
+
+    def digest(self) -> str:
+        """A fingerprint of all records: equal for equal histories."""
+        return hashlib.blake2b(self.pack(), digest_size=16).hexdigest()
+
+    # -- snapshots ------------------------------------------------------------------------------------------
+
+    def pack(self) -> bytes:
+        """The records as bytes."""
+        return wire.pack(self.records)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> State:
+        """The state that `pack` wrote. Raises msgspec.DecodeError on foreign bytes."""
+        return cls(_RECORDS.decode(data))
+
+    # -- derived indexes: each is kept by evolve, and rebuilt here from the records ----------------------------
+
+    def set_timer(self, at: Instant) -> None:
+        """Ask to be woken."""
+        if at < FOREVER:
+            heapq.heappush(self.timers, at)
+
+    def enqueue(self, workload_id: str, slot: int) -> None:
+        """A slot waits."""
+        place = self.place_of(workload_id, slot)
+        assert not self.waits(place), f"{workload_id} slot {slot} waits already"
+        insort(self.queue, place)
+        not_before = self.records.workloads[workload_id].slots[slot].not_before
+        if not_before > self.records.at:
+            self.set_timer(not_before)
+
+    def dequeue(self, workload_id: str, slot: int) -> None:
+        """A slot no longer waits."""
+        place = self.place_of(workload_id, slot)
+        at = bisect_left(self.queue, place)
+        assert self.queue[at] == place, f"{workload_id} slot {slot} does not wait"
+        del self.queue[at]
+
+    def occupy(self, attempt: AttemptState) -> None:
+        """The attempt's gang takes its nodes."""
+        assert attempt.id not in self.live, f"{attempt.id} holds nodes already"
+        self.nodes[attempt.pool].take(attempt.nodes, attempt.chips_per_node)
+        supply = self.supplies.by_id.get(attempt.supply)
+        if supply is not None:
+            supply.used += attempt.chips
+            assert supply.chips is None or supply.used <= supply.chips, f"supply {supply.id} is over-used"
+        self.live[attempt.id] = attempt
+        self.live_on.setdefault(attempt.pool, {})[attempt.id] = attempt
+        self._count(attempt, attempt.chips)
+
+    def vacate(self, attempt: AttemptState) -> None:
+        """The attempt's gang gives its nodes back."""
+        del self.live[attempt.id]
+        del self.live_on[attempt.pool][attempt.id]
+        self.nodes[attempt.pool].give(attempt.nodes, attempt.chips_per_node)
+        supply = self.supplies.by_id.get(attempt.supply)
+        if supply is not None:
+            supply.used -= attempt.chips
+            assert supply.used >= 0, f"supply {supply.id} got back more than it gave"
+        self._count(attempt, -attempt.chips)
+
+    def add_lease(self, lease: Lease) -> None:
+        """An active lease becomes supply."""
+        pool = self.catalog_pools.get(lease.pool)
+        if pool is None or lease.id in self.supplies.by_id:
+            return
+        supply = Supply(
+            lease.id,
+            pool.id,
+            SupplyClass(pool.provider, pool.site, "reserved" if lease.kind == "reserved" else lease.kind),
+            chip=pool.chip,
+            party=self.providers[pool.provider].party,
+            price=lease.price_micro_usd_per_chip_hour,
+            chips=lease.chips,
+            until=lease.until,
+            agreement=lease.agreement,
+        )
+        supply.used = sum(a.chips for a in self.live_on.get(pool.id, {}).values() if a.supply == lease.id)
+        self.supplies.add(supply)
+        self.forget_held()
+        self.set_timer(Instant(max(0, lease.until - self.records.policy.migration.lease_end_notice)))
+        self.set_timer(lease.until)
+
+    def drop_supply(self, supply_id: str) -> None:
+        """A lease or holding is over; what runs on it is stopped by its own facts."""
+        if supply_id in self.supplies.by_id:
+            self.supplies.remove(supply_id)
+            self.forget_held()
+
+    def forget_held(self) -> None:
+        """Held capacity changed; count it anew when it is next asked for."""
+        self._held = None
+
+    def redeclare(self) -> None:
+        """Rebuild what follows from the declared catalog, agreements and policy; running work keeps its nodes."""
+        self.live, self.live_on, self.queue, self.timers = {}, {}, [], []
+        self.team_chips, self.provider_chips, self.chips_in_use = {}, {}, 0
+        self._derive()
+
+    def _count(self, attempt: AttemptState, chips: int) -> None:
+        team = self.records.workloads[attempt.workload].workload.team
+        self.team_chips[team] = self.team_chips.get(team, 0) + chips
+        self.provider_chips[attempt.provider] = self.provider_chips.get(attempt.provider, 0) + chips
+        self.chips_in_use += chips
+
+    def _derive(self) -> None:
+        records = self.records
+        catalog = records.infrastructure
+        self.providers = {provider.id: provider for provider in catalog.providers}
+        self.sites = {site.id: site for site in catalog.sites}
+        self.catalog_pools = {pool.id: pool for pool in catalog.pools}
+        self.book = Book.compile(records.agreements)
+        self.nodes = {
+            pool.id: NodeMap(records.nodes.get(pool.id, 0), pool.chips_per_node, pool.block_nodes)
+            for pool in catalog.pools
+        }
+        self.supplies = SupplyIndex()
+        self._held, self._egress = None, {}
+        for pool in catalog.pools:
+            self._derive_pool(pool)
+        for lease in records.sourcing.leases.values():
+            if lease.status == "active":
+                self.add_lease(lease)
+        self._derive_live()
+        self._derive_queue()
+
+    def _derive_pool(self, pool: Pool) -> None:
+        if pool.tenure != "market":
+            supply = Supply(
+                pool.id,
+                pool.id,
+                SupplyClass(pool.provider, pool.site, pool.tenure),
+                chip=pool.chip,
+                party=self.providers[pool.provider].party,
+                price=self.records.prices.get(pool.id),
+                until=pool.until or FOREVER,
+                agreement=pool.agreement or "",
+            )
+            self.supplies.add(supply)
+            self.set_timer(Instant(max(0, supply.until - self.records.policy.migration.lease_end_notice)))
+            self.set_timer(supply.until)
+        for dated in (*pool.nodes, *pool.prices):
+            if dated.from_ > self.records.at:
+                self.set_timer(dated.from_)
+
+        for key in (f"site:{pool.site}", f"provider:{pool.provider}"):
+            known = self._egress.get(key)
+            self._egress[key] = pool.egress_usd_per_gib if known is None else min(known, pool.egress_usd_per_gib)
+
+    def _derive_live(self) -> None:
+        """Attempts take their nodes again, also those on nodes that a pool has lost since."""
+        live = [attempt for attempt in self.records.attempts.values() if attempt.status != "ended"]
+        for attempt in live:
+            nodes = self.nodes[attempt.pool]
+            nodes.resize(max(nodes.nodes, max(attempt.nodes) + 1))
+        for attempt in live:
+            self.occupy(attempt)
+        for pool in {attempt.pool for attempt in live}:
+            self.nodes[pool].resize(self.records.nodes.get(pool, 0))
+
+    def _derive_queue(self) -> None:
+        waiting = []
+        self.open_workloads = 0
+        for holder in self.records.workloads.values():
+            if holder.ended:
+                continue
+            self.open_workloads += 1
+            for number, slot in enumerate(holder.slots):
+                if slot.status == "waiting":
+                    waiting.append(Waiting(-holder.workload.priority, holder.seq, holder.id, number))
+                    if slot.not_before > self.records.at:
+                        self.set_timer(slot.not_before)
+        self.queue = sorted(waiting)
