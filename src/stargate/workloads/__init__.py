@@ -4,6 +4,7 @@ Here live the normalised record, the strict reader of workload YAML (SkyPilot's 
 and the importers of sbatch scripts and dstack files. Where a workload runs is decided elsewhere.
 """
 
+from stargate.workloads.load import load, parse, parse_document, parse_json, sound
 from stargate.workloads.workload import (
     Checkpoint,
     Data,
@@ -28,4 +29,9 @@ __all__ = [
     "Service",
     "Topology",
     "Workload",
+    "load",
+    "parse",
+    "parse_document",
+    "parse_json",
+    "sound",
 ]

@@ -17,12 +17,16 @@ from stargate.base.time import Duration, Instant
 
 NODES_LIMIT = 100_000
 CHIPS_PER_NODE_LIMIT = 1_024
-SCRIPT_LIMIT = 262_144
-"""Characters of `setup` or `run`."""
+SCRIPT_LIMIT = 65_536
+"""Characters of `setup` or `run`; more belongs in a file of the workdir."""
 TEXT_LIMIT = 1_024
 """Characters of a path, an image, a label."""
 ENVS_LIMIT = 512
 ENV_VALUE_LIMIT = 32_768
+ENVS_TOTAL_LIMIT = 524_288
+"""Characters of all names and values together: more would not fit beside a program's arguments."""
+OPTIONS_LIMIT = 65_536
+"""Bytes, as JSON, of each mapping that is carried to an engine unread."""
 ALTERNATIVES_LIMIT = 256
 LIST_LIMIT = 256
 """Entries of mounts, labels, ports, inputs, outputs, residency."""
@@ -40,7 +44,7 @@ Port = Annotated[int, Meta(ge=1, le=65_535)]
 
 
 class Resources(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One way to satisfy a workload, per node. `provider`, `site` and `pool` narrow where; None is anywhere."""
+    """One way to satisfy a workload, per node. `provider`, `site`, `pool` narrow where; None is anywhere."""
 
     chip: Text | None = None
     """As the person wrote it; None asks for processors only."""
