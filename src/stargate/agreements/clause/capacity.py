@@ -1,0 +1,139 @@
+"""Capacity that is held, delivered, optional, or guaranteed a taker."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from stargate.agreements.clause.amount import Amount, Fraction, Part, Percent
+from stargate.agreements.clause.common import ClauseBase, ClauseName
+from stargate.agreements.condition import Moment, check_moment
+from stargate.base.time import Duration, Instant
+
+Unit = Literal["chips", "nodes", "kw", "mw", "gw", "chip_hours", "node_hours", "mwh", "units"]
+
+
+class RampStep(Part, frozen=True):
+    """From a date on, this much (not: this much more)."""
+
+    from_: Instant = field(name="from")
+    quantity: Amount
+
+
+class CapacityReservation(ClauseBase, frozen=True, tag="capacity_reservation"):
+    """The supplier holds capacity for the customer."""
+
+    quantity: Amount | None = None
+    """How much, for the whole time; or a ramp."""
+    unit: Unit = "chips"
+    ramp: tuple[RampStep, ...] = ()
+    supplier: str = ""
+    customer: str = ""
+    cancellable: bool = True
+    modifiable: bool = True
+    end: Literal["evict", "on_demand", "release"] = "release"
+    """At the end: running work is evicted, or goes on at on-demand price, or ends by itself and is not renewed."""
+    upfront_percent: Percent = Decimal(0)
+    """Of the price of the whole reservation."""
+
+    def check(self) -> None:
+        """Either a quantity or a ramp that runs forward."""
+        if (self.quantity is None) is not bool(self.ramp):
+            raise ValueError("give either quantity or ramp")
+        dates = [step.from_ for step in self.ramp]
+        if dates != sorted(set(dates)):
+            raise ValueError("ramp: each step starts later than the one before")
+
+
+class LateCredit(Part, frozen=True):
+    """A discount on the fees of a tranche that comes late."""
+
+    per_day: Fraction
+    """Fraction of the fee for each started day beyond the grace period."""
+    max: Fraction = Decimal(1)
+    """Never more than this fraction."""
+
+
+TerminationScope = Literal["tranche", "order", "master", "agreement"]
+
+
+class TerminationRight(Part, frozen=True):
+    """What may be ended: the tranche alone, the order (this agreement), or the master and all its orders."""
+
+    scope: TerminationScope
+
+
+class Tranche(Part, frozen=True):
+    """One part of a delivery."""
+
+    id: ClauseName
+    due: Instant
+    quantity: Amount | None = None
+    unit: Unit = "mw"
+    fee_usd: Amount | None = None
+    """What late credit is a fraction of."""
+    grace: Duration | None = None
+    """Default: that of the delivery clause."""
+    late_credit: LateCredit | None = None
+    termination_right: TerminationRight | None = None
+    delivered_fact: str = ""
+    """Default: `delivered/AGREEMENT/CLAUSE/TRANCHE`."""
+
+
+class Delivery(ClauseBase, frozen=True, tag="delivery"):
+    """The supplier delivers by dates; lateness beyond grace earns credit and may give a right to terminate."""
+
+    tranches: Annotated[tuple[Tranche, ...], Meta(min_length=1)]
+    supplier: str = ""
+    customer: str = ""
+    grace: Duration = Duration(0)
+    late_credit: LateCredit | None = None
+    termination_right: TerminationRight | None = None
+
+    def check(self) -> None:
+        """Tranche names are distinct."""
+        names = [tranche.id for tranche in self.tranches]
+        if len(set(names)) != len(names):
+            raise ValueError("tranches: two have the same id")
+
+
+class Option(ClauseBase, frozen=True, tag="option"):
+    """The holder may take capacity until the option expires. While it is open nobody else may."""
+
+    expiry: Moment
+    """Exclusive: at this instant it has lapsed. May depend on facts."""
+    holder: str = ""
+    """Default: the agreement's customer."""
+    grantor: str = ""
+    """Default: the agreement's supplier."""
+    quantity: Amount | None = None
+    unit: Unit = "mw"
+    deposit_usd: Amount = Decimal(0)
+    """Paid by the holder to keep it open."""
+    deposit_fact: str = ""
+    """Where named: the option is open only once this fact says that the deposit was paid."""
+    exercisable_from: Moment | None = None
+    exercised_fact: str = ""
+    """Default: `exercised/AGREEMENT/CLAUSE`."""
+    blocks_others: bool = True
+
+    def check(self) -> None:
+        """Its dates can be read."""
+        check_moment(self.expiry, "expiry")
+        check_moment(self.exercisable_from, "exercisable_from")
+
+
+class Backstop(ClauseBase, frozen=True, tag="backstop"):
+    """The payer takes what nobody else bought, up to a cap."""
+
+    price_usd: Amount
+    """Per unit of `unit` unsold."""
+    unit: Unit = "chip_hours"
+    base: Literal["unsold"] = "unsold"
+    capacity_metric: str = "capacity_chip_hours"
+    sold_metric: str = "sold_chip_hours"
+    cap_usd: Amount | None = None
+    payer: str = ""
+    payee: str = ""
