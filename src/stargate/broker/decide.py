@@ -18,6 +18,7 @@ from stargate.broker.command import (
     Command,
     Declare,
     DeclareFact,
+    FailureClass,
     MarkSupply,
     Report,
     Scale,
@@ -110,7 +111,9 @@ def _declare_fact(state: State, command: DeclareFact, at: Instant) -> tuple[Fact
 
 def _submit(state: State, command: Submit, at: Instant) -> tuple[Fact, ...]:
     if not is_name(command.id):
-        raise UserError(f"{command.id!r} is not a usable id", "use letters, digits, dot, dash, underscore; at most 128")
+        raise UserError(
+            f"{command.id!r} is not a usable id", "use letters, digits, dot, dash, underscore; at most 128"
+        )
     known = state.records.workloads.get(command.id)
     work = command.workload
     if known is not None:
@@ -121,7 +124,8 @@ def _submit(state: State, command: Submit, at: Instant) -> tuple[Fact, ...]:
         )
     if state.open_workloads >= state.records.policy.max_workloads:
         raise LimitError(
-            f"{state.open_workloads} workloads are open, as many as policy allows", "wait, or raise `max_workloads`"
+            f"{state.open_workloads} workloads are open, as many as policy allows",
+            "wait, or raise `max_workloads`",
         )
     teams = state.records.policy.teams
     if teams and quota.team_of(state, work.team) is None:
@@ -152,7 +156,9 @@ def _cancel(state: State, command: Cancel, at: Instant) -> tuple[Fact, ...]:
     if holder.status in {"cancelling", "cancelled"}:
         return ()
     if holder.ended:
-        raise StateConflictError(f"workload {holder.id} has {holder.status} already", "nothing is left to cancel")
+        raise StateConflictError(
+            f"workload {holder.id} has {holder.status} already", "nothing is left to cancel"
+        )
     ground = Ground(f"cancelled by {command.actor or 'its owner'}")
     facts: list[Fact] = [CancelRequested(holder.id, command.actor, (ground,))]
     placed = [slot for slot in holder.slots if slot.status == "placed"]
@@ -169,18 +175,24 @@ def _cancel(state: State, command: Cancel, at: Instant) -> tuple[Fact, ...]:
 def _scale(state: State, command: Scale, at: Instant) -> tuple[Fact, ...]:
     holder = state.workload(command.workload)
     if holder.workload.kind != "serve":
-        raise StateConflictError(f"workload {holder.id} is a {holder.workload.kind} run", "only services have replicas")
+        raise StateConflictError(
+            f"workload {holder.id} is a {holder.workload.kind} run", "only services have replicas"
+        )
     if holder.status != "active":
-        raise StateConflictError(f"service {holder.id} is {holder.status}", "submit it again under another name")
+        raise StateConflictError(
+            f"service {holder.id} is {holder.status}", "submit it again under another name"
+        )
     if not 0 <= command.replicas <= REPLICAS_LIMIT:
         raise LimitError(f"{command.replicas} replicas", f"ask for 0 to {REPLICAS_LIMIT}")
     if command.replicas == holder.replicas:
         return ()
     ground = Ground(f"scaled from {holder.replicas} to {command.replicas} by {command.actor or 'its owner'}")
     facts: list[Fact] = [Scaled(holder.id, command.replicas, command.actor, (ground,))]
-    for slot in holder.slots[command.replicas :]:
-        if slot.status == "placed" and state.records.attempts[slot.attempt].status != "stopping":
-            facts.append(Stopping(slot.attempt, "scaled_down", (ground,)))
+    facts += [
+        Stopping(slot.attempt, "scaled_down", (ground,))
+        for slot in holder.slots[command.replicas :]
+        if slot.status == "placed" and state.records.attempts[slot.attempt].status != "stopping"
+    ]
     return tuple(facts)
 
 
@@ -188,38 +200,55 @@ def _report(state: State, command: Report, at: Instant) -> tuple[Fact, ...]:
     attempt = state.records.attempts.get(command.attempt)
     if attempt is None or attempt.status == "ended":
         return ()  # unknown or fenced: it can change nothing
-    phase = command.phase
-    if phase == "accepted":
-        return (Accepted(attempt.id),) if _news(attempt, Accepted) and attempt.accepted_at is None else ()
-    if phase == "running":
-        return (Started(attempt.id, command.step),) if _news(attempt, Started) and attempt.started_at is None else ()
-    if phase == "checkpointed":
-        return _checkpointed(attempt, command)
-    ground = Ground(f"the engine reports {phase}" + (f": {command.detail}" if command.detail else ""))
-    if phase == "done":
-        return recover.end_attempt(
-            state, attempt, at, "done", step=command.step, detail=command.detail, metrics=command.metrics, ground=ground
-        )
-    if phase == "stopped" or attempt.status == "stopping":
-        # Asked to stop, it stopped: however it went, that is no failure of anybody.
-        outcome = recover.end_attempt(
-            state, attempt, at, "stopped" if attempt.stop_reason else "failed",
-            failure=None if attempt.stop_reason else "preempted", step=command.step, detail=command.detail, ground=ground,
-        )  # fmt: skip
-        return outcome
+    match command.phase:
+        case "accepted":
+            news = attempt.accepted_at is None and _follows(attempt, Accepted)
+            return (Accepted(attempt.id),) if news else ()
+        case "running":
+            told = attempt.started_at is None or (attempt.first_step is None and command.step is not None)
+            return (Started(attempt.id, command.step),) if told and _follows(attempt, Started) else ()
+        case "checkpointed":
+            return _checkpointed(attempt, command)
+        case "done":
+            return _end(state, attempt, command, at, "done", None)
+        case _ if attempt.stop_reason is not None:
+            # Asked to stop, it stopped: however it went, that is nobody's failure.
+            return _end(state, attempt, command, at, "stopped", None)
+        case "stopped":
+            return _end(state, attempt, command, at, "failed", "preempted")
+        case "failed":
+            return _end(state, attempt, command, at, "failed", command.failure or "infrastructure")
+
+
+def _end(
+    state: State,
+    attempt: AttemptState,
+    command: Report,
+    at: Instant,
+    outcome: recover.Outcome,
+    failure: FailureClass | None,
+) -> tuple[Fact, ...]:
+    said = f"the engine reports {command.phase}" + (f": {command.detail}" if command.detail else "")
     return recover.end_attempt(
-        state, attempt, at, "failed",
-        failure=command.failure or "infrastructure", step=command.step, detail=command.detail, ground=ground,
-    )  # fmt: skip
+        state,
+        attempt,
+        at,
+        outcome,
+        failure=failure,
+        step=command.step,
+        detail=command.detail,
+        metrics=command.metrics,
+        ground=Ground(said),
+    )
 
 
-def _news(attempt: AttemptState, fact: type) -> bool:
+def _follows(attempt: AttemptState, fact: type) -> bool:
     return follows(ATTEMPT, attempt.status, fact) is not None
 
 
 def _checkpointed(attempt: AttemptState, command: Report) -> tuple[Fact, ...]:
     step = command.step
-    if step is None or not _news(attempt, Checkpointed):
+    if step is None or not _follows(attempt, Checkpointed):
         return ()
     if attempt.checkpoint_step is not None and step <= attempt.checkpoint_step:
         return ()
@@ -229,7 +258,9 @@ def _checkpointed(attempt: AttemptState, command: Report) -> tuple[Fact, ...]:
 def _mark_supply(state: State, command: MarkSupply, at: Instant) -> tuple[Fact, ...]:
     known = {"provider": state.providers, "site": state.sites, "pool": state.catalog_pools}[command.scope]
     if command.id not in known:
-        raise NotFoundError(f"no {command.scope} {command.id!r}", "`stargate pools` lists pools, sites and providers")
+        raise NotFoundError(
+            f"no {command.scope} {command.id!r}", "`stargate pools` lists pools, sites and providers"
+        )
     if state.records.marks.get(f"{command.scope}:{command.id}", "up") == command.status:
         return ()
     said = command.evidence or "an operator said so"

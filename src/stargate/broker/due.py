@@ -35,7 +35,9 @@ def _dated(state: State, at: Instant) -> tuple[Fact, ...]:
     for pool in state.catalog_pools.values():
         nodes = pool.nodes_at(at)
         if pool.id not in records.counted and nodes != records.nodes.get(pool.id, 0):
-            facts.append(CapacitySet(pool.id, nodes, counted=False, grounds=(Ground(f"the catalog's date {at}"),)))
+            facts.append(
+                CapacitySet(pool.id, nodes, counted=False, grounds=(Ground(f"the catalog's date {at}"),))
+            )
             facts.extend(clear_nodes(state, pool.id, nodes))
         listed = pool.price_at(at)
         price = None if listed is None else micro_usd(listed)
@@ -47,7 +49,9 @@ def _dated(state: State, at: Instant) -> tuple[Fact, ...]:
 def _ending(state: State, at: Instant) -> tuple[Fact, ...]:
     notice = state.records.policy.migration.lease_end_notice
     return tuple(
-        Stopping(attempt.id, "lease_end", (Ground(f"{attempt.supply} ends {supply.until}; its work moves on"),))
+        Stopping(
+            attempt.id, "lease_end", (Ground(f"{attempt.supply} ends {supply.until}; its work moves on"),)
+        )
         for attempt in state.live.values()
         if attempt.status != "stopping"
         and (supply := state.supplies.by_id.get(attempt.supply)) is not None

@@ -66,7 +66,9 @@ def _declared(state: State, fact: Declared) -> None:
     records.agreements = fact.agreements
     records.policy = fact.policy
     pools = {pool.id: pool for pool in fact.infrastructure.pools}
-    counted = {pool: nodes for pool, nodes in records.nodes.items() if pool in records.counted and pool in pools}
+    counted = {
+        pool: nodes for pool, nodes in records.nodes.items() if pool in records.counted and pool in pools
+    }
     records.counted = dict.fromkeys(counted, True)
     records.nodes = {pool.id: counted.get(pool.id, pool.nodes_at(records.at)) for pool in pools.values()}
     prices = {pool.id: pool.price_at(records.at) for pool in pools.values()}
@@ -137,6 +139,7 @@ def _placed(state: State, fact: Placed) -> None:
     attempt = attempt_from(fact, state, state.records.seq)
     attempt.checkpoint_step = slot.checkpoint_step
     state.records.attempts[fact.attempt] = attempt
+    assert max(fact.nodes) < state.nodes[fact.pool].nodes, f"{fact.attempt} stands beyond the pool"
     state.occupy(attempt)
 
 
@@ -162,7 +165,7 @@ def _accepted(state: State, fact: Accepted) -> None:
 
 def _started(state: State, fact: Started) -> None:
     attempt = _attempt(state, fact.attempt, Started)
-    attempt.started_at = state.records.at
+    attempt.started_at = attempt.started_at or state.records.at
     attempt.accepted_at = attempt.accepted_at or state.records.at
     attempt.first_step = fact.step
 

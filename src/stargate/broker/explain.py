@@ -61,7 +61,8 @@ def explain(state: State, workload: str, slot: int, at: Instant) -> Explanation:
             judged.append((_RANK[candidate.verdict], candidate.score_micro_usd or 0, supply.id, candidate))
     candidates = [candidate for *_, candidate in sorted(judged, key=lambda item: item[:3])]
     candidates = [
-        msgspec.structs.replace(c, verdict="best") if best is not None and _is(c, best) else c for c in candidates
+        msgspec.structs.replace(c, verdict="best") if best is not None and _is(c, best) else c
+        for c in candidates
     ]
     candidates.sort(key=lambda c: _RANK[c.verdict])
     candidates += _unsourced(state)
@@ -82,12 +83,16 @@ def _judge(
     if option.chips and supply.chip not in option.chips:
         refusal = Refusal("chip", f"it has {supply.chip}; the work wants {' or '.join(option.chips)}")
     else:
-        refusal = refuse_class(state, ask, option, supply.kind, at) or refuse_supply(state, ask, option, supply, at)
+        refusal = refuse_class(state, ask, option, supply.kind, at) or refuse_supply(
+            state, ask, option, supply, at
+        )
     if refusal is not None:
         return _candidate(supply, "excluded", None, refusal), None
     choice = fit(state, ask, option, supply)
     if choice is None:
-        busy = Refusal("capacity", f"{_free(state, supply)} chips are free; the gang wants {option.gang_chips}")
+        busy = Refusal(
+            "capacity", f"{_free(state, supply)} chips are free; the gang wants {option.gang_chips}"
+        )
         return _candidate(supply, "busy", None, busy), None
     return _candidate(supply, "possible", choice.score, None), choice
 
@@ -98,7 +103,10 @@ def _free(state: State, supply: Supply) -> int:
 
 
 def _candidate(
-    supply: Supply, verdict: Literal["possible", "busy", "excluded"], score: int | None, refusal: Refusal | None
+    supply: Supply,
+    verdict: Literal["possible", "busy", "excluded"],
+    score: int | None,
+    refusal: Refusal | None,
 ) -> Candidate:
     return Candidate(
         supply=supply.id,

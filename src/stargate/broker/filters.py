@@ -146,17 +146,21 @@ def refuse_supply(state: State, ask: Ask, option: Option, supply: Supply, at: In
     if mark is not None:
         return Refusal("health", f"pool {supply.pool} is {mark}")
     if option.chips_per_node > pool.chips_per_node:
-        return Refusal("size", f"a node has {pool.chips_per_node} chips; the work wants {option.chips_per_node}")
+        return Refusal(
+            "size", f"a node has {pool.chips_per_node} chips; the work wants {option.chips_per_node}"
+        )
     whole = nodes.nodes * pool.chips_per_node if supply.chips is None else supply.chips
     if ask.workload.nodes > nodes.nodes or option.gang_chips > whole:
         return Refusal(
-            "size", f"{whole} chips on {nodes.nodes} nodes; the gang wants {option.gang_chips} on {ask.workload.nodes}"
+            "size",
+            f"{whole} chips on {nodes.nodes} nodes; the gang wants {option.gang_chips} on {ask.workload.nodes}",
         )
     if ask.workload.topology.required == "block" and ask.workload.nodes > pool.block_nodes:
         return Refusal("topology", f"a block has {pool.block_nodes} nodes; the gang must share one")
     if option.price_cap is not None and supply.price > option.price_cap:
         return Refusal(
-            "price", f"{format_usd(supply.price)} a chip-hour is above the cap of {format_usd(option.price_cap)}"
+            "price",
+            f"{format_usd(supply.price)} a chip-hour is above the cap of {format_usd(option.price_cap)}",
         )
     if "pool" in state.book.fields:
         refusal = refuse_by_agreement(state, ask, option, supply.kind, at, supply.pool)
@@ -170,7 +174,9 @@ def _refuse_cost(ask: Ask, option: Option, supply: Supply) -> Refusal | None:
         return None
     cost = cost_micro_usd(supply.price, option.gang_chips, ask.duration)
     if cost > ask.budget:
-        return Refusal("budget", f"it would cost {format_usd(cost)}; {format_usd(max(0, ask.budget))} is left")
+        return Refusal(
+            "budget", f"it would cost {format_usd(cost)}; {format_usd(max(0, ask.budget))} is left"
+        )
     return None
 
 
@@ -180,13 +186,13 @@ def _refuse_term(state: State, ask: Ask, supply: Supply, at: Instant) -> Refusal
         return Refusal("term", f"the holding ends {supply.until}")
     movable = ask.workload.checkpoint is not None or ask.workload.kind == "serve"
     if ask.workload.time_limit is not None and not movable and supply.until < at.plus(ask.duration):
-        return Refusal("term", f"the holding ends {supply.until}, before the work would; it saves no checkpoint")
+        return Refusal(
+            "term", f"the holding ends {supply.until}, before the work would; it saves no checkpoint"
+        )
     return None
 
 
-def refuse_reserved(
-    ask: Ask, supply: Supply, at: Instant, reservation: Reservation | None
-) -> Refusal | None:
+def refuse_reserved(ask: Ask, supply: Supply, at: Instant, reservation: Reservation | None) -> Refusal | None:
     """EASY: nothing may delay the first blocked slot. Work that ends before it starts, or uses nodes it leaves, may."""
     if reservation is None or reservation.pool != supply.pool:
         return None

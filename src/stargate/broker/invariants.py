@@ -28,9 +28,11 @@ def _allocation(state: State) -> list[str]:
         for node in attempt.nodes:
             key = (attempt.pool, node)
             used[key] = used.get(key, 0) + attempt.chips_per_node
-    for (pool, node), chips in used.items():
-        if chips > state.catalog_pools[pool].chips_per_node:
-            found.append(f"node {node} of {pool} carries {chips} chips")
+    found += [
+        f"node {node} of {pool} carries {chips} chips"
+        for (pool, node), chips in used.items()
+        if chips > state.catalog_pools[pool].chips_per_node
+    ]
     for lease in state.sourcing.leases.values():
         if lease.status == "active" and drawn.get(lease.id, 0) > lease.chips:
             found.append(f"lease {lease.id} of {lease.chips} chips carries {drawn[lease.id]}")

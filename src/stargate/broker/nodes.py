@@ -23,7 +23,16 @@ class NodeMap:
     marks nodes that are wholly free; `_by_free[k]` is the set of blocks with exactly k of them, itself a bitmap.
     """
 
-    __slots__ = ("_block_nodes", "_blocks", "_by_free", "_by_spare", "_spare", "chips_per_node", "free_chips", "nodes")
+    __slots__ = (
+        "_block_nodes",
+        "_blocks",
+        "_by_free",
+        "_by_spare",
+        "_spare",
+        "chips_per_node",
+        "free_chips",
+        "nodes",
+    )
 
     def __init__(self, nodes: int, chips_per_node: int, block_nodes: int) -> None:
         assert nodes >= 0, "a pool has no negative nodes"
@@ -83,17 +92,24 @@ class NodeMap:
 
     def take(self, nodes: tuple[int, ...], chips: int) -> None:
         """Use `chips` of each node. The nodes must have them."""
+        assert max(nodes) < self.nodes, f"node {max(nodes)} is beyond the pool"
+        self.restore(nodes, chips)
+
+    def restore(self, nodes: tuple[int, ...], chips: int) -> None:
+        """Undo a `give`: like `take`, but the gang may stand on nodes that the pool has lost since."""
         for node in nodes:
+            known = node < self.nodes
             spare = self._spare.get(node)
-            assert node < self.nodes, f"node {node} is beyond the pool"
             if spare is None:
-                self._set_whole(node, free=False)
                 spare = self.chips_per_node
-            else:
+                if known:
+                    self._set_whole(node, free=False)
+            elif known:
                 self._hide_spare(node, spare)
             assert spare >= chips, f"node {node} has {spare} chips, not {chips}"
             self._spare[node] = spare - chips
-            self._show_spare(node, spare - chips)
+            if known:
+                self._show_spare(node, spare - chips)
 
     def give(self, nodes: tuple[int, ...], chips: int) -> None:
         """Return what `take` took."""

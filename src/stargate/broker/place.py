@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -90,7 +90,7 @@ BUSY_LIMIT = 64
 
 
 def place(state: State, ask: Ask, at: Instant, reservation: Reservation | None = None) -> Survey:
-    """Search once with providers that failed this work lately left out; once more with them if nothing else can serve."""
+    """Search without the providers that failed this work lately; with them if nothing else can serve."""
     survey = _search(state, ask, at, reservation)
     if survey.choice is None and not survey.busy and ask.avoid:
         return _search(state, _forgiving(ask), at, reservation)
@@ -98,8 +98,6 @@ def place(state: State, ask: Ask, at: Instant, reservation: Reservation | None =
 
 
 def _forgiving(ask: Ask) -> Ask:
-    from dataclasses import replace
-
     return replace(ask, avoid=frozenset())
 
 
@@ -121,7 +119,13 @@ def _search(state: State, ask: Ask, at: Instant, reservation: Reservation | None
 
 
 def _consider(
-    state: State, ask: Ask, option: Option, supply: Supply, at: Instant, reservation: Reservation | None, survey: Survey
+    state: State,
+    ask: Ask,
+    option: Option,
+    supply: Supply,
+    at: Instant,
+    reservation: Reservation | None,
+    survey: Survey,
 ) -> None:
     choice = fit(state, ask, option, supply)
     if choice is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from stargate.base.money import cost_micro_usd
 from stargate.base.time import Instant
@@ -37,10 +38,8 @@ def victims(
 def lost_work(state: State, attempt: AttemptState, at: Instant) -> int:
     """What stopping an attempt throws away, in micro-USD of its price (at least one per chip-second)."""
     work = state.records.workloads[attempt.workload].workload
-    if work.checkpoint is not None:
-        since = attempt.safe_at or attempt.started_at or at
-    else:
-        since = attempt.started_at or at
+    safe_at = attempt.safe_at if work.checkpoint is not None else None
+    since = safe_at or attempt.started_at or at
     price = max(attempt.price_micro_usd_per_chip_hour, 3_600)
     return cost_micro_usd(price, attempt.chips, max(0, at - since))
 
@@ -49,7 +48,6 @@ def _on_supply(
     state: State, ask: Ask, option: Option, supply: Supply, at: Instant
 ) -> tuple[AttemptState, ...] | None:
     reclaim = quota.may_reclaim(state, ask.workload.team, option.gang_chips)
-    nodes = state.nodes[supply.pool]
     pool = state.live_on.get(supply.pool, {})
     allowed = sorted(
         (attempt for attempt in pool.values() if _may_stop(state, ask, attempt, reclaim=reclaim)),
@@ -59,46 +57,68 @@ def _on_supply(
             attempt.id,
         ),
     )
-    # Attempts that are stopping already make room for nothing.
-    leaving = [attempt for attempt in pool.values() if attempt.status == "stopping"]
-    topology = "block" if ask.workload.topology.required == "block" else "any"
-    gone: list[AttemptState] = []
-
-    def enough() -> bool:
-        spare = supply.spare
-        if spare is not None:
-            spare += sum(a.chips for a in gone if a.supply == supply.id)
-            if spare < option.gang_chips:
-                return False
-        return nodes.find(ask.workload.nodes, option.chips_per_node, topology) is not None
-
-    def remove(attempt: AttemptState) -> None:
-        nodes.give(attempt.nodes, attempt.chips_per_node)
-        gone.append(attempt)
-
-    def restore(attempt: AttemptState) -> None:
-        nodes.take(attempt.nodes, attempt.chips_per_node)
-        gone.remove(attempt)
-
-    try:
-        for attempt in leaving:
-            remove(attempt)
-        if enough():
-            return None  # what is stopping will do; wait for it
+    with _Clearing(state, ask, option, supply) as clearing:
+        # What is stopping already makes room by itself: if that is enough, wait for it.
+        for attempt in [a for a in pool.values() if a.status == "stopping"]:
+            clearing.remove(attempt)
+        if clearing.enough():
+            return None
+        chosen: list[AttemptState] = []
         for attempt in allowed:
-            remove(attempt)
-            if enough():
+            clearing.remove(attempt)
+            chosen.append(attempt)
+            if clearing.enough():
                 break
         else:
             return None
-        for attempt in [a for a in gone if a.status != "stopping"]:
-            restore(attempt)
-            if not enough():
-                remove(attempt)
-        return tuple(a for a in gone if a.status != "stopping")
-    finally:
-        for attempt in list(gone):
-            restore(attempt)
+        # Taken in order of rank, some early ones may prove needless.
+        for attempt in tuple(chosen):
+            clearing.restore(attempt)
+            if clearing.enough():
+                chosen.remove(attempt)
+            else:
+                clearing.remove(attempt)
+        return tuple(chosen)
+
+
+class _Clearing:
+    """What-if: attempts leave a pool, and all are back when the block ends."""
+
+    def __init__(self, state: State, ask: Ask, option: Option, supply: Supply) -> None:
+        self._nodes = state.nodes[supply.pool]
+        self._ask = ask
+        self._option = option
+        self._supply = supply
+        self._gone: dict[str, AttemptState] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for attempt in tuple(self._gone.values()):
+            self.restore(attempt)
+
+    def remove(self, attempt: AttemptState) -> None:
+        """As if it had left."""
+        self._nodes.give(attempt.nodes, attempt.chips_per_node)
+        self._gone[attempt.id] = attempt
+
+    def restore(self, attempt: AttemptState) -> None:
+        """It stays after all."""
+        self._nodes.restore(attempt.nodes, attempt.chips_per_node)
+        del self._gone[attempt.id]
+
+    def enough(self) -> bool:
+        """Whether the gang would fit now."""
+        spare = self._supply.spare
+        if spare is not None:
+            spare += sum(a.chips for a in self._gone.values() if a.supply == self._supply.id)
+            if spare < self._option.gang_chips:
+                return False
+        topology = "block" if self._ask.workload.topology.required == "block" else "any"
+        return self._nodes.find(self._ask.workload.nodes, self._option.chips_per_node, topology) is not None
 
 
 def _may_stop(state: State, ask: Ask, attempt: AttemptState, *, reclaim: bool) -> bool:

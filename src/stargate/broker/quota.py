@@ -28,7 +28,10 @@ def over_quota(state: State, team_name: str, chips: int) -> Ground | None:
     used = state.team_chips.get(team_name, 0)
     if used + chips <= team.nominal_chips:
         return None
-    if team.borrowing_limit_chips is not None and used + chips > team.nominal_chips + team.borrowing_limit_chips:
+    if (
+        team.borrowing_limit_chips is not None
+        and used + chips > team.nominal_chips + team.borrowing_limit_chips
+    ):
         return Ground(
             f"team {team_name} uses {used} chips; {chips} more would pass its quota of {team.nominal_chips}"
             f" and the {team.borrowing_limit_chips} it may borrow"

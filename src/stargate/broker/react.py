@@ -27,17 +27,19 @@ def react(state: State, entry: Entry) -> tuple[Effect, ...]:
         # Fence it: should it still run somewhere, it must not go on beside its successor.
         return (fence(state.records.attempts[fact.attempt], f"{entry.seq}.0"),)
     if isinstance(fact, SupplyMarked) and fact.status == "up":
-        lost = [a for a in state.records.attempts.values() if a.outcome == "lost" and _concerns(state, fact, a)]
+        lost = [
+            a for a in state.records.attempts.values() if a.outcome == "lost" and _concerns(state, fact, a)
+        ]
         return tuple(fence(attempt, f"{entry.seq}.{n}") for n, attempt in enumerate(lost))
     return sourcing.react(state, entry)
 
 
 def outstanding(state: State) -> tuple[Effect, ...]:
     """What must be asked (again) of the engines after a restart: everything not known to be over."""
-    effects: list[Effect] = []
-    for attempt in state.live.values():
-        effects.append(stop(state, attempt) if attempt.status == "stopping" else start(state, attempt))
-    return tuple(effects)
+    return tuple(
+        stop(state, attempt) if attempt.status == "stopping" else start(state, attempt)
+        for attempt in state.live.values()
+    )
 
 
 def start(state: State, attempt: AttemptState) -> StartAttempt:

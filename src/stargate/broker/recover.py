@@ -53,7 +53,9 @@ def cost_so_far(attempt: AttemptState, at: Instant) -> int:
     """Micro-USD from the engine's acceptance on, at the quoted price."""
     if attempt.accepted_at is None:
         return 0
-    return cost_micro_usd(attempt.price_micro_usd_per_chip_hour, attempt.chips, max(0, at - attempt.accepted_at))
+    return cost_micro_usd(
+        attempt.price_micro_usd_per_chip_hour, attempt.chips, max(0, at - attempt.accepted_at)
+    )
 
 
 def _next(
@@ -67,10 +69,14 @@ def _next(
 ) -> tuple[Fact, ...]:
     slot = holder.slots[attempt.slot]
     if holder.status == "cancelling":
-        others = [s for s in holder.slots if s.status == "placed" and s.attempt not in ending and s is not slot]
+        others = [
+            s for s in holder.slots if s.status == "placed" and s.attempt not in ending and s is not slot
+        ]
         if others:
             return ()
-        return (WorkloadEnded(holder.id, "cancelled", (Ground("it was cancelled, and all it ran has stopped"),)),)
+        return (
+            WorkloadEnded(holder.id, "cancelled", (Ground("it was cancelled, and all it ran has stopped"),)),
+        )
     if attempt.slot >= holder.replicas:
         return ()  # scaled down: nobody wants this replica any more
     if outcome == "done" and holder.workload.kind != "serve":
@@ -91,10 +97,14 @@ def _retry(
     endless = work.kind == "serve"
     if failure == "user":
         if slot.restarts >= work.max_restarts and not endless:
-            says = f"the program failed and may restart {work.max_restarts} times; it did {slot.restarts} times"
+            says = (
+                f"the program failed and may restart {work.max_restarts} times; it did {slot.restarts} times"
+            )
             return (WorkloadEnded(holder.id, "failed", (Ground(says),)),)
         wait = _backoff(recovery.backoff, recovery.backoff_max, slot.restarts)
-        return (_requeue(holder, attempt, at.plus(wait), (), "restart", "the program failed; it may try again"),)
+        return (
+            _requeue(holder, attempt, at.plus(wait), (), "restart", "the program failed; it may try again"),
+        )
     if slot.recoveries >= work.max_recoveries and not endless:
         says = f"it was recovered {slot.recoveries} times; {work.max_recoveries} is its bound"
         return (WorkloadEnded(holder.id, "failed", (Ground(says),)),)
@@ -102,7 +112,11 @@ def _retry(
         return (_requeue(holder, attempt, at, (), "recovery", f"{attempt.provider} took its capacity back"),)
     avoid = tuple(dict.fromkeys((*slot.avoid, attempt.provider)))
     # The first loss is no fault of the work: it goes on at once, elsewhere.
-    wait = Duration(0) if slot.recoveries == 0 else _backoff(recovery.backoff, recovery.backoff_max, slot.recoveries)
+    wait = (
+        Duration(0)
+        if slot.recoveries == 0
+        else _backoff(recovery.backoff, recovery.backoff_max, slot.recoveries)
+    )
     cause = "had no capacity" if failure == "no_capacity" else "broke"
     says = f"{attempt.provider} {cause}; another provider comes first"
     return (_requeue(holder, attempt, at.plus(wait), avoid, "recovery", says),)

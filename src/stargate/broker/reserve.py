@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 
 def reserve(
-    state: State, ask: Ask, busy: list[tuple[Option, Supply]], at: Instant, stopping: frozenset[str] = frozenset()
+    state: State,
+    ask: Ask,
+    busy: list[tuple[Option, Supply]],
+    at: Instant,
+    stopping: frozenset[str] = frozenset(),
 ) -> Reservation | None:
     """The earliest start over the offers that could serve; None if the ends known today never suffice."""
     best: Reservation | None = None
@@ -30,7 +34,12 @@ def reserve(
 
 
 def earliest(
-    state: State, ask: Ask, option: Option, supply: Supply, at: Instant, stopping: frozenset[str] = frozenset()
+    state: State,
+    ask: Ask,
+    option: Option,
+    supply: Supply,
+    at: Instant,
+    stopping: frozenset[str] = frozenset(),
 ) -> Reservation | None:
     """When enough nodes of one supply come free, by the expected ends of what runs there.
 
@@ -38,7 +47,10 @@ def earliest(
     """
     running = state.live_on.get(supply.pool, {})
     ends = sorted(
-        (at if attempt.status == "stopping" or attempt.id in stopping else max(at, attempt.expected_end), attempt.id)
+        (
+            at if attempt.status == "stopping" or attempt.id in stopping else max(at, attempt.expected_end),
+            attempt.id,
+        )
         for attempt in running.values()
     )
     nodes = state.nodes[supply.pool]
@@ -54,10 +66,13 @@ def earliest(
                 spare += attempt.chips
             if spare is not None and spare < option.gang_chips:
                 continue
-            if nodes.find(count, chips, "block" if ask.workload.topology.required == "block" else "any") is not None:
+            if (
+                nodes.find(count, chips, "block" if ask.workload.topology.required == "block" else "any")
+                is not None
+            ):
                 return Reservation(supply.pool, Instant(end), nodes.free_nodes - count, ask.workload_id)
     finally:
         for attempt_id in reversed(given):
             attempt = running[attempt_id]
-            nodes.take(attempt.nodes, attempt.chips_per_node)
+            nodes.restore(attempt.nodes, attempt.chips_per_node)
     return None

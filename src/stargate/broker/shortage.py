@@ -74,7 +74,9 @@ def requirement_of(state: State, ask: Ask, at: Instant) -> Requirement:
         jurisdictions=work.residency,
         chips_per_node=option.chips_per_node,
         topology="block" if work.topology.required == "block" else "pool",
-        max_price_micro_usd_per_chip_hour=None if None in caps else max(cap for cap in caps if cap is not None),
+        max_price_micro_usd_per_chip_hour=None
+        if None in caps
+        else max(cap for cap in caps if cap is not None),
     )
 
 

@@ -102,7 +102,9 @@ class State:
         marks = self.records.marks
         if not marks:
             return "up"
-        said = {marks.get(key) for key in (f"pool:{pool.id}", f"site:{pool.site}", f"provider:{pool.provider}")}
+        said = {
+            marks.get(key) for key in (f"pool:{pool.id}", f"site:{pool.site}", f"provider:{pool.provider}")
+        }
         return "lost" if "lost" in said else "draining" if "draining" in said else "up"
 
     def place_of(self, workload_id: str, slot: int) -> Waiting:
@@ -175,9 +177,9 @@ class State:
         del self.queue[at]
 
     def occupy(self, attempt: AttemptState) -> None:
-        """The attempt's gang takes its nodes."""
+        """The attempt's gang takes its nodes (again: after a restart some may be nodes that the pool has lost)."""
         assert attempt.id not in self.live, f"{attempt.id} holds nodes already"
-        self.nodes[attempt.pool].take(attempt.nodes, attempt.chips_per_node)
+        self.nodes[attempt.pool].restore(attempt.nodes, attempt.chips_per_node)
         supply = self.supplies.by_id.get(attempt.supply)
         if supply is not None:
             supply.used += attempt.chips
@@ -283,18 +285,15 @@ class State:
 
         for key in (f"site:{pool.site}", f"provider:{pool.provider}"):
             known = self._egress.get(key)
-            self._egress[key] = pool.egress_usd_per_gib if known is None else min(known, pool.egress_usd_per_gib)
+            self._egress[key] = (
+                pool.egress_usd_per_gib if known is None else min(known, pool.egress_usd_per_gib)
+            )
 
     def _derive_live(self) -> None:
         """Attempts take their nodes again, also those on nodes that a pool has lost since."""
-        live = [attempt for attempt in self.records.attempts.values() if attempt.status != "ended"]
-        for attempt in live:
-            nodes = self.nodes[attempt.pool]
-            nodes.resize(max(nodes.nodes, max(attempt.nodes) + 1))
-        for attempt in live:
-            self.occupy(attempt)
-        for pool in {attempt.pool for attempt in live}:
-            self.nodes[pool].resize(self.records.nodes.get(pool, 0))
+        for attempt in self.records.attempts.values():
+            if attempt.status != "ended":
+                self.occupy(attempt)
 
     def _derive_queue(self) -> None:
         waiting = []

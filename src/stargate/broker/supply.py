@@ -25,7 +25,19 @@ class SupplyClass(NamedTuple):
 class Supply:
     """Capacity that may be placed on: a whole held pool, or the part of a market pool that a lease covers."""
 
-    __slots__ = ("agreement", "chip", "chips", "id", "kind", "marginal", "party", "pool", "price", "until", "used")
+    __slots__ = (
+        "agreement",
+        "chip",
+        "chips",
+        "id",
+        "kind",
+        "marginal",
+        "party",
+        "pool",
+        "price",
+        "until",
+        "used",
+    )
 
     def __init__(
         self,

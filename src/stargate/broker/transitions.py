@@ -27,6 +27,8 @@ ATTEMPT: Table = {
     ("placed", Accepted): "accepted",
     ("placed", Started): "running",
     ("accepted", Started): "running",
+    # The program may tell its first step later than that it runs.
+    ("running", Started): "running",
     ("running", Checkpointed): "running",
     ("placed", Stopping): "stopping",
     ("accepted", Stopping): "stopping",
@@ -70,6 +72,5 @@ def mermaid(table: Table) -> str:
     """The table as a Mermaid state diagram, for the documentation."""
     lines = ["stateDiagram-v2"]
     for (before, fact), after in table.items():
-        for target in after.split(" | "):
-            lines.append(f"    {before or '[*]'} --> {target}: {fact.__name__}")
+        lines += [f"    {before or '[*]'} --> {target}: {fact.__name__}" for target in after.split(" | ")]
     return "\n".join(lines)

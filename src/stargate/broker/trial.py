@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from stargate.broker.records import AttemptState
 
@@ -19,7 +19,7 @@ class Trial:
         self._state = state
         self._taken: list[AttemptState] = []
 
-    def __enter__(self) -> Trial:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
