@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.style.tree import ROOT, SOURCE, Fault, functions, python, report, syntax, text
 
 TESTS = ROOT / "tests"
-ACROSS = {"docs", "style", "stories"}
+ACROSS = {"crash", "docs", "style", "stories"}
 """Folders about the house as a whole: its documents, its style, stories through all packages."""
 
 STATEMENTS = 25
