@@ -1,0 +1,47 @@
+"""What exists: parties, providers, sites, pools, chips and fabrics, each figure dated and sourced.
+
+Here live the records as people write them, the table of chips that ships with the package, the strict
+loader with its cross-checks, and lookups. What was promised about any of it lives in `agreements`;
+what is free or broken right now is the broker's to know.
+"""
+
+from stargate.catalog.chip import Chip, ChipNames, builtin_chips, chip_named
+from stargate.catalog.dated import (
+    DatedCount,
+    DatedPower,
+    EnergyPrice,
+    Evidence,
+    Figure,
+    Price,
+    Sourced,
+    Status,
+)
+from stargate.catalog.fabric import Fabric
+from stargate.catalog.infrastructure import Infrastructure
+from stargate.catalog.party import Party, Provider
+from stargate.catalog.pool import EngineKind, EngineRef, Pool, Tenure
+from stargate.catalog.site import Site
+
+__all__ = [
+    "Chip",
+    "ChipNames",
+    "DatedCount",
+    "DatedPower",
+    "EnergyPrice",
+    "EngineKind",
+    "EngineRef",
+    "Evidence",
+    "Fabric",
+    "Figure",
+    "Infrastructure",
+    "Party",
+    "Pool",
+    "Price",
+    "Provider",
+    "Site",
+    "Sourced",
+    "Status",
+    "Tenure",
+    "builtin_chips",
+    "chip_named",
+]
