@@ -5,6 +5,7 @@ loader with its cross-checks, and lookups. What was promised about any of it liv
 what is free or broken right now is the broker's to know.
 """
 
+from stargate.catalog.check import check_infrastructure, doubts
 from stargate.catalog.chip import Chip, ChipNames, builtin_chips, chip_named
 from stargate.catalog.dated import (
     DatedCount,
@@ -18,6 +19,7 @@ from stargate.catalog.dated import (
 )
 from stargate.catalog.fabric import Fabric
 from stargate.catalog.infrastructure import Infrastructure
+from stargate.catalog.load import Loaded, load, load_all
 from stargate.catalog.party import Party, Provider
 from stargate.catalog.pool import EngineKind, EngineRef, Pool, Tenure
 from stargate.catalog.site import Site
@@ -34,6 +36,7 @@ __all__ = [
     "Fabric",
     "Figure",
     "Infrastructure",
+    "Loaded",
     "Party",
     "Pool",
     "Price",
@@ -43,5 +46,9 @@ __all__ = [
     "Status",
     "Tenure",
     "builtin_chips",
+    "check_infrastructure",
     "chip_named",
+    "doubts",
+    "load",
+    "load_all",
 ]

@@ -98,36 +98,36 @@ def simplified(name: str) -> str:
 class ChipNames:
     """Finds chips by what people call them.
 
-    The rule, in this order: the chip's id; one of its aliases; both compared without case, dashes,
-    underscores, dots and spaces. A TPU may carry the size of its slice (`tpu-v5p-128`). An id beats an alias,
-    and the first chip listed beats a later one, so that a user's chip comes before a shipped one.
+    The rule, in this order: an id as written; an alias as written; an id, then an alias, compared without
+    case, dashes, underscores, dots and spaces. A TPU may carry the size of its slice (`tpu-v5p-128`). Of
+    equals, the chip listed first is meant: a user's chips are listed before the shipped ones.
     """
 
-    __slots__ = ("_by_name", "_shown")
+    __slots__ = ("_known", "_simplified")
 
     def __init__(self, chips: Iterable[Chip]) -> None:
         listed = tuple(chips)
-        self._by_name: dict[str, Chip] = {}
-        self._shown = [name for chip in listed for name in (chip.id, *chip.aliases)]
-        for chip in listed:
-            self._by_name.setdefault(simplified(chip.id), chip)
-        for chip in listed:
-            for alias in chip.aliases:
-                self._by_name.setdefault(simplified(alias), chip)
+        ids = [(chip.id, chip) for chip in listed]
+        aliases = [(alias, chip) for chip in listed for alias in chip.aliases]
+        self._known: dict[str, Chip] = {}
+        self._simplified: dict[str, Chip] = {}
+        for name, chip in (*ids, *aliases):
+            self._known.setdefault(name, chip)
+            self._simplified.setdefault(simplified(name), chip)
 
     def find(self, name: str) -> Chip | None:
         """The chip, or None."""
-        found = self._by_name.get(simplified(name))
+        found = self._known.get(name) or self._simplified.get(simplified(name))
         if found is None:
             slice_of = _SLICE.fullmatch(name)
-            found = self._by_name.get(simplified(slice_of[1])) if slice_of else None
+            found = self._simplified.get(simplified(slice_of[1])) if slice_of else None
         return found
 
     def named(self, name: str) -> Chip:
         """The chip. Raises NotFoundError with a near name."""
         found = self.find(name)
         if found is None:
-            raise NotFoundError(f"no chip is called {name!r}", did_you_mean(name, self._shown))
+            raise NotFoundError(f"no chip is called {name!r}", did_you_mean(name, self._known))
         return found
 
 
