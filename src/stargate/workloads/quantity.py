@@ -7,7 +7,7 @@ into a problem with file, line and field.
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from stargate.base.time import DAY, Duration, Instant
@@ -163,6 +163,11 @@ def seconds(value: object) -> Duration:
     if length > LONGEST:
         raise ValueError(f"{shown(value)} seconds are more than ten years; write less")
     return length
+
+
+def per_chip(cost: Decimal, count: int) -> Decimal:
+    """A node's price cap as one for each of its chips, rounded down: a cap is never overstated."""
+    return tidy((cost / max(count, 1)).quantize(Decimal(1).scaleb(-PLACES), ROUND_DOWN))
 
 
 def instant(value: object) -> Instant:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -12,7 +12,6 @@ from stargate.workloads.authored import CARRIED_RESOURCES, ResourcesEntry
 from stargate.workloads.reading import Reading, carried, scalar_text
 from stargate.workloads.workload import ALTERNATIVES_LIMIT, Resources
 
-_MICRO = Decimal("0.000001")
 _FIELDS = tuple(name for name in ResourcesEntry.__struct_fields__ if name not in ("any_of", "ordered"))
 
 
@@ -134,9 +133,7 @@ def _expand(reading: Reading, path: str, entry: ResourcesEntry) -> tuple[list[Re
             shared,
             chip=chip,
             chips_per_node=count,
-            max_usd_per_chip_hour=None
-            if cost is None
-            else quantity.tidy((cost / max(count, 1)).quantize(_MICRO, ROUND_DOWN)),
+            max_usd_per_chip_hour=None if cost is None else quantity.per_chip(cost, count),
         )
         for chip, count in chips
     ], preferred

@@ -14,7 +14,13 @@ from stargate.base.ids import is_name
 from stargate.base.time import FOREVER, Duration
 from stargate.workloads import quantity
 from stargate.workloads.environment import is_secret, is_variable
-from stargate.workloads.workload import ENVS_TOTAL_LIMIT, OPTIONS_LIMIT, Resources, Workload
+from stargate.workloads.workload import (
+    ENVS_TOTAL_LIMIT,
+    OPTIONS_LIMIT,
+    SCRIPT_BYTES_LIMIT,
+    Resources,
+    Workload,
+)
 
 
 def unsound(workload: Workload) -> list[Fault]:
@@ -25,7 +31,7 @@ def unsound(workload: Workload) -> list[Fault]:
     found = [*_encodable(workload), *_names(workload), *_environment(workload), *_service(workload)]
     for index, resources in enumerate(workload.alternatives):
         found += _resources(resources, f"alternatives[{index}]")
-    found += _carried(workload)
+    found += [*_scripts(workload), *_carried(workload)]
     return found
 
 
@@ -138,6 +144,12 @@ def _resources(resources: Resources, path: str) -> Iterator[Fault]:
                 yield Fault(f"{path}.{name}", f"{quantity.shown(value)} is not in its plain form", "Trim it.")
         except ValueError as error:
             yield Fault(f"{path}.{name}", str(error).partition("; ")[0], "See the reference.")
+
+
+def _scripts(workload: Workload) -> Iterator[Fault]:
+    for name in ("setup", "run"):
+        if len(getattr(workload, name).encode()) > SCRIPT_BYTES_LIMIT:
+            yield Fault(name, f"the script is longer than {SCRIPT_BYTES_LIMIT:,} bytes", "Put it in a file.")
 
 
 def _carried(workload: Workload) -> Iterator[Fault]:

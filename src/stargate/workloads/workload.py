@@ -19,6 +19,8 @@ NODES_LIMIT = 100_000
 CHIPS_PER_NODE_LIMIT = 1_024
 SCRIPT_LIMIT = 65_536
 """Characters of `setup` or `run`; more belongs in a file of the workdir."""
+SCRIPT_BYTES_LIMIT = 122_880
+"""Its bytes: an argument of a program may have 128 KiB."""
 TEXT_LIMIT = 1_024
 """Characters of a path, an image, a label."""
 ENVS_LIMIT = 512
