@@ -82,13 +82,13 @@ def resolve_chips(state: State, name: str | None) -> tuple[str, ...]:
     if name is None:
         return ()
     try:
-        return (state.records.infrastructure.chip_named(name).name,)
+        return (state.records.infrastructure.chip_named(name).id,)
     except NotFoundError:
         return (name,)
 
 
 def _option(state: State, work: Workload, resources: Resources) -> Option:
-    # Work without accelerators still occupies a host; it is counted as one chip's share of it.
+    # Work without accelerators still occupies a host; it is counted as one chip's share of it, here and above.
     per_node = max(1, resources.chips_per_node)
     cap = resources.max_usd_per_chip_hour
     return Option(
@@ -98,6 +98,11 @@ def _option(state: State, work: Workload, resources: Resources) -> Option:
         gang_chips=per_node * work.nodes,
         price_cap=None if cap is None else micro_usd(Decimal(cap)),
     )
+
+
+def least_chips(work: Workload) -> int:
+    """Chips of the gang under the alternative that wants fewest."""
+    return work.nodes * min(max(1, resources.chips_per_node) for resources in work.alternatives)
 
 
 def expected_end(at: Instant, ask: Ask) -> Instant:

@@ -8,7 +8,7 @@ import msgspec
 
 from stargate.base.time import Instant
 from stargate.broker import quota
-from stargate.broker.ask import Ask, Option, ask_of
+from stargate.broker.ask import Ask, Option, ask_of, least_chips
 from stargate.broker.filters import Refusal, refuse_class, refuse_supply
 from stargate.broker.ground import Ground
 from stargate.broker.place import Choice, fit
@@ -146,7 +146,7 @@ def _unsourced(state: State) -> list[Candidate]:
 
 def _summary(state: State, ask: Ask, candidates: list[Candidate]) -> str:
     counts = {verdict: sum(c.verdict == verdict for c in candidates) for verdict in _RANK}
-    quota_says = quota.over_quota(state, ask.workload.team, min(o.gang_chips for o in ask.options))
+    quota_says = quota.over_quota(state, ask.workload.team, least_chips(ask.workload))
     if quota_says is not None:
         return quota_says.says
     if counts["best"]:

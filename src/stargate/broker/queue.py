@@ -9,12 +9,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from stargate.base.ids import attempt_id
 from stargate.base.time import Instant
 from stargate.broker import preempt, quota, shortage
-from stargate.broker.ask import Ask, ask_of, expected_end
+from stargate.broker.ask import Ask, ask_of, expected_end, least_chips
 from stargate.broker.fact import Fact, Placed, Stopping
 from stargate.broker.filters import Reservation
 from stargate.broker.ground import Ground
@@ -51,10 +53,10 @@ class _Pass:
         self._stopping: set[str] = set()
 
     def run(self) -> None:
+        policy = self._state.records.policy
         placed = 0
-        depth = self._state.records.policy.backfill_depth
-        for waiting in tuple(self._state.queue):
-            if self._blocked > depth or placed >= PLACEMENTS_PER_PASS:
+        for waiting in self._in_order():
+            if self._blocked > policy.backfill_depth or placed >= PLACEMENTS_PER_PASS:
                 return
             holder, slot = self._state.slot(waiting)
             if slot.not_before > self._at or holder.status != "active":
@@ -72,9 +74,25 @@ class _Pass:
             else:
                 self._block(waiting, ask, survey)
 
+    def _in_order(self) -> Iterator[Waiting]:
+        """The queue; at equal priority those who would borrow quota come after those who use their own."""
+        queue = tuple(self._state.queue)
+        if not self._state.records.policy.teams:
+            yield from queue
+            return
+        for _, level in groupby(queue, key=lambda waiting: waiting.order):
+            borrowers: list[Waiting] = []
+            for waiting in level:
+                holder, _ = self._state.slot(waiting)
+                chips = least_chips(holder.workload)
+                if quota.may_reclaim(self._state, holder.workload.team, chips):
+                    yield waiting
+                else:
+                    borrowers.append(waiting)
+            yield from borrowers
+
     def _over_quota(self, ask: Ask) -> bool:
-        chips = min(option.gang_chips for option in ask.options)
-        return quota.over_quota(self._state, ask.workload.team, chips) is not None
+        return quota.over_quota(self._state, ask.workload.team, least_chips(ask.workload)) is not None
 
     def _start(self, waiting: Waiting, ask: Ask, survey: Survey, choice: Choice) -> None:
         _, slot = self._state.slot(waiting)

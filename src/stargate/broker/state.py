@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from bisect import bisect_left, insort
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -38,9 +39,9 @@ class State:
 
     def __init__(self, records: Records | None = None) -> None:
         self.records = records if records is not None else Records()
-        self.providers: dict[str, Provider] = {}
-        self.sites: dict[str, Site] = {}
-        self.catalog_pools: dict[str, Pool] = {}
+        self.providers: Mapping[str, Provider] = {}
+        self.sites: Mapping[str, Site] = {}
+        self.catalog_pools: Mapping[str, Pool] = {}
         self.book = Book.compile(())
         self.nodes: dict[str, NodeMap] = {}
         self.supplies = SupplyIndex()
@@ -246,9 +247,9 @@ class State:
     def _derive(self) -> None:
         records = self.records
         catalog = records.infrastructure
-        self.providers = {provider.id: provider for provider in catalog.providers}
-        self.sites = {site.id: site for site in catalog.sites}
-        self.catalog_pools = {pool.id: pool for pool in catalog.pools}
+        self.providers = catalog.providers_by_id
+        self.sites = catalog.sites_by_id
+        self.catalog_pools = catalog.pools_by_id
         self.book = Book.compile(records.agreements)
         self.nodes = {
             pool.id: NodeMap(records.nodes.get(pool.id, 0), pool.chips_per_node, pool.block_nodes)
@@ -279,9 +280,11 @@ class State:
             self.supplies.add(supply)
             self.set_timer(Instant(max(0, supply.until - self.records.policy.migration.lease_end_notice)))
             self.set_timer(supply.until)
-        for dated in (*pool.nodes, *pool.prices):
-            if dated.from_ > self.records.at:
-                self.set_timer(dated.from_)
+        moments = [dated.from_ for dated in (*pool.nodes, *pool.prices)]
+        moments += [price.until for price in pool.prices if price.until is not None]
+        for moment in moments:
+            if moment > self.records.at:
+                self.set_timer(moment)
 
         for key in (f"site:{pool.site}", f"provider:{pool.provider}"):
             known = self._egress.get(key)
