@@ -106,7 +106,7 @@ def refuse_by_agreement(
 def request_of(state: State, ask: Ask, found: dict[str, object]) -> Request:
     """The question put to the agreements."""
     return Request(
-        action="serve" if ask.workload.kind == "serve" else "train",
+        action=ask.workload.kind,
         party=state.records.policy.lab,
         provider=str(found["provider_party"]),
         attributes=found,
