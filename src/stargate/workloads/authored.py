@@ -154,7 +154,7 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     setup: str | None = None
     run: str | None = None
     envs: dict[str, Any] | None = None
-    secrets: dict[str, Any] | list[Any] | None = None
+    secrets: Any = None
     file_mounts: dict[str, Any] | None = None
     inputs: dict[str, Any] | list[Any] | None = None
     outputs: dict[str, Any] | list[Any] | None = None

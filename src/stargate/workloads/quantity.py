@@ -32,7 +32,7 @@ _GIB = {
 }
 _CODE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 _PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
-_CHIP = re.compile(r"[^\s:,{}\[\]][^:,{}\[\]]{0,62}")
+_CHIP = re.compile(r"[A-Za-z0-9][^:,{}\[\]\x00-\x1f]{0,62}")
 
 
 def number(value: object, example: str = "12.5") -> Decimal:

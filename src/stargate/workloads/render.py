@@ -11,6 +11,9 @@ from typing import Any
 import yaml
 
 from stargate.base import wire
+from stargate.base.composer import KEY_LIMIT
+from stargate.base.document import parse
+from stargate.base.errors import InputError
 from stargate.workloads.quantity import tidy
 from stargate.workloads.workload import Data, Probe, Resources, Service, Workload
 
@@ -23,8 +26,19 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    if value[:1] in "+-.0123456789" and len(value) <= KEY_LIMIT and not _reads_as_text(value):
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="'")
     literal = "\n" in value and "\t" not in value and all(line == line.rstrip() for line in value.split("\n"))
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if literal else None)
+
+
+def _reads_as_text(value: str) -> bool:
+    """Whether our reader takes it for text without quotes; PyYAML, which follows YAML 1.1, differs on numbers."""
+    try:
+        documents = parse(value)
+    except InputError:
+        return False
+    return len(documents) == 1 and documents[0].value == value
 
 
 def _decimal(dumper: yaml.SafeDumper, value: Decimal) -> yaml.ScalarNode:

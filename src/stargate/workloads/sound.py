@@ -50,8 +50,15 @@ def _values(value: Any, path: str) -> Iterator[Fault]:
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _values(item, f"{path}[{index}]")
-    elif isinstance(value, Duration) and not 0 <= value <= quantity.LONGEST:
+    else:
+        yield from _number(value, path)
+
+
+def _number(value: Any, path: str) -> Iterator[Fault]:
+    if isinstance(value, Duration) and not 0 <= value <= quantity.LONGEST:
         yield Fault(path, "the duration is out of range", "Write less than ten years.")
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        yield Fault(path, "the number does not fit into 64 bits", "Write it as text.")
     elif isinstance(value, Decimal):
         try:
             quantity.number(value)
