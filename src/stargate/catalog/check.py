@@ -130,7 +130,7 @@ def _twice(infrastructure: Infrastructure, at: Origins) -> Iterator[Problem]:
 
 
 def _aliases_twice(chips: Sequence[Chip], at: Origins) -> Iterator[Problem]:
-    """An alias of two chips would silently mean the first. (An id that is another's alias wins, openly.)"""
+    """An alias of two chips would silently mean the first. An id that is another's alias wins, openly."""
     seen: dict[str, str] = {}
     for index, chip in enumerate(chips):
         for position, alias in enumerate(chip.aliases):
@@ -230,11 +230,12 @@ def _beyond_power(
             tdp_w = chip.figure("tdp_w") if chip is not None else None
             drawn_w += tdp_w.central * pool.chips_at(day) if tdp_w is not None else 0
         if drawn_w > power_mw * 1_000_000:
+            drawn_mw = f"{drawn_w / 1_000_000:.{1 if drawn_w >= 1_000_000 else 3}f}"
             yield at.problem(
                 "pools",
                 here[0][0],
                 "nodes",
-                f"from {day} the chips at {site.id} alone would draw {drawn_w / 1_000_000:.1f} MW; "
+                f"from {day} the chips at {site.id} alone would draw {drawn_mw} MW; "
                 f"the site has {power_mw} MW in operation",
                 "Check the counts against the site's power.",
             )
