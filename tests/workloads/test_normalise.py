@@ -140,7 +140,7 @@ def test_every_problem_is_reported_at_once() -> None:
         max_cost: -1
         topology: galaxy
         checkpoint: {interval: soon}
-        resources: {accelerators: H100:0.5, cpus: many}
+        resources: {accelerators: H100:1.5, cpus: many}
         engine_options: {slurmm: {}}
         inputs: [{uri: a, size_gib: -2}]
     """)

@@ -106,6 +106,14 @@ def test_the_rest_of_the_vocabulary() -> None:
     )
 
 
+def test_gpus_are_accelerators() -> None:
+    assert chips(asked("{gpus: {H100: 8}}")) == [("H100", 8)]
+    assert chips(asked("{gpus: L4, any_of: [{infra: a}, {accelerators: H100:8}]}")) == [
+        ("L4", 1),
+        ("H100", 8),
+    ]
+
+
 def test_priority_may_stand_among_resources() -> None:
     assert asked("{priority: 7}").priority == 7
     assert asked("{any_of: [{priority: 7}, {priority: 7}]}").priority == 7
@@ -119,6 +127,7 @@ def test_priority_may_stand_among_resources() -> None:
         ("{any_of: [{cpus: 1}], ordered: [{cpus: 1}]}", "resources.ordered"),
         ("{any_of: [{any_of: [{cpus: 1}]}]}", "resources.any_of[0]"),
         ("{infra: azure, cloud: aws}", "resources.infra"),
+        ("{gpus: H100:8, accelerators: H100:8}", "resources.gpus"),
         ("{memory: 4x}", "resources.memory"),
         ("{max_hourly_cost: 0}", "resources.max_hourly_cost"),
         ("{accelerators: 8}", "resources.accelerators"),

@@ -44,6 +44,8 @@ class ResourcesEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`resources:`, and each entry of `any_of` and `ordered`. None means not written."""
 
     accelerators: Any = None
+    gpus: Any = None
+    """Another word for `accelerators`."""
     cpus: Any = None
     memory: Any = None
     infra: str | None = None

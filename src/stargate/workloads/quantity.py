@@ -100,10 +100,10 @@ def chip_name(text: object) -> str:
 
 
 def chip_count(value: object) -> int:
-    """Accelerators per node: whole ones."""
+    """Accelerators per node. A part of one, as SkyPilot allows, gets a whole one: only those are placed."""
     exact = number(value, "8")
-    if exact != int(exact):
-        raise ValueError(f"{shown(value)} is a part of an accelerator; only whole ones are placed: write 1")
+    if 0 < exact < 1:
+        return 1
     return whole(value, 1, CHIPS_PER_NODE_LIMIT)
 
 

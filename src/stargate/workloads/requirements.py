@@ -14,6 +14,9 @@ from stargate.workloads.workload import ALTERNATIVES_LIMIT, Resources
 
 _FIELDS = tuple(name for name in ResourcesEntry.__struct_fields__ if name not in ("any_of", "ordered"))
 
+_GROUPS = (frozenset({"infra", "cloud", "region", "zone"}), frozenset({"accelerators", "gpus"}))
+"""Fields that say one thing together: an alternative that has any of them inherits none."""
+
 
 class Requirements(msgspec.Struct, frozen=True):
     """What `resources:` says, flattened."""
@@ -63,14 +66,10 @@ def _entries(reading: Reading, base: ResourcesEntry) -> tuple[list[tuple[str, Re
 
 
 def _over(base: ResourcesEntry, entry: ResourcesEntry) -> ResourcesEntry:
-    """The entry, with what it leaves out taken from `resources:` itself. A place is taken whole or not."""
+    """The entry, with what it leaves out taken from `resources:` itself."""
     chosen = {name: getattr(entry, name) for name in _FIELDS if getattr(entry, name) is not None}
-    places = ("infra", "cloud", "region", "zone")
-    inherited = {
-        name: getattr(base, name)
-        for name in _FIELDS
-        if name not in places or not any(place in chosen for place in places)
-    }
+    settled = {name for group in _GROUPS if not group.isdisjoint(chosen) for name in group}
+    inherited = {name: getattr(base, name) for name in _FIELDS if name not in settled}
     return ResourcesEntry(**{**inherited, **chosen})
 
 
@@ -90,7 +89,12 @@ def _one(reading: Reading, field: str, written: list[tuple[str, ResourcesEntry]]
 
 def _expand(reading: Reading, path: str, entry: ResourcesEntry) -> tuple[list[Resources], bool]:
     """One Resources for each accelerator that the entry names, and whether their order is a preference."""
-    chips, preferred = _accelerators(reading, f"{path}.accelerators", entry.accelerators)
+    word, wanted = (
+        ("gpus", entry.gpus) if entry.accelerators is None else ("accelerators", entry.accelerators)
+    )
+    if entry.gpus is not None and word == "accelerators":
+        reading.fault(f"{path}.gpus", "`gpus` and `accelerators` are the same field", "Keep one of them.")
+    chips, preferred = _accelerators(reading, f"{path}.{word}", wanted)
     cpus, exact_cpus = _amount(reading, f"{path}.cpus", entry.cpus)
     memory, exact_memory = _memory(reading, path, entry, cpus)
     provider, site, pool = _place(reading, path, entry)
