@@ -53,6 +53,12 @@ def test_the_smallest_faulty_part_is_named(value: Any, path: str, message: str) 
     assert [(fault.path, fault.message) for fault in faults(value, Tree)] == [(path, message)]
 
 
+def test_many_faults_and_long_names_cost_little() -> None:
+    assert len(faults([{f"{n}" * 300: n} for n in range(5_000)], list[Leaf])) == 100
+    assert did_you_mean("x" * 500, ["x" * 499]).startswith("Known: ")
+    assert did_you_mean("name1x", [f"name{n}" for n in range(5_000)]).startswith("Known: ")
+
+
 def test_unknown_fields_are_faults_only_where_records_are_strict() -> None:
     assert faults({"size": 1, "more": 2}, Lax) == []
     assert [fault.path for fault in faults({"size": "1", "more": 2}, Lax)] == ["size"]

@@ -131,6 +131,12 @@ def test_a_missing_path_and_an_unreadable_file(tmp_path: Path) -> None:
     ]
 
 
+def test_a_hopeless_file_gives_a_hundred_problems(tmp_path: Path) -> None:
+    assert len(problems_of(write(tmp_path, a="pools:\n" + "- {idd: 5}\n" * 2_000))) == 100
+    lost = "".join(f"- {{id: provider-{n}, party: party-{n}}}\n" for n in range(2_000))
+    assert len(problems_of(write(tmp_path, a=f"providers:\n{lost}"))) == 100
+
+
 def test_doubts_come_with_the_record(tmp_path: Path) -> None:
     text = GOOD.replace("  operator: acme\n", "  power:\n  - {from: 2025-01-01, power_mw: 0.02}\n")
     (doubt,) = load_all([write(tmp_path, a=text)]).doubts

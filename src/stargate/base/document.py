@@ -41,7 +41,7 @@ class Document(msgspec.Struct, frozen=True):
 
 
 def parse(text: str, file: str = "<text>") -> tuple[Document, ...]:
-    """Read YAML text. Raises InputError with every problem found, each with its line; never anything else."""
+    """Read YAML text. Raises InputError with every problem, each with its line; never anything else."""
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
@@ -78,8 +78,9 @@ def read(path: Path, file: str = "") -> tuple[Document, ...]:
 def typed(document: Document, kind: type[T], at: str = "") -> T:
     """The value at a field path (default: the whole document) as a typed record.
 
-    Raises InputError with every problem: the field path in the names people write, what was expected and
-    found, and a remedy (a near name for an unknown field, the allowed values, an example of a time).
+    Raises InputError with every problem, up to a bound of 100: the field path in the names people write,
+    what was expected and found, and a remedy (a near name for an unknown field, the allowed values, an
+    example of a time).
     """
     value = document.value
     for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", at):

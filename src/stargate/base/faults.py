@@ -11,16 +11,20 @@ import re
 import types
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from itertools import chain, islice
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import msgspec
 
-from stargate.base.composer import shown
+from stargate.base.composer import PROBLEMS_LIMIT, shown
 from stargate.base.time import Duration, Instant
 from stargate.base.wire import from_paper
 
 LISTED_LIMIT = 30
 """Allowed values that a message lists before it stops."""
+NEAR_LENGTH = 128
+NEAR_NAMES = 2_000
+"""Longer names, and names among more than these, are not searched for a near one: it would take seconds."""
 
 _WORDS = {
     int: "a whole number",
@@ -56,7 +60,9 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """`Did you mean 'power_mw'?` for a near miss, else what is known; a remedy either way."""
     names = sorted(set(known))
     lowered = {name.lower(): name for name in names}
-    near = difflib.get_close_matches(wrong.lower(), lowered, n=1, cutoff=0.6)
+    near: list[str] = []
+    if len(wrong) <= NEAR_LENGTH and len(names) <= NEAR_NAMES:
+        near = difflib.get_close_matches(wrong.lower(), lowered, n=1, cutoff=0.6)
     if near:
         return f"Did you mean {lowered[near[0]]!r}?"
     if not names:
@@ -73,18 +79,23 @@ def paper_hook(kind: type, value: object) -> object:
 
 
 def faults(value: Any, kind: Any, path: str = "") -> list[Fault]:
-    """Every fault of `value` as a `kind`; empty if `msgspec.convert` takes it whole."""
+    """Every fault of `value` as a `kind`, up to `PROBLEMS_LIMIT`; empty if `msgspec.convert` takes it whole."""
+    return list(islice(_faults(value, kind, path), PROBLEMS_LIMIT))
+
+
+def _faults(value: Any, kind: Any, path: str) -> Iterator[Fault]:
     try:
         converted = msgspec.convert(value, kind, dec_hook=paper_hook)
     except msgspec.ValidationError as error:
-        finer = [
-            fault
-            for part, part_kind, part_path in _parts(value, kind, path)
-            for fault in faults(part, part_kind, part_path)
-        ]
-        finer = [*_shape(value, kind, path), *finer]
-        return finer or [_leaf(value, kind, path, str(error))]
-    return list(_not_finite(converted, path))
+        finer = False
+        inside = (fault for part in _parts(value, kind, path) for fault in _faults(*part))
+        for fault in chain(_shape(value, kind, path), inside):
+            finer = True
+            yield fault
+        if not finer:
+            yield _leaf(value, kind, path, str(error))
+    else:
+        yield from _not_finite(converted, path)
 
 
 def _not_finite(record: Any, path: str) -> Iterator[Fault]:

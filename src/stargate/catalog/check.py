@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import islice
 from typing import Any, NamedTuple
 
+from stargate.base.composer import PROBLEMS_LIMIT
 from stargate.base.document import Document
 from stargate.base.errors import Problem
 from stargate.base.faults import did_you_mean, joined
@@ -63,26 +65,28 @@ class Origins:
 def check_infrastructure(
     infrastructure: Infrastructure, origins: Origins | None = None
 ) -> tuple[Problem, ...]:
-    """Every error, in the order of the sections; empty where all is well."""
-    at = origins or Origins()
-    found = [*_twice(infrastructure, at), *_references(infrastructure, at)]
-    for index, site in enumerate(infrastructure.sites):
-        wrong = fault(site.jurisdiction)
-        if wrong is not None:
-            found.append(at.problem("sites", index, "jurisdiction", *wrong))
-        found.extend(at.problem("sites", index, *rest) for rest in _series("power", site.power))
+    """Every error, up to a bound of 100; empty where all is well."""
+    return tuple(islice(_errors(infrastructure, origins or Origins()), PROBLEMS_LIMIT))
+
+
+def _errors(infrastructure: Infrastructure, at: Origins) -> Iterator[Problem]:
+    yield from _twice(infrastructure, at)
+    yield from _references(infrastructure, at)
     for index, party in enumerate(infrastructure.parties):
         if party.country and party.country not in COUNTRIES:
             remedy = "Write its two letters, as US, NO or AE."
-            found.append(
-                at.problem(
-                    "parties", index, "country", f"{party.country!r} is no country of ISO 3166-1", remedy
-                )
+            yield at.problem(
+                "parties", index, "country", f"{party.country!r} is no country of ISO 3166-1", remedy
             )
+    for index, site in enumerate(infrastructure.sites):
+        wrong = fault(site.jurisdiction)
+        if wrong is not None:
+            yield at.problem("sites", index, "jurisdiction", *wrong)
+        for path, message, remedy in _series("power", site.power):
+            yield at.problem("sites", index, path, message, remedy)
     for index, pool in enumerate(infrastructure.pools):
-        found.extend(at.problem("pools", index, *rest) for rest in _series("nodes", pool.nodes))
-        found.extend(at.problem("pools", index, *rest) for rest in _holding(pool))
-    return tuple(found)
+        for path, message, remedy in (*_series("nodes", pool.nodes), *_holding(pool)):
+            yield at.problem("pools", index, path, message, remedy)
 
 
 def doubts(infrastructure: Infrastructure, origins: Origins | None = None) -> tuple[Problem, ...]:

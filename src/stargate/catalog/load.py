@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from stargate.base.composer import PROBLEMS_LIMIT
 from stargate.base.document import Document, read, typed, yaml_files
 from stargate.base.errors import InputError, Problem
 from stargate.base.faults import did_you_mean
@@ -42,7 +43,7 @@ def load(paths: Iterable[str | Path]) -> Infrastructure:
     """Read files and folders of YAML as one infrastructure.
 
     Documents merge by section. A chip of the user's replaces a shipped one of the same id. Raises InputError
-    with every problem found, names that lead nowhere included.
+    with every problem up to a bound of 100, names that lead nowhere included.
     """
     return load_all(paths).infrastructure
 
@@ -70,6 +71,8 @@ def assemble(documents: Iterable[Document], problems: Iterable[Problem] = ()) ->
             path = f"{section}[{index}]"
             if isinstance(item, dict) and isinstance(item.get("id"), str):
                 written[section].add(item["id"])
+            if len(found) >= PROBLEMS_LIMIT:
+                raise InputError(tuple(found[:PROBLEMS_LIMIT]))
             try:
                 records[section].append(typed(document, _KINDS[section], path))
             except InputError as error:
@@ -82,7 +85,7 @@ def assemble(documents: Iterable[Document], problems: Iterable[Problem] = ()) ->
     places = Origins(origins, written)
     found.extend(check_infrastructure(infrastructure, places))
     if found:
-        raise InputError(tuple(found))
+        raise InputError(tuple(found[:PROBLEMS_LIMIT]))
     return Loaded(infrastructure, doubts(infrastructure, places))
 
 
