@@ -6,6 +6,7 @@ Nothing is decided here. The same facts in the same order give the same state, w
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from stargate.base.money import micro_usd
@@ -48,10 +49,12 @@ def evolve(state: State, entry: Entry) -> None:
         sourcing.evolve(state, entry)
     else:
         handler(state, entry.fact)
-    records.causes.pop(entry.cause, None)
-    records.causes[entry.cause] = entry.seq
-    if len(records.causes) > CAUSES_LIMIT:
-        del records.causes[next(iter(records.causes))]
+    causes = records.causes
+    causes[entry.cause] = entry.seq
+    if len(causes) > CAUSES_LIMIT:
+        # Many at once: the oldest key is slow to find in a dict that keeps losing its front.
+        for old in list(islice(causes, CAUSES_LIMIT // 8)):
+            del causes[old]
 
 
 def _step(table: Table, before: str, fact: type) -> str:
