@@ -6,7 +6,9 @@ broker's. What things cost in a ledger is not decided here either, only what the
 """
 
 from stargate.agreements.agreement import Agreement, AgreementStatus
+from stargate.agreements.book import Book
 from stargate.agreements.clause import Action, Clause
+from stargate.agreements.decide import decide
 from stargate.agreements.decision import Decision, Obligation, Outcome, Reason, Request
 from stargate.agreements.world import FactStatus, WorldFact
 
@@ -14,6 +16,7 @@ __all__ = [
     "Action",
     "Agreement",
     "AgreementStatus",
+    "Book",
     "Clause",
     "Decision",
     "FactStatus",
@@ -22,4 +25,5 @@ __all__ = [
     "Reason",
     "Request",
     "WorldFact",
+    "decide",
 ]

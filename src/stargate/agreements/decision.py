@@ -38,6 +38,14 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     attributes: dict[str, Any] = {}
     """As product, model, customer, kind, chip, chips, mw, site, jurisdiction, need, asset, clause, refused."""
 
+    def __post_init__(self) -> None:
+        if self.action in ("exercise", "cancel", "modify") and not self.attributes.get("clause"):
+            raise ValueError(f"{self.action} needs the attribute clause: which one")
+        if self.action == "terminate" and not (
+            self.attributes.get("clause") or self.attributes.get("agreement")
+        ):
+            raise ValueError("terminate needs the attribute agreement, or clause")
+
 
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one clause contributed to an answer."""
@@ -71,6 +79,7 @@ ObligationKind = Literal[
     "issue",
     "take_unsold",
     "negotiate",
+    "notify",
     "transfer",
     "hold_open",
     "stay_within",

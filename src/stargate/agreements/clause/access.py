@@ -47,15 +47,18 @@ class FirstRefusal(ClauseBase, frozen=True, tag="first_refusal"):
     """Needs below this are outside, counted over `aggregation_window`."""
     threshold_duration: Duration = Duration(0)
     aggregation_window: Duration = Duration(0)
+    emergency: Literal["trigger", "no_trigger"] = "trigger"
+    """Whether a need declared to be an emergency is put before the holder."""
+    short_lead: Duration = Duration(0)
+    """Needs that must start sooner than this after they arise are outside."""
+    renewal: Literal["trigger", "no_trigger"] = "trigger"
+    """Whether extending a third party's lease is a new need."""
     at_end: Literal["complete", "void"] = "complete"
+    """What becomes of an open offer when the term ends."""
     on_amendment: Literal["complete", "void"] = "complete"
+    """What becomes of an open offer when an amendment removes or changes the clause."""
     delivery_grace: Duration = Duration(0)
     cure: Duration = Duration(0)
-
-    def check(self) -> None:
-        """A window has a length."""
-        if self.window.length <= 0:
-            raise ValueError("window: the holder needs some time to answer; length must be above 0")
 
 
 class FirstShip(ClauseBase, frozen=True, tag="first_ship"):
