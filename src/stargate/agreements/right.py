@@ -6,15 +6,21 @@ and facts have been applied at one instant. `Requirement` and `Terms` are what i
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from stargate.base.time import FOREVER, Duration, Instant
 
 Mode = Literal["first_offer", "match", "capability"]
-WindowUnit = Literal["hours", "calendar_days", "business_days"]
+WindowUnit = Literal["minutes", "hours", "calendar_days", "business_days"]
+Topology = Literal["block", "pool", "any"]
+
+WINDOW_LIMIT = 3_660
+"""No window is longer than this many units; ten years of days is a mistake, not a window."""
 
 
 class Calendar(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -28,12 +34,31 @@ class Calendar(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     holidays: tuple[str, ...] = ()
     """ISO dates without work."""
 
+    def __post_init__(self) -> None:
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                f"{self.time_zone!r} is no known time zone; write an IANA name such as America/Los_Angeles"
+            ) from None
+        if not set(self.weekend) < set(range(7)):
+            raise ValueError("weekend holds weekdays, Monday = 0 to Sunday = 6, and leaves one for work")
+        for holiday in self.holidays:
+            try:
+                date.fromisoformat(holiday)
+            except ValueError:
+                raise ValueError(f"holiday {holiday!r} is not a date; write 2025-12-25") from None
+
 
 class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How long a holder may think, counted from receipt in a named calendar."""
 
     length: int
     unit: WindowUnit = "calendar_days"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.length <= WINDOW_LIMIT:
+            raise ValueError(f"a window has 1 to {WINDOW_LIMIT} {self.unit}, not {self.length}")
 
 
 class Requirement(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -48,11 +73,23 @@ class Requirement(msgspec.Struct, frozen=True, omit_defaults=True):
     jurisdictions: tuple[str, ...] = ()
     """ISO 3166-1 or -2 codes; `US` covers `US-TX`; empty means anywhere."""
     chips_per_node: int = 1
-    topology: Literal["block", "pool", "any"] = "any"
+    topology: Topology = "any"
     """`block`: all inside one scale-up domain; `pool`: on one fabric."""
     max_price_micro_usd_per_chip_hour: int | None = None
     sla: Decimal | None = None
     """Least availability, as a fraction."""
+
+    def __post_init__(self) -> None:
+        if self.chips < 1 or self.chips_per_node < 1 or self.chips % self.chips_per_node:
+            raise ValueError(
+                f"chips ({self.chips}) is a positive multiple of chips_per_node ({self.chips_per_node})"
+            )
+        if self.duration <= 0:
+            raise ValueError("duration is longer than nothing")
+        if (self.max_price_micro_usd_per_chip_hour or 0) < 0:
+            raise ValueError("max_price_micro_usd_per_chip_hour is zero or more")
+        if self.sla is not None and not 0 <= self.sla <= 1:
+            raise ValueError("sla is a fraction between 0 and 1")
 
 
 class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -70,6 +107,14 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
     sla: Decimal | None = None
     liability_cap_micro_usd: int | None = None
     """None: no cap."""
+
+    def __post_init__(self) -> None:
+        if self.chips < 1 or self.duration <= 0:
+            raise ValueError("terms are for at least one chip and for longer than nothing")
+        if (self.price_micro_usd_per_chip_hour or 0) < 0 or (self.liability_cap_micro_usd or 0) < 0:
+            raise ValueError("amounts of money in terms are zero or more")
+        if not 0 <= self.prepayment <= 1 or (self.sla is not None and not 0 <= self.sla <= 1):
+            raise ValueError("prepayment and sla are fractions between 0 and 1")
 
 
 class Right(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -103,6 +148,13 @@ class Right(msgspec.Struct, frozen=True, omit_defaults=True):
     """Needs below this are outside the right (aggregated over `aggregation_window`)."""
     threshold_duration: Duration = Duration(0)
     aggregation_window: Duration = Duration(0)
+    """Needs opened within it count together; parts of one parent always do."""
+    emergency: Literal["trigger", "no_trigger"] = "trigger"
+    """Whether a need declared to be an emergency is put before the holder."""
+    short_lead: Duration = Duration(0)
+    """Needs that must start sooner than this after they arise are outside the right."""
+    renewal: Literal["trigger", "no_trigger"] = "trigger"
+    """Whether extending a third party's lease counts as a new need."""
     at_end: Literal["complete", "void"] = "complete"
     """What becomes of an open offer when the term ends."""
     on_amendment: Literal["complete", "void"] = "complete"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Literal
 
 import msgspec
 
@@ -61,6 +62,14 @@ class SourcingPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     """What a day of later start is worth, as a fraction of the deal."""
     preferred_providers: tuple[str, ...] = ()
     """Break ties in this order."""
+    manual_award: bool = False
+    """Quotes are scored, and a person awards."""
+    max_parts: int = 8
+    """Into how many deals a need may be split, where its topology allows it."""
+    notice: Literal["on_issue", "on_acknowledgement"] = "on_issue"
+    """When a holder has received an offer: as soon as it is made, or when it says so."""
+    delivery_grace: Duration = Duration(1 * DAY)
+    """How late a third party may deliver before its deal has failed; holders have what their clause says."""
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

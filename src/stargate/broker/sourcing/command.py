@@ -45,6 +45,8 @@ class OpenNeed(msgspec.Struct, frozen=True, tag="open_need"):
     """Counts only under rights that exempt emergencies."""
     renews: str = ""
     """The lease that this need would extend; empty: a new need."""
+    moving_start: bool = False
+    """`start_by` is a lead time: while holders think, it moves with the clock. False: it is a fixed date."""
     actor: str = ""
 
 
@@ -105,7 +107,7 @@ class ReopenOffer(msgspec.Struct, frozen=True, tag="reopen_offer"):
 
 
 class GrantWaiver(msgspec.Struct, frozen=True, tag="grant_waiver"):
-    """A holder gives up its right in writing, for one need, a class of needs, or until a date; irrevocable."""
+    """A holder gives up its right in writing, for good: for one need, a class of needs, or until a date."""
 
     id: str
     clause: str

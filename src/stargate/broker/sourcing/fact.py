@@ -1,4 +1,4 @@
-"""What happened in sourcing. Facts carry every decided figure, so that replay needs no policy and no catalog."""
+"""What happened in sourcing. Facts carry every decided figure: replay needs no policy and no catalog."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ class NeedOpened(msgspec.Struct, frozen=True, tag="need_opened", omit_defaults=T
     parts: tuple[Part, ...] = ()
     emergency: bool = False
     renews: str = ""
+    moving_start: bool = False
+    root: str = ""
     clauses: tuple[str, ...] = ()
     actor: str = ""
     grounds: tuple[Ground, ...] = ()
@@ -88,7 +90,6 @@ class OfferAnswered(msgspec.Struct, frozen=True, tag="offer_answered", omit_defa
     offer: str
     answer: Answer
     answered_by: str
-    received_at: Instant
     effect: bool
     chips: int | None = None
     terms: Terms | None = None
@@ -113,7 +114,6 @@ class OfferEnded(msgspec.Struct, frozen=True, tag="offer_ended", omit_defaults=T
 
     offer: str
     outcome: OfferOutcome
-    ended_at: Instant
     taken_chips: int = 0
     unmet: tuple[str, ...] = ()
     terms: Terms | None = None
@@ -123,9 +123,18 @@ class OfferEnded(msgspec.Struct, frozen=True, tag="offer_ended", omit_defaults=T
 
 
 class WaiverGranted(msgspec.Struct, frozen=True, tag="waiver_granted"):
-    """A holder gave up its right in writing."""
+    """A holder gave up its right in writing. For a single need the waiver stands as a refusal would."""
 
     waiver: Waiver
+    refusal: Refusal | None = None
+    grounds: tuple[Ground, ...] = ()
+
+
+class NeedWaits(msgspec.Struct, frozen=True, tag="need_waits"):
+    """Nothing more can be done now; the grounds list what was looked at and why it was left out."""
+
+    need: str
+    waits_for: Literal["answers", "quotes", "award"]
     grounds: tuple[Ground, ...] = ()
 
 
@@ -138,7 +147,7 @@ class MarketOpened(msgspec.Struct, frozen=True, tag="market_opened", omit_defaul
 
 
 class MarketWindowClosed(msgspec.Struct, frozen=True, tag="market_window_closed"):
-    """The time to collect quotes is over: from now on the best permitted one is taken as soon as there is one."""
+    """The time to collect quotes is over: the best permitted one is taken as soon as there is one."""
 
     need: str
     grounds: tuple[Ground, ...] = ()
@@ -153,7 +162,6 @@ class QuoteReceived(msgspec.Struct, frozen=True, tag="quote_received", omit_defa
     party: str
     pool: str
     terms: Terms
-    received_at: Instant
     valid_until: Instant
     quoted_by: str = ""
     offer: str = ""
@@ -169,11 +177,12 @@ class QuoteEnded(msgspec.Struct, frozen=True, tag="quote_ended", omit_defaults=T
 
 
 class TermsChanged(msgspec.Struct, frozen=True, tag="terms_changed", omit_defaults=True):
-    """The deal at hand is more favourable to the third party than what was refused: the right is armed again."""
+    """The deal at hand is better for the third party than what was refused: the right is armed again."""
 
     need: str
     clause: str
     version: int
+    quote: str
     terms: Terms
     outside: tuple[str, ...] = ()
     grounds: tuple[Ground, ...] = ()
@@ -201,7 +210,6 @@ class LeaseSigned(msgspec.Struct, frozen=True, tag="lease_signed", omit_defaults
     start: Instant
     until: Instant
     terms: Terms
-    signed_at: Instant
     agreement: str = ""
     clause: str = ""
     offer: str = ""
@@ -255,6 +263,8 @@ class CoverGranted(msgspec.Struct, frozen=True, tag="cover_granted"):
     clause: str
     lease: str
     chips: int
+    price_micro_usd_per_chip_hour: int
+    """Of the failed deal."""
     grounds: tuple[Ground, ...] = ()
 
 
@@ -263,13 +273,12 @@ class LeaseEnded(msgspec.Struct, frozen=True, tag="lease_ended", omit_defaults=T
 
     lease: str
     outcome: Literal["ended", "failed"]
-    ended_at: Instant
     reason: str = ""
     grounds: tuple[Ground, ...] = ()
 
 
 class NeedReopened(msgspec.Struct, frozen=True, tag="need_reopened", omit_defaults=True):
-    """A supplier was lost: the same need goes on. Start dates move by `shift`, so lead times stay what they were."""
+    """A supplier was lost, the same need goes on. Start dates move by `shift`: lead times stay the same."""
 
     need: str
     notice_at: Instant
@@ -289,7 +298,6 @@ class NeedClosed(msgspec.Struct, frozen=True, tag="need_closed", omit_defaults=T
 
     need: str
     outcome: Literal["met", "withdrawn", "unmet"]
-    closed_at: Instant
     grounds: tuple[Ground, ...] = ()
 
 
@@ -302,6 +310,7 @@ SourcingFact = (
     | OfferSubscribed
     | OfferEnded
     | WaiverGranted
+    | NeedWaits
     | MarketOpened
     | MarketWindowClosed
     | QuoteReceived

@@ -33,6 +33,7 @@ LeaseStatus = Literal["signed", "active", "failed", "ended"]
 DeliveryStatus = Literal["pending", "due", "curing", "delivered", "failed"]
 LeaseKind = Literal["owned", "reserved", "on_demand"]
 TimerKind = Literal[
+    "look",
     "offer_deadline",
     "right_end",
     "tail_end",
@@ -47,23 +48,30 @@ TimerKind = Literal[
 
 
 class Timer(msgspec.Struct, frozen=True, order=True, array_like=True):
-    """Something is due at a time; `id` is the record's, or `need clause` for a tail."""
+    """Something is due at a time. `look`: a need can move on; every other kind is about a date of a record."""
 
     at: Instant
     kind: TimerKind
     id: str
+    """The need, offer, quote or lease."""
+    clause: str = ""
+    """`tail_end`: whose refusal ends."""
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a holder refused: the requirement and terms that a third party may now be given, and until when."""
+    """What a holder refused, and a third party may therefore be given, until the end of the tail."""
 
     clause: str
     offer: str
     version: int
     requirement: Requirement
-    """As put to the holder."""
+    """Of the whole need, as put to the holder."""
     chips: int
     """How many of them were refused."""
+    at: Instant
+    """From when the lead time of its terms counts: they were put, or named, then."""
+    shift: Duration = Duration(0)
+    """How far the need's dates had moved when it was refused."""
     terms: Terms | None = None
     """The ceiling; None: the requirement alone is the ceiling."""
     until: Instant = FOREVER
@@ -85,6 +93,21 @@ class Recorded(msgspec.Struct, frozen=True, omit_defaults=True):
     text_ref: str = ""
 
 
+class Failure(msgspec.Struct, frozen=True):
+    """What a holder accepted and did not deliver: it may be bought elsewhere at any terms."""
+
+    chips: int
+    price_micro_usd_per_chip_hour: int
+    """Of the failed deal; what cover costs more is the holder's debt."""
+
+
+class ChangedDeal(msgspec.Struct, frozen=True):
+    """A third party's deal that is better for it than what a holder refused: to be put to the holder."""
+
+    quote: str
+    terms: Terms
+
+
 class Need(msgspec.Struct, omit_defaults=True):
     """Capacity that somebody requires, from opening to closing."""
 
@@ -93,13 +116,21 @@ class Need(msgspec.Struct, omit_defaults=True):
     requirement: Requirement
     opened_at: Instant
     notice_at: Instant
-    """From when lead times count: the opening, or the loss of a supplier."""
+    """From when lead times count: the opening, a revision, or the loss of a supplier."""
+    root: str
+    """The need from which it was split in the end; its own id where it was not."""
     scope: dict[str, Attribute] = {}
     workload: str | None = None
     parent: str | None = None
     parts: tuple[Part, ...] = ()
     emergency: bool = False
     renews: str = ""
+    moving_start: bool = False
+    """The latest start is a lead time, counted from now; otherwise it is a date."""
+    shift: Duration = Duration(0)
+    """How far dates have moved because suppliers were lost; lead times stay what they were."""
+    stated_shift: Duration = Duration(0)
+    """The shift when the requirement was stated."""
     version: int = 1
     status: NeedStatus = "asking"
     outcome: Literal["", "met", "withdrawn", "unmet"] = ""
@@ -108,15 +139,22 @@ class Need(msgspec.Struct, omit_defaults=True):
     until: Instant | None = None
     """End of the requirement's term, fixed by the first lease."""
     market_closes_at: Instant | None = None
+    market_heard: bool = False
+    """The time to collect quotes is over; it does not begin again unless the need changes."""
     offers: list[str] = []
     quotes: list[str] = []
     leases: list[str] = []
     refusals: dict[str, Refusal] = {}
     """Those that stand, by clause."""
-    failed_chips: dict[str, int] = {}
-    """Chips accepted but not delivered, by the holder's clause: they may be covered at any terms."""
+    failures: dict[str, Failure] = {}
+    """By the clause of the holder that failed."""
+    changed: dict[str, ChangedDeal] = {}
+    """Deals to be put to a holder again, by its clause."""
     clauses: tuple[str, ...] = ()
     """Rights whose scope covered the need when it was opened."""
+    look_at: Instant | None = None
+    """The need can move on; None: it waits for somebody, or for a date."""
+    waits_for: str = ""
     closed_at: Instant | None = None
     actor: str = ""
 
@@ -244,6 +282,8 @@ class SourcingState(msgspec.Struct, omit_defaults=True):
     """Needs in order of opening."""
     open_needs: dict[str, Instant] = {}
     """Needs that are not closed, with their opening."""
+    families: dict[str, list[str]] = {}
+    """Needs by their root."""
     leased_chips: dict[str, int] = {}
     """Chips under open leases, by pool."""
     timers: list[Timer] = []

@@ -1,4 +1,4 @@
-"""What sourcing needs to see of the broker. The broker's State satisfies this; tests bring a small world of their own."""
+"""What sourcing needs to see of the broker. State satisfies it; tests bring a small world of their own."""
 
 from __future__ import annotations
 

@@ -1,0 +1,41 @@
+"""Holders of equal rank who are asked together: when all have answered, each gets its part."""
+
+from __future__ import annotations
+
+import msgspec
+
+from stargate.agreements.refusal import Claim, share
+from stargate.base.time import Instant
+from stargate.broker.sourcing.answer import Taking, take
+from stargate.broker.sourcing.fact import SourcingFact
+from stargate.broker.sourcing.lease import starting
+from stargate.broker.sourcing.offer import end
+from stargate.broker.sourcing.records import Need, Offer
+from stargate.broker.sourcing.view import View
+
+
+def allocate(view: View, need: Need, waiting: tuple[Offer, ...], at: Instant) -> tuple[SourcingFact, ...]:
+    """Leases for all who subscribed, by weight; empty while somebody has still to answer."""
+    if any(offer.status != "subscribed" for offer in waiting):
+        return ()
+    per_node = need.requirement.chips_per_node
+    claims = tuple(Claim(offer.right.clause, offer.right.weight, offer.taken_chips) for offer in waiting)
+    given = share(need.missing_chips, per_node, claims)
+    facts: list[SourcingFact] = []
+    number = len(need.leases)
+    for offer in waiting:
+        chips = given[offer.right.clause]
+        if not chips:
+            says = f"nothing was left for {offer.right.holder} after whole nodes were shared out"
+            facts.append(end(offer, "unallocated", says))
+            continue
+        number += 1
+        facts += take(view, need, offer, _taking(view, offer, chips, at), at, number)
+    return tuple(facts)
+
+
+def _taking(view: View, offer: Offer, chips: int, at: Instant) -> Taking:
+    terms = offer.holder_terms
+    assert terms is not None, f"{offer.id} was subscribed with terms"
+    terms = starting(msgspec.structs.replace(terms, chips=chips), at)
+    return Taking(chips, view.catalog_pools[offer.pool], terms)
