@@ -1,0 +1,94 @@
+"""A server for the demo: a real `stargate` server process on a free port, with its data in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from stargate.base.errors import InternalError
+from stargate.demo.api import Api
+
+FILES = Path(__file__).parent / "files"
+START_S = 30.0
+STOP_S = 15.0
+
+
+class Host:
+    """The server and the providers' agents below it; all of them are gone when the block ends."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self._log = (data / "server.log").open("wb")
+        command = [
+            sys.executable,
+            "-m",
+            "stargate.cli",
+            "up",
+            "--data",
+            str(data),
+            "--port",
+            "0",
+            "--stop-jobs",
+        ]
+        command += [str(FILES / name) for name in ("infrastructure.yaml", "agreement.yaml", "policy.yaml")]
+        self._process = subprocess.Popen(  # our own program, with our own arguments
+            command, stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        self.api = self._connect()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def agent_pid(self, provider: str) -> int:
+        """The process that stands for a provider."""
+        found: int = msgspec.json.decode((self.data / "local" / "agents" / f"{provider}.json").read_bytes())[
+            "pid"
+        ]
+        return found
+
+    def kill_provider(self, provider: str) -> int:
+        """SIGKILL: the provider is gone, with everything that ran there. The pid that was killed."""
+        pid = self.agent_pid(provider)
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def close(self) -> None:
+        """Stop the server, and with it everything it runs."""
+        self.api.close()
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+    def _connect(self) -> Api:
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with suppress(OSError, msgspec.DecodeError, KeyError, InternalError):
+                address = msgspec.json.decode((self.data / "server.json").read_bytes())
+                api = Api(address["url"], (self.data / "operator.key").read_text().strip())
+                api.get("/v1/status")
+                return api
+            time.sleep(0.05)
+        self._process.kill()
+        self._process.wait()
+        raise InternalError(
+            f"the demo's server did not start: {(self.data / 'server.log').read_text()[-1000:]}",
+            "look at what it printed; a free loopback port and a writable temporary folder are all it needs",
+        )
