@@ -96,7 +96,7 @@ class Wake(msgspec.Struct, frozen=True, tag="wake"):
     due: bool = True
     """Look whether dates of the catalog or ends of leases have come."""
     reconsider: bool = True
-    """Look also whether running work should move."""
+    """Look also whether open needs can move on, and whether running work should move."""
 
 
 BrokerCommand = Declare | DeclareFact | Submit | Cancel | Scale | Report | MarkSupply | SetCapacity | Wake

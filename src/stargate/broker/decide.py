@@ -44,15 +44,17 @@ from stargate.broker.fact import (
     WorkloadEnded,
 )
 from stargate.broker.ground import Ground
-from stargate.broker.sourcing.fact import LeaseActivated
+from stargate.broker.sourcing.fact import LeaseActivated, LeaseResized
 from stargate.broker.transitions import ATTEMPT, follows
 
 if TYPE_CHECKING:
     from stargate.broker.records import AttemptState
     from stargate.broker.state import State
 
-RECONSIDER = frozenset({Declared, Repriced, CapacitySet, SupplyMarked, Ended, LeaseActivated})
-"""Facts after which running work may be better off elsewhere."""
+RECONSIDER = frozenset(
+    {Declared, FactDeclared, Repriced, CapacitySet, SupplyMarked, Ended, LeaseActivated, LeaseResized}
+)
+"""Facts after which open needs may move on and running work may be better off elsewhere."""
 
 REPLICAS_LIMIT = 100_000
 
@@ -66,8 +68,12 @@ def decide(state: State, command: Command, at: Instant) -> tuple[Fact, ...]:
 
 
 def _wake(state: State, command: Wake, at: Instant) -> tuple[Fact, ...]:
+    """One step of what follows; the machine asks again until nothing does."""
     facts = due.decide_due(state, at) if command.due else ()
-    facts = facts or sourcing.decide_due(state, at) or queue.decide_queue(state, at)
+    facts = facts or sourcing.decide_due(state, at)
+    if not facts and command.reconsider:
+        facts = sourcing.review(state, at)
+    facts = facts or queue.decide_queue(state, at)
     if not facts and command.reconsider:
         facts = migrate.decide_moves(state, at)
     return facts

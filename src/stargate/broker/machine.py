@@ -102,8 +102,6 @@ class _Run:
     def settle(self, *, due: bool) -> None:
         """Follow-ups until nothing follows."""
         for _ in range(SETTLE_LIMIT):
-            wake = Wake(due=due, reconsider=self._reconsider)
-            self._reconsider = False
-            if not self.apply(wake):
+            if not self.apply(Wake(due=due, reconsider=self._reconsider)):
                 return
         raise AssertionError(f"command {self._cause} does not settle")
