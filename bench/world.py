@@ -12,7 +12,7 @@ from stargate.base.time import HOUR, Duration, Instant
 from stargate.catalog import Infrastructure
 from stargate.catalog.dated import DatedCount, Price
 from stargate.catalog.party import Party, Provider
-from stargate.catalog.pool import Pool
+from stargate.catalog.pool import EngineRef, Pool
 from stargate.catalog.site import Site
 from stargate.workloads import Checkpoint, Resources, Workload
 
@@ -39,6 +39,7 @@ def infrastructure(offers: int, seed: int = 1) -> Infrastructure:
             provider=PROVIDERS[number % len(PROVIDERS)],
             site=f"{PROVIDERS[number % len(PROVIDERS)]}-r{draw.randrange(SITES_PER_PROVIDER)}",
             chip="H100-SXM",
+            engine=EngineRef(kind="local"),
             chips_per_node=8,
             block_nodes=4,
             tenure="on_demand",

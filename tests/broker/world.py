@@ -13,7 +13,7 @@ from stargate.broker.invariants import violations
 from stargate.catalog import Infrastructure
 from stargate.catalog.dated import DatedCount, Price
 from stargate.catalog.party import Party, Provider
-from stargate.catalog.pool import Pool
+from stargate.catalog.pool import EngineRef, Pool
 from stargate.catalog.site import Site
 from stargate.workloads import Checkpoint, Resources, Workload
 
@@ -32,6 +32,7 @@ def pool(name: str, provider: str = "azure", site: str = "tx", **changes: Any) -
         "provider": provider,
         "site": site,
         "chip": "H100-SXM",
+        "engine": EngineRef(kind="local"),
         "chips_per_node": 8,
         "block_nodes": 4,
         "tenure": tenure,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stargate.broker.supply import Supply, SupplyClass
 
 FilterName = Literal[
-    "place", "health", "residency", "agreement", "independence", "avoid", "chip", "size", "topology", "price",
+    "place", "health", "engine", "residency", "agreement", "independence", "avoid", "chip", "size", "topology", "price",
     "budget", "term", "capacity", "reservation",
 ]  # fmt: skip
 
@@ -145,6 +145,8 @@ def refuse_supply(state: State, ask: Ask, option: Option, supply: Supply, at: In
     mark = state.records.marks.get(f"pool:{supply.pool}")
     if mark is not None:
         return Refusal("health", f"pool {supply.pool} is {mark}")
+    if pool.engine.kind == "none":
+        return Refusal("engine", f"pool {supply.pool} has no engine: no work can be started there")
     if option.chips_per_node > pool.chips_per_node:
         return Refusal(
             "size", f"a node has {pool.chips_per_node} chips; the work wants {option.chips_per_node}"

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from stargate.agreements.right import Requirement
 from stargate.base.time import Duration, Instant
 from stargate.broker import sourcing
+from stargate.broker.ground import Ground
 from stargate.broker.sourcing.command import Attribute, OpenNeed
+from stargate.broker.sourcing.fact import NeedOpened
 
 if TYPE_CHECKING:
     from stargate.broker.ask import Ask
@@ -22,7 +26,8 @@ def decide_shortage(
 ) -> tuple[Fact, ...]:
     """Facts that open (or go on with) the need of a slot; none where waiting will do or a need is open already.
 
-    `starts` is when the slot could start on held capacity, where that was worked out.
+    `starts` is when the slot could start on held capacity; None: not by any end known today (or nobody asked,
+    which is so only for work without a deadline).
     """
     if not state.records.policy.sourcing.automatic or not _must_source(ask, survey, starts):
         return ()
@@ -40,7 +45,16 @@ def decide_shortage(
         scope=_scope(ask),
         workload=waiting.workload,
     )
-    return sourcing.decide(state, command, at)
+    facts = sourcing.decide(state, command, at)
+    return tuple(_because(fact, survey) if isinstance(fact, NeedOpened) else fact for fact in facts)
+
+
+def _because(fact: NeedOpened, survey: Survey) -> NeedOpened:
+    """The need with the reason why what is held will not do."""
+    held = Ground(
+        "nothing that is held can serve it" if not survey.busy else "what is held is busy for too long"
+    )
+    return msgspec.structs.replace(fact, grounds=(*fact.grounds, held, *survey.grounds()))
 
 
 def needs_of(state: State, workload: str, slot: int) -> list[Need]:
@@ -84,7 +98,7 @@ def _must_source(ask: Ask, survey: Survey, starts: Instant | None) -> bool:
     if not survey.busy:
         return True
     deadline = ask.workload.deadline
-    return deadline is not None and starts is not None and starts + ask.duration > deadline
+    return deadline is not None and (starts is None or starts + ask.duration > deadline)
 
 
 def _after_loss(state: State, need: Need, at: Instant) -> tuple[Fact, ...]:
