@@ -53,7 +53,7 @@ def decide(view: View, command: SourcingCommand, at: Instant) -> Facts:
 
 
 def decide_due(view: View, at: Instant) -> Facts:
-    """What the first due timer brings about. Empty: nothing is due; ask again until then."""
+    """What the first due timer brings about; to be asked again until it is empty."""
     timers = view.sourcing.timers
     if not timers or timers[0].at > at:
         return ()
@@ -68,11 +68,7 @@ def next_due(sourcing: SourcingState) -> Instant | None:
 
 
 def review(view: View, at: Instant) -> Facts:
-    """After the world has changed (catalog, agreements, health of supply): what can move on now, for one
-    need.
-
-    Ask again until it is empty.
-    """
+    """What one need can do now that catalog, agreements or supply have changed; to be asked until empty."""
     for lease in view.sourcing.leases.values():
         if lease.delivery in {"due", "curing"} and (facts := delivery.deliver_if_there(view, lease, at)):
             return facts
