@@ -17,6 +17,7 @@ TREE = {
 }
 
 ELSEWHERE = {
+    "AttributeError",  # what a module's __getattr__ says of a name that it lacks
     "AssertionError",  # an invariant that takes more than an expression to check
     "NotImplementedError",  # what msgspec asks its hooks to raise
     "ValueError",  # what msgspec turns into a ValidationError with the field's path

@@ -56,9 +56,13 @@ def built(packages: tuple[str, ...]) -> list[str]:
 
 @pytest.mark.parametrize("package", built(PURE))
 def test_records_are_frozen(package: str) -> None:
-    """What travels or is kept never changes; what changes is a plain class of the state."""
-    loose = [full_name(kind) for kind in records(package) if not kind.__struct_config__.frozen]
-    assert not loose, f"add frozen=True, or make it a plain class with __slots__: {loose}"
+    """What travels never changes. What changes is the state, whose records stand in modules called `records`."""
+    loose = [
+        full_name(kind)
+        for kind in records(package)
+        if not kind.__struct_config__.frozen and not kind.__module__.endswith(".records")
+    ]
+    assert not loose, f"add frozen=True, or move it to the state's records: {loose}"
 
 
 @pytest.mark.parametrize(("package", "name"), sorted(WRITTEN_BY_PEOPLE.items()))

@@ -6,6 +6,7 @@ effects. No clock, no randomness, no I/O: time and ids come in with the command,
 simulation run the same code. Writing facts down is the journal's work, doing what effects ask is the engines'.
 """
 
+from stargate.base.errors import InternalError
 from stargate.broker.command import Command, Envelope
 from stargate.broker.effect import CheckpointAttempt, Effect, Notify, StartAttempt, StopAttempt
 from stargate.broker.explain import Candidate, Explanation, explain
@@ -14,6 +15,12 @@ from stargate.broker.ground import Ground
 from stargate.broker.machine import Machine, Outcome
 from stargate.broker.policy import Policy
 from stargate.broker.state import State
+
+if not __debug__:
+    raise InternalError(
+        "the broker was started with assertions off, and they guard every invariant",
+        "run Python without -O and without PYTHONOPTIMIZE",
+    )
 
 __all__ = [
     "Candidate",

@@ -26,8 +26,7 @@ class Option:
     """Catalog ids of the chips that will do; empty: any chip."""
     chips_per_node: int
     gang_chips: int
-    price_cap: int | None
-    """Micro-USD per chip-hour."""
+    cap_micro_usd_per_chip_hour: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +38,8 @@ class Ask:
     options: tuple[Option, ...]
     duration: Duration
     """Expected run time: the workload's time limit, or what policy assumes."""
-    budget: int | None
-    """Micro-USD this workload may still cost."""
+    budget_micro_usd: int | None
+    """What this workload may still cost."""
     avoid: frozenset[str]
     """Providers that failed it lately."""
     moves_from: str
@@ -70,7 +69,7 @@ def ask_of(state: State, holder: WorkloadState, slot: Slot) -> Ask:
         workload_id=holder.id,
         options=options,
         duration=work.time_limit or state.records.policy.expected_run,
-        budget=budget,
+        budget_micro_usd=budget,
         avoid=frozenset(slot.avoid),
         moves_from=moves_from,
         shape=shape,
@@ -96,7 +95,7 @@ def _option(state: State, work: Workload, resources: Resources) -> Option:
         chips=resolve_chips(state, resources.chip),
         chips_per_node=per_node,
         gang_chips=per_node * work.nodes,
-        price_cap=None if cap is None else micro_usd(Decimal(cap)),
+        cap_micro_usd_per_chip_hour=None if cap is None else micro_usd(Decimal(cap)),
     )
 
 

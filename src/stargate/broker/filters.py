@@ -159,10 +159,10 @@ def refuse_supply(state: State, ask: Ask, option: Option, supply: Supply, at: In
         )
     if ask.workload.topology.required == "block" and ask.workload.nodes > pool.block_nodes:
         return Refusal("topology", f"a block has {pool.block_nodes} nodes; the gang must share one")
-    if option.price_cap is not None and supply.price > option.price_cap:
+    if option.cap_micro_usd_per_chip_hour is not None and supply.price > option.cap_micro_usd_per_chip_hour:
         return Refusal(
             "price",
-            f"{format_usd(supply.price)} a chip-hour is above the cap of {format_usd(option.price_cap)}",
+            f"{format_usd(supply.price)} a chip-hour is above the cap of {format_usd(option.cap_micro_usd_per_chip_hour)}",
         )
     if "pool" in state.book.fields:
         refusal = refuse_by_agreement(state, ask, option, supply.kind, at, supply.pool)
@@ -172,12 +172,12 @@ def refuse_supply(state: State, ask: Ask, option: Option, supply: Supply, at: In
 
 
 def _refuse_cost(ask: Ask, option: Option, supply: Supply) -> Refusal | None:
-    if ask.budget is None:
+    if ask.budget_micro_usd is None:
         return None
     cost = cost_micro_usd(supply.price, option.gang_chips, ask.duration)
-    if cost > ask.budget:
+    if cost > ask.budget_micro_usd:
         return Refusal(
-            "budget", f"it would cost {format_usd(cost)}; {format_usd(max(0, ask.budget))} is left"
+            "budget", f"it would cost {format_usd(cost)}; {format_usd(max(0, ask.budget_micro_usd))} is left"
         )
     return None
 

@@ -56,8 +56,8 @@ class SourcingPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     """Term asked for where a workload has no time limit."""
     start_within: Duration = Duration(1 * HOUR)
     """Latest start asked for where a workload has no deadline."""
-    cost_of_capital: Decimal = Decimal("0.10")
-    """Per year: what a prepayment costs."""
+    capital_cost_fraction_per_year: Decimal = Decimal("0.10")
+    """What a prepayment costs."""
     delay_cost_fraction_per_day: Decimal = Decimal("0.05")
     """What a day of later start is worth, as a fraction of the deal."""
     preferred_providers: tuple[str, ...] = ()

@@ -48,9 +48,10 @@ class _Pass:
         self._trial = trial
         self._facts = facts
         self._reservation: Reservation | None = None
-        self._blocked_shapes: set[bytes] = set()
+        self._blocked_shapes: dict[bytes, Survey] = {}
         self._blocked = 0
         self._stopping: set[str] = set()
+        self._sourced = False
 
     def run(self) -> None:
         policy = self._state.records.policy
@@ -62,12 +63,12 @@ class _Pass:
             if slot.not_before > self._at or holder.status != "active":
                 continue
             ask = ask_of(self._state, holder, slot)
-            if self._reservation is not None and ask.shape in self._blocked_shapes:
-                self._blocked += 1
-                continue
             if self._over_quota(ask):
                 continue
-            survey = place(self._state, ask, self._at, self._reservation)
+            # Within a pass capacity only shrinks: what one slot could not have, its like cannot have either.
+            survey = self._blocked_shapes.get(ask.shape)
+            if survey is None:
+                survey = place(self._state, ask, self._at, self._reservation)
             if survey.choice is not None:
                 self._start(waiting, ask, survey, survey.choice)
                 placed += 1
@@ -126,13 +127,19 @@ class _Pass:
 
     def _block(self, waiting: Waiting, ask: Ask, survey: Survey) -> None:
         self._blocked += 1
-        self._blocked_shapes.add(ask.shape)
+        self._blocked_shapes[ask.shape] = survey
         starts = None
-        if self._reservation is None and survey.busy:
-            self._preempt(waiting, ask, survey)
-            self._reservation = reserve(self._state, ask, survey.busy, self._at, frozenset(self._stopping))
-            starts = self._reservation.starts if self._reservation is not None else None
-        self._facts.extend(shortage.decide_shortage(self._state, waiting, ask, survey, starts, self._at))
+        if survey.busy and (self._reservation is None or ask.workload.deadline is not None):
+            if self._reservation is None:
+                self._preempt(waiting, ask, survey)
+            earliest = reserve(self._state, ask, survey.busy, self._at, frozenset(self._stopping))
+            starts = None if earliest is None else earliest.starts
+            self._reservation = self._reservation or earliest
+        if not self._sourced:
+            # One need a pass: the next is judged against what this one leaves on the market.
+            facts = shortage.decide_shortage(self._state, waiting, ask, survey, starts, self._at)
+            self._sourced = bool(facts)
+            self._facts.extend(facts)
 
     def _preempt(self, waiting: Waiting, ask: Ask, survey: Survey) -> None:
         if not self._state.records.policy.preemption:

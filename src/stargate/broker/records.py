@@ -1,4 +1,8 @@
-"""What the broker remembers of workloads and attempts: plain mutable records, written to snapshots as they are."""
+"""What the broker remembers of workloads and attempts: plain mutable records, written to snapshots as they are.
+
+All fields are always written, defaults too: msgspec knows a default by identity, so leaving defaults out would
+make the bytes, and with them the digest, depend on whether an equal value was computed or read back.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ SlotStatus = Literal["waiting", "placed", "done"]
 WorkloadStatus = Literal["active", "cancelling", "succeeded", "failed", "cancelled"]
 
 
-class AttemptState(msgspec.Struct, omit_defaults=True):
+class AttemptState(msgspec.Struct):
     """One execution of one slot on one placement."""
 
     id: str
@@ -60,7 +64,7 @@ class AttemptState(msgspec.Struct, omit_defaults=True):
         return len(self.nodes) * self.chips_per_node
 
 
-class Slot(msgspec.Struct, omit_defaults=True):
+class Slot(msgspec.Struct):
     """One gang that a workload wants running: the only one of a run, or one replica of a service."""
 
     status: SlotStatus = "waiting"
@@ -75,7 +79,7 @@ class Slot(msgspec.Struct, omit_defaults=True):
     checkpoint_step: int | None = None
 
 
-class WorkloadState(msgspec.Struct, omit_defaults=True):
+class WorkloadState(msgspec.Struct):
     """A workload from its submission on."""
 
     id: str

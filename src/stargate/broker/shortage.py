@@ -73,7 +73,7 @@ def requirement_of(state: State, ask: Ask, at: Instant) -> Requirement:
     work = ask.workload
     option = ask.options[0]
     chips = dict.fromkeys(chip for one in ask.options for chip in one.chips)
-    caps = [one.price_cap for one in ask.options]
+    caps = [one.cap_micro_usd_per_chip_hour for one in ask.options]
     # Room for the start, and for moving on before the end: a lease is never cut to the second.
     margin = 2 * policy.migration.lease_end_notice + policy.migration.restart
     duration = Duration(work.time_limit + margin) if work.time_limit else policy.sourcing.need_duration

@@ -225,7 +225,7 @@ def under_refusal(
         candidate.terms,
         requirement,
         tolerance=right.tolerance,
-        annual_discount_fraction=view.sourcing_policy.cost_of_capital,
+        annual_discount_fraction=view.sourcing_policy.capital_cost_fraction_per_year,
         divisible=refusal.divisible,
     )
 

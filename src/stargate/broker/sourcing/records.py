@@ -1,6 +1,7 @@
 """What the broker remembers of sourcing: plain mutable records, written to snapshots as they are.
 
-Only `evolve` writes them. The words for states are those of `transitions`.
+Only `evolve` writes them. The words for states are those of `transitions`. Defaults are always written:
+`stargate.broker.records` says why.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Timer(msgspec.Struct, frozen=True, order=True, array_like=True):
     """`tail_end`: whose refusal ends."""
 
 
-class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
+class Refusal(msgspec.Struct, frozen=True):
     """What a holder refused, and a third party may therefore be given, until the end of the tail."""
 
     clause: str
@@ -80,7 +81,7 @@ class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
     """The holder might have taken a part, so parts may go elsewhere."""
 
 
-class Recorded(msgspec.Struct, frozen=True, omit_defaults=True):
+class Recorded(msgspec.Struct, frozen=True):
     """One answer as it came in."""
 
     at: Instant
@@ -108,7 +109,7 @@ class ChangedDeal(msgspec.Struct, frozen=True):
     terms: Terms
 
 
-class Need(msgspec.Struct, omit_defaults=True):
+class Need(msgspec.Struct):
     """Capacity that somebody requires, from opening to closing."""
 
     id: str
@@ -164,7 +165,7 @@ class Need(msgspec.Struct, omit_defaults=True):
         return self.requirement.chips - self.held_chips
 
 
-class Offer(msgspec.Struct, omit_defaults=True):
+class Offer(msgspec.Struct):
     """A notice to a holder, and what became of it."""
 
     id: str
@@ -195,7 +196,7 @@ class Offer(msgspec.Struct, omit_defaults=True):
     ended_at: Instant | None = None
 
 
-class Quote(msgspec.Struct, omit_defaults=True):
+class Quote(msgspec.Struct):
     """A provider's binding quote."""
 
     id: str
@@ -212,7 +213,7 @@ class Quote(msgspec.Struct, omit_defaults=True):
     status: QuoteStatus = "open"
 
 
-class Lease(msgspec.Struct, omit_defaults=True):
+class Lease(msgspec.Struct):
     """Capacity held from a provider for a time. While `active`, `chips` may be placed on."""
 
     id: str
@@ -256,7 +257,7 @@ class Lease(msgspec.Struct, omit_defaults=True):
         return self.status in {"signed", "active"}
 
 
-class Waiver(msgspec.Struct, frozen=True, omit_defaults=True):
+class Waiver(msgspec.Struct, frozen=True):
     """A right given up in writing. It cannot be taken back."""
 
     id: str
@@ -270,7 +271,7 @@ class Waiver(msgspec.Struct, frozen=True, omit_defaults=True):
     text_ref: str = ""
 
 
-class SourcingState(msgspec.Struct, omit_defaults=True):
+class SourcingState(msgspec.Struct):
     """Everything about sourcing that a snapshot holds."""
 
     needs: dict[str, Need] = {}
