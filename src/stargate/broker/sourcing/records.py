@@ -177,6 +177,8 @@ class Offer(msgspec.Struct):
     chips: int
     """How many the holder may take."""
     offered_at: Instant
+    shared: bool = False
+    """Others were asked together with this holder: what it takes is a subscription."""
     share_chips: int = 0
     """`pro_rata`: the part that is the holder's before over-subscription."""
     terms: Terms | None = None
