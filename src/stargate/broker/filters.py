@@ -162,7 +162,8 @@ def refuse_supply(state: State, ask: Ask, option: Option, supply: Supply, at: In
     if option.cap_micro_usd_per_chip_hour is not None and supply.price > option.cap_micro_usd_per_chip_hour:
         return Refusal(
             "price",
-            f"{format_usd(supply.price)} a chip-hour is above the cap of {format_usd(option.cap_micro_usd_per_chip_hour)}",
+            f"{format_usd(supply.price)} a chip-hour is above the cap of "
+            f"{format_usd(option.cap_micro_usd_per_chip_hour)}",
         )
     if "pool" in state.book.fields:
         refusal = refuse_by_agreement(state, ask, option, supply.kind, at, supply.pool)

@@ -26,7 +26,8 @@ def score_micro_usd(
     """
     price = terms.price_micro_usd_per_chip_hour or 0
     total = Decimal(cost_micro_usd(price, terms.chips, terms.duration))
-    prepaid = total * terms.prepayment * policy.capital_cost_fraction_per_year * Decimal(int(terms.duration)) / _YEAR / 2
+    rate = policy.capital_cost_fraction_per_year
+    prepaid = total * terms.prepayment * rate * Decimal(int(terms.duration)) / _YEAR / 2
     delay = total * policy.delay_cost_fraction_per_day * Decimal(max(0, terms.start - at)) / DAY
     score = total + prepaid + delay + total * _risk(policy, requirement, terms, at)
     if preferred:
