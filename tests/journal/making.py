@@ -44,9 +44,9 @@ def _note(state: list[int], record: Record) -> None:
     state.append(record.seq)
 
 
-def digest(state: list[int]) -> str:
-    """A fingerprint of the numbers."""
-    return hashlib.blake2b(pack(state), digest_size=16).hexdigest()
+def digest(data: bytes) -> str:
+    """A fingerprint of packed numbers."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 NUMBERS: Form[list[int]] = Form("numbers-1", list, _NUMBERS.decode, _note, digest)

@@ -10,6 +10,7 @@ from stargate.journal.export import export_lines, import_lines
 from stargate.journal.journal import Journal, Reader
 from stargate.journal.reader import SqliteReader
 from stargate.journal.replay import Form, Replay, replay
+from stargate.journal.restart import restart, snapshot_of
 from stargate.journal.snapshot import Snapshot
 from stargate.journal.sqlite import SqliteJournal
 from stargate.journal.verify import Verification, verify
@@ -29,6 +30,8 @@ __all__ = [
     "export_lines",
     "import_lines",
     "replay",
+    "restart",
+    "snapshot_of",
     "to_entry",
     "to_record",
     "verify",

@@ -12,7 +12,7 @@ from typing import Any, Self
 from stargate.base.errors import JournalError
 from stargate.journal import verify as checking
 from stargate.journal.chain import GENESIS, Head, Record
-from stargate.journal.schema import connect_to_read, unreadable
+from stargate.journal.schema import FAULTS, connect_to_read, unreadable
 from stargate.journal.snapshot import Sealed, Snapshot, unseal
 
 PAGE_RECORDS = 1_000
@@ -96,5 +96,5 @@ class SqliteReader:
     def _rows(self, statement: str, *values: int) -> list[tuple[Any, ...]]:
         try:
             return self._reading.execute(statement, values).fetchall()
-        except sqlite3.Error as error:
+        except FAULTS as error:
             raise unreadable(self.path, error) from error

@@ -27,7 +27,8 @@ class Form(msgspec.Struct, Generic[S], frozen=True):
     restore: Callable[[bytes], S]
     """May raise anything on bytes it cannot read: replay then goes further back."""
     apply: Callable[[S, Record], None]
-    digest: Callable[[S], str]
+    digest: Callable[[bytes], str]
+    """The fingerprint of a state that is packed in these bytes."""
 
 
 class Replay(msgspec.Struct, Generic[S], frozen=True):
@@ -75,9 +76,6 @@ def _start(reader: Reader, form: Form[S]) -> tuple[S, Head, tuple[str, ...]]:
         except Exception as error:  # noqa: BLE001 — whatever it is, the entries themselves are the remedy
             warnings.append(f"the snapshot at entry {seq} was not used: it cannot be read: {error}")
             continue
-        if form.digest(state) != snapshot.digest:
-            warnings.append(f"the snapshot at entry {seq} was not used: its state has another digest")
-            continue
         return state, Head(seq, snapshot.hash), tuple(warnings)
     return form.empty(), GENESIS, tuple(warnings)
 
@@ -85,6 +83,8 @@ def _start(reader: Reader, form: Form[S]) -> tuple[S, Head, tuple[str, ...]]:
 def _mismatch(reader: Reader, form: Form[S], snapshot: Snapshot) -> str:
     if snapshot.form != form.name:
         return f"it has the form {snapshot.form!r}, this program reads {form.name!r}"
+    if snapshot.digest != form.digest(snapshot.data):
+        return "its state has another digest"
     at = reader.read(after=snapshot.seq - 1, limit=1) if snapshot.seq else ()
     heads = [Head(record.seq, record.hash) for record in at] or [GENESIS]
     return "" if heads == [Head(snapshot.seq, snapshot.hash)] else "it belongs to another history"

@@ -16,6 +16,9 @@ APPLICATION_ID = 0x53544752
 BUSY_SECONDS = 5.0
 """How long to wait for a lock that a foreign tool holds on the file before giving up."""
 
+FAULTS = (sqlite3.Error, UnicodeDecodeError)
+"""What reading a damaged file raises: SQLite's own message may quote bytes that are no text."""
+
 _STRICT_SINCE = (3, 37, 0)
 
 _TABLES = (
@@ -71,7 +74,7 @@ def connect_to_write(path: Path, *, durable: bool) -> sqlite3.Connection:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {FORMAT}")
             connection.execute("COMMIT")
-    except sqlite3.Error as error:
+    except FAULTS as error:
         connection.close()
         raise unreadable(path, error) from error
     except JournalError:
@@ -108,7 +111,7 @@ def check_format(connection: sqlite3.Connection, path: Path, *, new_is_fine: boo
         found = connection.execute("PRAGMA application_id").fetchone()[0]
         tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
         version = _format(connection)
-    except sqlite3.Error as error:
+    except FAULTS as error:
         raise unreadable(path, error) from error
     if found == 0 and tables == 0 and new_is_fine:
         return
@@ -142,7 +145,7 @@ def _connect(path: Path, mode: str, more: str = "") -> sqlite3.Connection:
             isolation_level=None,
             check_same_thread=False,
         )
-    except sqlite3.Error as error:
+    except FAULTS as error:
         raise unreadable(path, error) from error
 
 

@@ -27,7 +27,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     form: str
     """Which form of state this is. A program reads its own form only, or else replays from further back."""
     digest: str
-    """The digest of the state, as the one who saved it computes it; checked again after restoring."""
+    """The digest of the state, as the one who saved it computes it."""
     data: bytes
 
 
