@@ -4,7 +4,8 @@ Here live the normalised record, the strict reader of workload YAML (SkyPilot's 
 and the importers of sbatch scripts and dstack files. Where a workload runs is decided elsewhere.
 """
 
-from stargate.workloads.load import load, parse, parse_document, parse_json, sound
+from stargate.workloads.load import JSON_LIMIT, load, parse, parse_document, parse_json, renamed, sound
+from stargate.workloads.render import to_yaml
 from stargate.workloads.workload import (
     Checkpoint,
     Data,
@@ -19,6 +20,7 @@ from stargate.workloads.workload import (
 )
 
 __all__ = [
+    "JSON_LIMIT",
     "Checkpoint",
     "Data",
     "Kind",
@@ -33,5 +35,7 @@ __all__ = [
     "parse",
     "parse_document",
     "parse_json",
+    "renamed",
     "sound",
+    "to_yaml",
 ]

@@ -1,0 +1,65 @@
+"""`stargate explain`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stargate.cli.client import connect, part
+from stargate.cli.options import server_options
+from stargate.cli.output import dollars, json_option, print_json, table
+
+HEADINGS = ("POOL", "PROVIDER", "SITE", "CHIP", "TENURE", "VERDICT", "PRICE", "SCORE", "WHY", "CLAUSE")
+
+
+@click.command("explain")
+@click.argument("what", metavar="ID|SEQ")
+@server_options
+@json_option
+def command(what: str, data: Path, url: str | None, as_json: bool) -> None:
+    """Explain where a workload runs, or why it waits; or the decision at a journal entry, as it was then.
+
+    Lists every candidate with its score, or with the filter or clause that excluded it.
+    """
+    with connect(data, url) as client:
+        found = client.get(f"explain/{part(what)}")
+    if as_json:
+        print_json(found)
+        return
+    for line in lines(found):
+        click.echo(line)
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """The summary, the grounds, and the table of candidates."""
+    said = [found["summary"]]
+    for ground in found.get("grounds") or ():
+        clause = f" [{ground['clause']}]" if ground.get("clause") else ""
+        facts = f" ({', '.join(ground['facts'])})" if ground.get("facts") else ""
+        said.append(f"  because {ground['says']}{clause}{facts}")
+    candidates = found.get("candidates") or ()
+    if candidates:
+        said += ["", table(HEADINGS, [_row(candidate) for candidate in candidates])]
+        more = found.get("candidates_total", 0) - len(candidates)
+        if more > 0:
+            said.append(f"and {more:,} more, excluded")
+    return said
+
+
+def _row(candidate: dict[str, Any]) -> tuple[Any, ...]:
+    says = candidate.get("says", "")
+    kind = candidate.get("filter", "")
+    return (
+        candidate["pool"],
+        candidate["provider"],
+        candidate["site"],
+        candidate["chip"],
+        candidate["tenure"],
+        candidate["verdict"],
+        dollars(candidate["price_micro_usd_per_chip_hour"]),
+        dollars(candidate.get("score_micro_usd")),
+        f"{kind}: {says}" if kind and says else says or kind,
+        candidate.get("clause"),
+    )

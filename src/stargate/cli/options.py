@@ -1,0 +1,31 @@
+"""Options that many commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+DATA = Path("stargate-data")
+
+
+def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--data` and `--url`: which server is meant."""
+    command = click.option(
+        "--url", metavar="URL", help="The server's address. [STARGATE_URL; else from DATA/server.json]"
+    )(command)
+    return data_option(command)
+
+
+def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--data`: the folder of a server."""
+    return click.option(
+        "--data",
+        type=click.Path(path_type=Path, file_okay=False),
+        envvar="STARGATE_DATA",
+        default=DATA,
+        show_default=True,
+        help="The server's folder.",
+    )(command)

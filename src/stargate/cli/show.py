@@ -1,0 +1,70 @@
+"""`stargate show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stargate.cli.client import connect, part
+from stargate.cli.options import server_options
+from stargate.cli.output import dollars, json_option, moment, print_json
+from stargate.cli.watch import picture
+
+
+@click.command("show")
+@click.argument("id")
+@server_options
+@json_option
+def command(id: str, data: Path, url: str | None, as_json: bool) -> None:
+    """Show a workload: what was asked, each attempt, and the grounds of its placement."""
+    with connect(data, url) as client:
+        shown = client.get(f"workloads/{part(id)}")
+    if as_json:
+        print_json(shown)
+        return
+    for line in lines(shown):
+        click.echo(line)
+
+
+def lines(shown: dict[str, Any]) -> list[str]:
+    """Everything about one workload."""
+    work = shown["workload"]
+    said = [
+        picture(shown),
+        "",
+        f"Asked: {shown['kind']} by {shown['actor'] or 'somebody'}, {moment(shown['submitted_at'])}",
+    ]
+    said += [f"  {wish(each, work.get('nodes', 1))}" for each in work.get("alternatives", [{}])[:10]]
+    for name in ("deadline", "time_limit", "max_cost_usd", "residency", "priority"):
+        if work.get(name):
+            value = work[name]
+            said.append(f"  {name}: {', '.join(value) if isinstance(value, list) else value}")
+    for attempt in shown["attempts"]:
+        said.append(
+            f"{attempt['id']}: entry {attempt['placed_seq']}, {attempt['chips']} chips in {attempt['pool']} at "
+            f"{dollars(attempt['price_micro_usd_per_chip_hour'])} per chip-hour"
+        )
+        said += [f"  because {_ground(ground)}" for ground in attempt.get("grounds", ())]
+    if shown.get("needs"):
+        said.append(f"Sourced for it: {', '.join(shown['needs'])}")
+    return said
+
+
+def wish(each: dict[str, Any], nodes: int) -> str:
+    """`2 nodes with H100:8 at azure`."""
+    text = f"{nodes} node{'' if nodes == 1 else 's'}"
+    if each.get("chip"):
+        text += f" with {each['chip']}:{each['chips_per_node']}"
+    place = "/".join(each.get(name) or "*" for name in ("provider", "site", "pool"))
+    if place != "*/*/*":
+        text += f" at {place}"
+    if each.get("max_usd_per_chip_hour"):
+        text += f", at most ${each['max_usd_per_chip_hour']} per chip-hour"
+    return text
+
+
+def _ground(ground: dict[str, Any]) -> str:
+    clause = f" [{ground['clause']}]" if ground.get("clause") else ""
+    return f"{ground['says']}{clause}"
