@@ -1,0 +1,133 @@
+"""Who may do what: one table, and nothing is allowed that is not in it.
+
+Operators may do everything. A provider's key acts for its party: what belongs to another party is answered as if
+it did not exist, so ids tell nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from stargate.base.errors import ForbiddenError, NotFoundError
+from stargate.server.auth import Actor, Role
+
+Action = Literal[
+    "status.read",
+    "workloads.read",
+    "workloads.submit",
+    "workloads.cancel",
+    "workloads.scale",
+    "logs.read",
+    "explain.read",
+    "pools.read",
+    "offers.read",
+    "offers.answer",
+    "offers.reopen",
+    "needs.read",
+    "needs.change",
+    "quotes.read",
+    "quotes.submit",
+    "waivers.grant",
+    "leases.read",
+    "leases.deliver",
+    "supply.mark",
+    "facts.declare",
+    "journal.read",
+    "keys.manage",
+    "declare",
+]
+
+ANYBODY = "anybody"
+"""The action of routes that need no key: the health check and the OpenAPI document."""
+
+ALLOWED: dict[Role, frozenset[Action]] = {
+    "engineer": frozenset(
+        {
+            "status.read",
+            "workloads.read",
+            "workloads.submit",
+            "workloads.cancel",
+            "workloads.scale",
+            "logs.read",
+            "explain.read",
+            "pools.read",
+        }
+    ),
+    "finance": frozenset(
+        {
+            "status.read",
+            "workloads.read",
+            "needs.read",
+            "quotes.read",
+            "leases.read",
+            "journal.read",
+            "explain.read",
+        }
+    ),
+    "provider": frozenset(
+        {
+            "offers.read",
+            "offers.answer",
+            "needs.read",
+            "quotes.read",
+            "quotes.submit",
+            "leases.read",
+            "leases.deliver",
+        }
+    ),
+}
+"""What roles other than operator may do. A provider's actions are further bound to what is its own."""
+
+
+class Resource(msgspec.Struct, frozen=True):
+    """One thing, as far as access is concerned."""
+
+    parties: tuple[str, ...] = ()
+    """Whose it is among providers; empty: nobody's, so no provider sees it."""
+    public: bool = False
+    """On the market: every provider may see what it takes to quote."""
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """Yes or no, and why."""
+
+    allowed: bool
+    because: str
+
+
+def may(actor: Actor, action: str, resource: Resource | None = None) -> Verdict:
+    """Whether somebody may do something, to a thing where one is given. What is not known is denied."""
+    if actor.role == "operator":
+        return Verdict(allowed=True, because="operators may do everything")
+    if action not in ALLOWED.get(actor.role, frozenset()):
+        return Verdict(allowed=False, because=f"{action} is not among what the role {actor.role} may do")
+    if actor.role != "provider" or resource is None:
+        return Verdict(allowed=True, because=f"the role {actor.role} may {action}")
+    if resource.public:
+        return Verdict(allowed=True, because="it is on the market")
+    if actor.party and actor.party in resource.parties:
+        return Verdict(allowed=True, because=f"it belongs to {actor.party}")
+    return Verdict(allowed=False, because=f"it does not belong to {actor.party or 'any party'}")
+
+
+def demand(actor: Actor, action: str) -> None:
+    """Raises ForbiddenError where the role does not allow the action at all."""
+    verdict = may(actor, action)
+    if not verdict.allowed:
+        raise ForbiddenError(
+            f"the key {actor.name!r} may not do this: {verdict.because}",
+            "use a key with another role; an operator makes one with `POST /v1/keys`",
+        )
+
+
+def demand_sight(actor: Actor, action: str, resource: Resource, what: str, id: str) -> None:
+    """Raises NotFoundError, the same as for a thing that does not exist, where it is not the actor's to see."""
+    if not may(actor, action, resource).allowed:
+        raise not_found(what, id)
+
+
+def not_found(what: str, id: str) -> NotFoundError:
+    """The one answer for what does not exist and what is not the caller's."""
+    return NotFoundError(f"no {what} {id!r}", f"`GET /v1/{what}s` lists those you can see")

@@ -1,0 +1,107 @@
+"""Keys: make, list, revoke. A key's text is in the answer that makes it, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from stargate.base.errors import InputError, Problem
+from stargate.base.time import Instant
+from stargate.server.api.page import After, Id, Limit, cut
+from stargate.server.api.route import changing, reading
+from stargate.server.api.terms import Name, demand_time
+from stargate.server.auth import Actor, Key, Role
+from stargate.server.house import House
+
+
+class KeyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A key to make."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=128)]
+    """Whose it is, for people; it stands in the journal beside what is asked with it."""
+    role: Role
+    party: Name = ""
+    """With the role provider: the party it speaks for."""
+    expires: Instant | None = None
+
+    def __post_init__(self) -> None:
+        if self.expires is not None:
+            demand_time(self.expires)
+
+
+class KeyView(msgspec.Struct, frozen=True):
+    """A key without its text."""
+
+    id: str
+    name: str
+    role: Role
+    party: str
+    shown: str
+    """Prefix and last four."""
+    created: Instant
+    expires: Instant | None
+    revoked: Instant | None
+
+
+class KeyMade(KeyView, frozen=True, kw_only=True):
+    """A new key."""
+
+    key: str
+    """To be sent as `Authorization: Bearer …`. It cannot be shown again."""
+
+
+class KeyPage(msgspec.Struct, frozen=True):
+    """Keys, oldest first."""
+
+    items: tuple[KeyView, ...]
+    total: int
+    next: str | None
+
+
+@changing("/v1/keys", "keys.manage", status=201)
+async def make_key(house: House, data: KeyBody) -> KeyMade:
+    """Make a key."""
+    if data.party:
+        await house.driver.read(lambda state: _demand_party(state.records.infrastructure, data.party))
+    key, token = house.keyring.make(
+        data.name, data.role, house.clock(), party=data.party, expires=data.expires
+    )
+    return KeyMade(**msgspec.structs.asdict(_view(key)), key=token)
+
+
+@reading("/v1/keys", "keys.manage")
+async def list_keys(house: House, limit: Limit = 50, after: After = "") -> KeyPage:
+    """Keys, revoked ones included, without their text."""
+    found, total, following = cut(house.keyring.all(), limit, after, lambda key: key.id)
+    return KeyPage(tuple(_view(key) for key in found), total, following)
+
+
+@changing("/v1/keys/{id:str}/revoke", "keys.manage")
+async def revoke_key(house: House, actor: Actor, id: Id) -> KeyView:
+    """From the next request on the key is worth nothing."""
+    return _view(house.keyring.revoke(id, house.clock(), by=actor))
+
+
+def _demand_party(infrastructure: Any, party: str) -> None:
+    if party not in infrastructure.parties_by_id:
+        raise InputError(
+            (Problem(f"no party is called {party!r}", "Name one of the declared parties.", path="party"),)
+        )
+
+
+def _view(key: Key) -> KeyView:
+    return KeyView(
+        id=key.id,
+        name=key.name,
+        role=key.role,
+        party=key.party,
+        shown=key.shown,
+        created=key.created,
+        expires=key.expires,
+        revoked=key.revoked,
+    )
+
+
+ROUTES: tuple[Any, ...] = (make_key, list_keys, revoke_key)

@@ -1,0 +1,49 @@
+"""How routes are declared: each names its action, takes strict JSON, and can answer with a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from litestar import get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+
+from stargate.server.access import Action
+from stargate.server.api.refusal import Refusal
+
+Decorator = Callable[[Callable[..., Any]], HTTPRouteHandler]
+
+REFUSALS = {
+    400: "The request cannot be read or makes no sense.",
+    401: "No valid key.",
+    403: "The key's role, an agreement or a policy does not allow it.",
+    404: "No such thing, or not the caller's to see.",
+    409: "The thing is not in a state that allows this.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+    422: "The request is malformed; `problems` names every fault.",
+    429: "Too many commands wait, or a declared limit would be passed.",
+    500: "A fault of Stargate. Nothing was changed.",
+    502: "A provider or an engine failed.",
+    503: "The server cannot answer now; asking again is safe with the same Idempotency-Key.",
+}
+_OF_BODIES = {409, 413, 415}
+
+
+def reading(path: str, action: Action) -> Decorator:
+    """A GET route."""
+    return get(path, opt={"action": action}, responses=_specs(without=_OF_BODIES))
+
+
+def changing(path: str, action: Action, *, status: int = 200) -> Decorator:
+    """A POST route. It may be repeated safely with an Idempotency-Key."""
+    return post(path, opt={"action": action}, responses=_specs(without=set()), status_code=status)
+
+
+def _specs(without: set[int]) -> dict[int, ResponseSpec]:
+    return {
+        status: ResponseSpec(Refusal, description=says, generate_examples=False)
+        for status, says in REFUSALS.items()
+        if status not in without
+    }

@@ -1,0 +1,122 @@
+"""Is it there, and how is it?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import get
+
+from stargate import __version__
+from stargate.base.time import Instant
+from stargate.broker import State
+from stargate.server.access import ANYBODY
+from stargate.server.api.route import reading
+from stargate.server.auth import Actor
+from stargate.server.house import House
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The server answers."""
+
+    status: str
+    """`ok`; anything else says what is wrong."""
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How much of everything there is."""
+
+    workloads: int
+    workloads_open: int
+    slots_waiting: int
+    attempts_live: int
+    needs_open: int
+    offers_open: int
+    leases_open: int
+    pools: int
+    chips_held: int
+    chips_in_use: int
+
+
+class Status(msgspec.Struct, frozen=True):
+    """The state of the server in a few lines."""
+
+    version: str
+    status: str
+    """`ok`; anything else says what is wrong."""
+    actor: str
+    """Whose key was used for this request."""
+    role: str
+    started_at: Instant
+    now: Instant
+    seq: int
+    """The journal's last entry."""
+    head: str
+    """The same with its hash, as `stargate journal verify` takes it."""
+    snapshot_seq: int
+    backlog: int
+    """Commands and reports that wait to be decided."""
+    effects_pending: int
+    """Attempts that an engine is being asked to start or stop."""
+    engines: tuple[str, ...]
+    """Kinds of engine that this server has."""
+    counts: Counts
+    troubles: tuple[str, ...] = ()
+    """What an operator should look at."""
+    digest: str = ""
+    """The fingerprint of the whole state; only where `digest=true` asks for it."""
+
+
+@get("/health", opt={"action": ANYBODY})
+async def health(house: House) -> Health:
+    """Whether the server takes commands. Needs no key and tells nothing else."""
+    return Health("ok" if not house.driver.failure else "failed")
+
+
+@reading("/v1/status", "status.read")
+async def status(house: House, actor: Actor, digest: bool = False) -> Status:  # noqa: FBT001, FBT002 - a query
+    """What the server holds, how far its journal goes, and what an operator should look at."""
+    driver = house.driver
+    counts, fingerprint = await driver.read(lambda state: (_count(state), state.digest() if digest else ""))
+    return Status(
+        version=__version__,
+        status="ok",
+        actor=actor.name,
+        role=actor.role,
+        started_at=house.started_at,
+        now=driver.now(),
+        seq=driver.head.seq,
+        head=str(driver.head),
+        snapshot_seq=driver.snapshot_seq,
+        backlog=driver.backlog,
+        effects_pending=house.fleet.pending,
+        engines=house.fleet.kinds,
+        counts=counts,
+        troubles=(*house.warnings, *(f"{kind}: {says}" for kind, says in house.fleet.troubles.items())),
+        digest=fingerprint,
+    )
+
+
+def _count(state: State) -> Counts:
+    sourcing = state.sourcing
+    open_offers = (
+        offer
+        for need in sourcing.open_needs
+        for offer in sourcing.needs[need].offers
+        if sourcing.offers[offer].status in {"offered", "subscribed"}
+    )
+    return Counts(
+        workloads=len(state.records.workloads),
+        workloads_open=state.open_workloads,
+        slots_waiting=len(state.queue),
+        attempts_live=len(state.live),
+        needs_open=len(sourcing.open_needs),
+        offers_open=sum(1 for _ in open_offers),
+        leases_open=sum(lease.open for lease in sourcing.leases.values()),
+        pools=len(state.catalog_pools),
+        chips_held=state.held_chips(),
+        chips_in_use=state.chips_in_use,
+    )
+
+
+ROUTES: tuple[Any, ...] = (health, status)

@@ -1,0 +1,228 @@
+"""Keys: who is asking. A key is shown once, when it is made; the file keeps only its SHA-256.
+
+A plain hash is enough: a key is 256 random bits, so there is nothing to guess. Revoking and expiring take effect
+with the next request. What a role may do is said in `access`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+from typing import Literal, get_args
+
+import msgspec
+
+from stargate.base import wire
+from stargate.base.errors import (
+    ForbiddenError,
+    InputError,
+    InternalError,
+    LimitError,
+    NotFoundError,
+    Problem,
+    UnauthorizedError,
+)
+from stargate.base.time import Instant
+
+Role = Literal["operator", "engineer", "finance", "provider"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+PREFIX = "sg_live_"
+_SECRET_BYTES = 32
+_FILE_LIMIT_BYTES = 16 << 20
+_OPEN_TO_OTHERS = 0o077
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who is asking."""
+
+    key: str
+    """The key's id; part of the cause of everything that is asked with it."""
+    name: str
+    role: Role
+    party: str = ""
+    """The company that a provider's key speaks for."""
+
+
+class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A key as it is kept."""
+
+    id: str
+    name: str
+    role: Role
+    sha256: str
+    last4: str
+    created: Instant
+    party: str = ""
+    expires: Instant | None = None
+    revoked: Instant | None = None
+
+    @property
+    def shown(self) -> str:
+        """Enough to tell it from others: prefix and last four."""
+        return f"{PREFIX}…{self.last4}"
+
+    def refusal(self, at: Instant) -> str:
+        """Why it is not good at an instant; empty: it is."""
+        if self.revoked is not None and self.revoked <= at:
+            return "has been revoked"
+        if self.expires is not None and self.expires <= at:
+            return f"expired {self.expires}"
+        return ""
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    version: Literal[1]
+    keys: tuple[Key, ...]
+
+
+class Keyring:
+    """All keys, in memory and in a file that only its owner can read. One server at a time writes it."""
+
+    def __init__(self, path: Path, limit: int) -> None:
+        self._path = path
+        self._limit = limit
+        self._keys: dict[str, Key] = {}
+        self._by_hash: dict[str, str] = {}
+        """The first half of a hash to the key's id: enough to find it, the rest is compared in constant time."""
+        if path.exists():
+            self._keep({key.id: key for key in _read(path)})
+
+    def all(self) -> tuple[Key, ...]:
+        """Every key, oldest first, revoked ones included."""
+        return tuple(self._keys.values())
+
+    def actor(self, token: str, at: Instant) -> Actor:
+        """Whose key this is. Raises UnauthorizedError, without saying which part is wrong."""
+        digest = _digest(token)
+        key = self._keys.get(self._by_hash.get(digest[:32], ""))
+        if key is None or not hmac.compare_digest(key.sha256, digest):
+            raise UnauthorizedError(
+                "this key is not known here", "send a key of this server as `Authorization: Bearer sg_live_…`"
+            )
+        refusal = key.refusal(at)
+        if refusal:
+            raise UnauthorizedError(f"the key {key.name!r} {refusal}", "ask an operator for a new one")
+        return Actor(key.id, key.name, key.role, key.party)
+
+    def make(
+        self, name: str, role: Role, at: Instant, *, party: str = "", expires: Instant | None = None
+    ) -> tuple[Key, str]:
+        """A new key, and its text, which is nowhere kept. Raises LimitError and InputError."""
+        key, token = forge(name, role, at, party=party, expires=expires)
+        self.add(key)
+        return key, token
+
+    def add(self, key: Key) -> None:
+        """Keep a key. Raises LimitError."""
+        if len(self._keys) >= self._limit:
+            raise LimitError(f"there are {len(self._keys)} keys already", "remove revoked ones from the file")
+        self._store({**self._keys, key.id: key})
+
+    def revoke(self, id: str, at: Instant, *, by: Actor) -> Key:
+        """From now on the key is worth nothing. Raises NotFoundError; ForbiddenError for one's own."""
+        key = self._keys.get(id)
+        if key is None:
+            raise NotFoundError(f"no key {id!r}", "`GET /v1/keys` lists them")
+        if key.revoked is not None:
+            return key
+        if key.id == by.key:
+            raise ForbiddenError("a key cannot revoke itself", "use another operator's key")
+        revoked = msgspec.structs.replace(key, revoked=at)
+        self._store({**self._keys, id: revoked})
+        return revoked
+
+    def _store(self, keys: dict[str, Key]) -> None:
+        write_private(self._path, wire.to_json(_File(1, tuple(keys.values()))))
+        self._keep(keys)
+
+    def _keep(self, keys: dict[str, Key]) -> None:
+        self._keys = keys
+        self._by_hash = {key.sha256[:32]: key.id for key in keys.values()}
+
+
+def open_keyring(path: Path, operator_key: Path, at: Instant, limit: int) -> Keyring:
+    """The keyring; at the first start also an operator's key, in a file of its own.
+
+    Raises ForbiddenError where others could read the file, InternalError where it makes no sense.
+    """
+    keyring = Keyring(path, limit)
+    if not any(key.role == "operator" and not key.refusal(at) for key in keyring.all()):
+        key, token = forge("operator", "operator", at)
+        # First the text, then the hash: stopped in between, the next start makes another.
+        write_private(operator_key, token.encode() + b"\n")
+        keyring.add(key)
+    return keyring
+
+
+def forge(
+    name: str, role: Role, at: Instant, *, party: str = "", expires: Instant | None = None
+) -> tuple[Key, str]:
+    """A key and its text, kept nowhere yet. Raises InputError."""
+    if (role == "provider") != bool(party):
+        raise InputError(
+            (
+                Problem(
+                    "a provider's key speaks for a party, other keys for none",
+                    "Give `party` with the role provider, and only with it.",
+                    path="party",
+                ),
+            )
+        )
+    token = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+    key = Key(
+        id=secrets.token_hex(6),
+        name=name,
+        role=role,
+        sha256=_digest(token),
+        last4=token[-4:],
+        created=at,
+        party=party,
+        expires=expires,
+    )
+    return key, token
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Replace a file in one step, durably, readable by its owner only. Raises InternalError."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(fresh, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise InternalError(
+            f"{path} cannot be written: {error.strerror}",
+            "Check free space and the permissions of its folder.",
+        ) from error
+
+
+def _read(path: Path) -> tuple[Key, ...]:
+    try:
+        if path.stat().st_mode & _OPEN_TO_OTHERS:
+            raise ForbiddenError(
+                f"{path} can be read or changed by others than its owner", f"run `chmod 600 {path}`"
+            )
+        with path.open("rb") as file:
+            return wire.from_json(file.read(_FILE_LIMIT_BYTES), _File).keys
+    except (OSError, msgspec.MsgspecError, ValueError) as error:
+        raise InternalError(
+            f"{path} cannot be read: {error}",
+            "Restore it from a backup, or move it away: the next start makes a new operator's key.",
+        ) from error
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()

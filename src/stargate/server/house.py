@@ -1,0 +1,196 @@
+"""Everything a running server holds, opened in order and closed in reverse.
+
+Opening: journal (one writer) → replay → loop → engines → effects that were on their way → what the files declare.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+from stargate.base import wire
+from stargate.base.errors import InputError, Problem, StateConflictError, UserError
+from stargate.base.time import SECOND, Duration
+from stargate.broker import Machine
+from stargate.broker.command import Command, Declare
+from stargate.catalog import Infrastructure
+from stargate.engines.engine import Engine, Say
+from stargate.engines.local import LocalEngine, agents, retire
+from stargate.journal import SqliteJournal
+from stargate.journal.restart import restart
+from stargate.server.auth import Actor, Keyring, open_keyring
+from stargate.server.clock import Clock, system_clock
+from stargate.server.config import ServerConfig, read_declaration
+from stargate.server.driver import Driver, Receipt
+from stargate.server.fleet import Fleet
+from stargate.server.history import History
+
+_log = logging.getLogger(__name__)
+
+MakeEngines = Callable[[ServerConfig, Infrastructure, Say], Mapping[str, Engine]]
+"""Builds the engines that the pools of an infrastructure may need, by kind."""
+
+
+def make_engines(config: ServerConfig, infrastructure: Infrastructure, say: Say) -> Mapping[str, Engine]:
+    """The engines of this release. Agents start with the server for providers that have a local pool."""
+    providers = [pool.provider for pool in infrastructure.pools if pool.engine.kind == "local"]
+    return {"local": LocalEngine(config.local_engine, say, dict.fromkeys(providers))}
+
+
+class House:
+    """The parts, for the routes. Made by `open_house`."""
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        driver: Driver,
+        fleet: Fleet,
+        keyring: Keyring,
+        clock: Clock,
+    ) -> None:
+        self.config = config
+        self.driver = driver
+        self.fleet = fleet
+        self.keyring = keyring
+        self.clock = clock
+        self.history = History(config.journal, config.limits.explain_entries)
+        self.started_at = clock()
+        self.warnings: list[str] = []
+        """What was odd at the start: snapshots passed over, a declaration that could not take effect."""
+
+    async def ask(
+        self, actor: Actor, command: Command, key: str = "", said: msgspec.Struct | None = None
+    ) -> Receipt:
+        """Hand in somebody's command. The same `key` with the same command is the same ask, however often.
+
+        `said` stands for the command where that holds more than its sender said, as the time. Raises InputError
+        for what cannot be put on record, and what `Driver.ask` raises.
+        """
+        packed = _packed(command)
+        name = uuid.uuid4().hex
+        if key:
+            print_ = blake2b(packed if said is None else _packed(said), digest_size=8).hexdigest()
+            name = f"{key}/{print_}"
+        return await self.driver.ask(f"{actor.key}/{name}", command)
+
+    async def declare_files(self, actor: Actor, key: str = "") -> Receipt:
+        """Read the configured files again, and declare what they say."""
+        if not self.config.declares:
+            raise StateConflictError(
+                "this server was started without files to read again",
+                "start it with --infrastructure, --agreements and --policy, or send what is to be declared",
+            )
+        command = await asyncio.to_thread(read_declaration, self.config)
+        return await self.ask(actor, command, key)
+
+
+SERVER = Actor("server", "server", "operator")
+"""The server itself, as the cause of what it asks at its start."""
+
+
+@asynccontextmanager
+async def open_house(
+    config: ServerConfig, *, clock: Clock = system_clock, make: MakeEngines = make_engines
+) -> AsyncIterator[House]:
+    """Open everything; close it at the end, leaving jobs running.
+
+    Raises InputError for faulty files at the first start, StateConflictError while another server uses the data
+    folder, JournalError when the journal does not verify.
+    """
+    config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    journal = await asyncio.to_thread(SqliteJournal, config.journal)
+    try:
+        replayed = await asyncio.to_thread(restart, journal)
+        machine = replayed.state
+        declared = _read_if_told(config, first=replayed.head.seq == 0)
+        plan = declared if isinstance(declared, Declare) else None
+        infrastructure = plan.infrastructure if plan else machine.state.records.infrastructure
+        fleet = Fleet(
+            lambda say: make(config, infrastructure, say),
+            lambda pool: _kind_of(machine, pool),
+            lambda scope, id: machine.state.records.marks.get(f"{scope}:{id}") == "draining",
+        )
+        driver = Driver(machine, journal, fleet.dispatch, clock, config.limits)
+        keyring = open_keyring(config.keys, config.operator_key, clock(), config.limits.keys)
+        house = House(config, driver, fleet, keyring, clock)
+        house.warnings += replayed.warnings
+        if isinstance(declared, UserError):
+            _warn(house, f"the files could not be read, so what was declared before holds: {declared}")
+        loop = asyncio.create_task(driver.run(), name="driver")
+        try:
+            for effect in machine.outstanding():
+                fleet.dispatch(effect)
+            if plan is not None:
+                await _declare_at_start(house, plan, first=replayed.head.seq == 0)
+            await fleet.open(driver.tell)
+            yield house
+        finally:
+            await _close(house, loop)
+            if config.stop_jobs:
+                await _stop_jobs(config.local_engine, machine.state.records.policy.recovery.stop_grace)
+    finally:
+        await asyncio.to_thread(journal.close)
+
+
+def _read_if_told(config: ServerConfig, *, first: bool) -> Declare | UserError | None:
+    """What the files say. A server that ran before goes on with what it knows when they are faulty."""
+    if not config.declares:
+        return None
+    try:
+        return read_declaration(config)
+    except UserError as error:
+        if first:
+            raise
+        return error
+
+
+async def _declare_at_start(house: House, plan: Declare, *, first: bool) -> None:
+    try:
+        await house.ask(SERVER, plan)
+    except UserError as error:
+        if first:
+            raise
+        _warn(house, f"the files could not take effect, so what was declared before holds: {error}")
+
+
+async def _close(house: House, loop: asyncio.Task[None]) -> None:
+    """Finish what is in hand, save the state, let go of the engines."""
+    house.driver.stop()
+    await asyncio.wait([loop], timeout=house.config.limits.shutdown_s)
+    if loop.done() and not loop.cancelled() and loop.exception() is None:
+        await house.driver.snapshot()
+    loop.cancel()
+    await asyncio.gather(loop, return_exceptions=True)
+    await house.fleet.close()
+
+
+async def _stop_jobs(root: Path, grace: Duration) -> None:
+    """End the local agents with all they run. Each job has time to save, and goes on at the next start."""
+    grace_s = grace / SECOND
+    await asyncio.gather(*(retire(root, provider, grace_s) for provider in agents(root)))
+
+
+def _kind_of(machine: Machine, pool: str) -> str:
+    found = machine.state.catalog_pools.get(pool)
+    return found.engine.kind if found is not None else ""
+
+
+def _packed(record: object) -> bytes:
+    """Raises InputError for what no journal could hold: half a surrogate pair, a number beyond 64 bits."""
+    try:
+        return wire.pack(record)
+    except (UnicodeError, OverflowError, TypeError, ValueError, RecursionError) as error:
+        problem = Problem(f"this cannot be put on record: {error}", "Change the text or number it speaks of.")
+        raise InputError((problem,)) from None
+
+
+def _warn(house: House, text: str) -> None:
+    house.warnings.append(text)
+    _log.warning("%s", text)
