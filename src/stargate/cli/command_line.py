@@ -52,8 +52,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
 }
 """Section to command to (module, help in one line)."""
 
+JSON_TO_FILE = ("demo",)
+"""Commands whose `--json` names a file."""
 USER_FAULT = 2
-OUR_FAULT = 1
 INTERRUPTED = 130
 
 
@@ -98,7 +99,7 @@ class CommandLine(click.Group):
         from stargate.cli import failure
 
         extra["standalone_mode"] = False
-        as_json = "--json" in words
+        as_json = "--json" in words and words[0] not in JSON_TO_FILE
         try:
             outcome = super().main(words, **extra)
         except click.exceptions.Exit as stop:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import asyncio
 import subprocess
 import sys
 import time
@@ -14,8 +13,9 @@ from typing import Self
 
 import msgspec
 
-from stargate.base.errors import InternalError
+from stargate.base.errors import EngineError, InternalError
 from stargate.demo.api import Api
+from stargate.engines.local import agent_process, agents, retire
 
 FILES = Path(__file__).parent / "files"
 START_S = 30.0
@@ -39,7 +39,8 @@ class Host:
             "0",
             "--stop-jobs",
         ]
-        command += [str(FILES / name) for name in ("infrastructure.yaml", "agreement.yaml", "policy.yaml")]
+        for option, name in (("-i", "infrastructure"), ("-a", "agreement"), ("-p", "policy")):
+            command += [option, str(FILES / f"{name}.yaml")]
         self._process = subprocess.Popen(  # our own program, with our own arguments
             command, stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True
         )
@@ -53,18 +54,12 @@ class Host:
     ) -> None:
         self.close()
 
-    def agent_pid(self, provider: str) -> int:
-        """The process that stands for a provider."""
-        found: int = msgspec.json.decode((self.data / "local" / "agents" / f"{provider}.json").read_bytes())[
-            "pid"
-        ]
-        return found
-
     def kill_provider(self, provider: str) -> int:
         """SIGKILL: the provider is gone, with everything that ran there. The pid that was killed."""
-        pid = self.agent_pid(provider)
-        os.kill(pid, signal.SIGKILL)
-        return pid
+        agent = agent_process(self.data / "local", provider)
+        if agent is None or not agent.kill():
+            raise EngineError(f"provider {provider} has no live agent", f"see {self.data}/server.log")
+        return agent.pid
 
     def close(self) -> None:
         """Stop the server, and with it everything it runs."""
@@ -75,6 +70,8 @@ class Host:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        for provider in agents(self.data / "local"):
+            asyncio.run(retire(self.data / "local", provider, grace_s=0))
         self._log.close()
 
     def _connect(self) -> Api:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
@@ -45,8 +44,8 @@ class Result(msgspec.Struct):
 
     offers: list[OfferShown] = []
     attempts: list[AttemptShown] = []
-    final_loss: Decimal | None = None
-    undisturbed_final_loss: Decimal | None = None
+    final_loss: float | None = None
+    undisturbed_final_loss: float | None = None
     journal_verified: bool = False
     decisions: list[dict[str, Any]] = []
     """Entries of the journal that carry grounds, each with the grounds it rests on."""

@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +88,9 @@ class Story:
 
         def running() -> str:
             self._look()
-            live = [a for a in self.scene.result.attempts if a.outcome == "running"]
-            on = live[-1].provider if live else ""
-            return on if on and on != before and self.scene.step > 0 else ""
+            last = self.scene.result.attempts[-1]
+            told = last.outcome == "running" and last.first_step is not None
+            return last.provider if told and last.provider != before else ""
 
         self._wait("a provider", lambda: self._placed_on(before))
         self._deal(before)
@@ -168,7 +167,7 @@ class Story:
             scene.loss = float(progress["loss"]) if progress.get("loss") is not None else scene.loss
             scene.running_on = last["provider"] if last["status"] == "running" else ""
             loss = (last.get("metrics") or {}).get("loss")
-            scene.result.final_loss = None if loss is None else Decimal(str(loss))
+            scene.result.final_loss = None if loss is None else float(loss)
         self._show(scene)
         return True
 
@@ -179,6 +178,12 @@ class Story:
 
     def _deal(self, before: str) -> None:
         """Say what was signed, and what else was on the table."""
+        market = [pool for pool in self._api.get("/v1/pools")["items"] if pool["tenure"] == "market"]
+        asked = ", ".join(
+            f"{pool['provider']} ${usd(pool['price_micro_usd_per_chip_hour']):.2f}" for pool in market
+        )
+        if not before:
+            self._beat("market", f"the market is asked: {asked} a chip-hour")
         for lease in self._api.get("/v1/leases")["items"]:
             if lease["provider"] != before and lease["status"] == "active":
                 price = usd(lease["price_micro_usd_per_chip_hour"])
@@ -240,7 +245,7 @@ def shown(attempt: dict[str, Any]) -> AttemptShown:
     )
 
 
-def undisturbed_loss(steps: int) -> Decimal:
+def undisturbed_loss(steps: int) -> float:
     """Train from the start to the end in one piece, outside the infrastructure."""
     with tempfile.TemporaryDirectory(prefix="stargate-undisturbed-") as folder:
         progress = Path(folder) / "progress"
@@ -259,4 +264,4 @@ def undisturbed_loss(steps: int) -> Decimal:
             check=True,
             capture_output=True,
         )
-        return Decimal(str(msgspec.json.decode(progress.read_bytes())["loss"]))
+        return float(msgspec.json.decode(progress.read_bytes())["loss"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from decimal import Decimal
 from types import TracebackType
 from typing import Self
 
@@ -26,7 +28,6 @@ STYLES = {
     "check": "bold cyan",
 }
 BAR = 40
-GROUNDS_SHOWN = 3
 
 
 class View:
@@ -53,7 +54,7 @@ class View:
     def show(self, scene: Scene) -> None:
         """The scene as it is now."""
         for beat in scene.beats[self._printed :]:
-            self._console.print(line(beat))
+            self._console.print(line(beat), soft_wrap=True)
         self._printed = len(scene.beats)
         if self._live is not None:
             self._live.update(standing(scene))
@@ -61,9 +62,11 @@ class View:
     def explain(self, scene: Scene) -> None:
         """The closing page: decisions with their grounds, attempts with their cost, and the verdict."""
         self._console.print()
-        self._console.print(decisions(scene))
+        for text in decisions(scene):
+            self._console.print(text, soft_wrap=True)
+        self._console.print()
         self._console.print(attempts(scene))
-        self._console.print(verdict(scene))
+        self._console.print(verdict(scene), soft_wrap=True)
 
 
 def line(beat: Beat) -> Text:
@@ -83,23 +86,15 @@ def standing(scene: Scene) -> RenderableType:
     return Panel(Group(head, bar), title="lm", width=BAR + 30)
 
 
-def decisions(scene: Scene) -> Table:
-    """Why: what was decided, and on what grounds."""
-    table = Table(title="Why it went as it did", title_justify="left", show_lines=False, expand=False)
-    for name in ("entry", "what happened", "about", "because", "clause"):
-        table.add_column(name, overflow="fold")
+def decisions(scene: Scene) -> Iterator[Text]:
+    """Why: what was decided, and on what grounds, a line each."""
+    yield Text("Why it went as it did", style="bold")
     for decision in scene.result.decisions:
-        grounds = decision["grounds"][:GROUNDS_SHOWN]
-        for number, ground in enumerate(grounds):
-            first = number == 0
-            table.add_row(
-                str(decision["seq"]) if first else "",
-                decision["fact"].replace("_", " ") if first else "",
-                str(decision["about"]) if first else "",
-                ground["says"],
-                ground.get("clause", ""),
-            )
-    return table
+        what = decision["fact"].replace("_", " ")
+        yield Text.assemble((f"{decision['seq']:>5}  ", "dim"), (what, "bold"), f"  {decision['about']}")
+        for ground in decision["grounds"]:
+            clause = ground.get("clause", "")
+            yield Text.assemble("         ", ground["says"], (f"  [{clause}]" if clause else "", "yellow"))
 
 
 def attempts(scene: Scene) -> Table:
@@ -109,14 +104,8 @@ def attempts(scene: Scene) -> Table:
         table.add_column(name)
     for attempt in scene.result.attempts:
         steps = f"{attempt.first_step or '?'} to {attempt.last_step or '?'}"
-        table.add_row(
-            attempt.id,
-            attempt.provider,
-            steps,
-            attempt.outcome,
-            attempt.price_usd_per_chip_hour,
-            attempt.cost_usd,
-        )
+        price, cost = (f"{Decimal(text):.2f}" for text in (attempt.price_usd_per_chip_hour, attempt.cost_usd))
+        table.add_row(attempt.id, attempt.provider, steps, attempt.outcome, price, cost)
     return table
 
 

@@ -1,0 +1,5 @@
+"""`python -m stargate.cli` is `stargate`, also where the command is not on the path."""
+
+from stargate.cli import main
+
+main()
