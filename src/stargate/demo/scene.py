@@ -35,8 +35,8 @@ class AttemptShown(msgspec.Struct):
     first_step: int | None = None
     last_step: int | None = None
     outcome: str = "running"
-    price_usd_per_chip_hour: str = ""
-    cost_usd: str = ""
+    price_usd_per_chip_hour: str = "0"
+    cost_usd: str = "0"
 
 
 class Result(msgspec.Struct):
