@@ -7,13 +7,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint docs bench format lock clean
+.PHONY: help demo test test-all lint docs bench bench-peer format lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.runtime  ## a training job loses its provider and ends as if it had not
-	$(BIN)/stargate demo
+	$(BIN)/stargate demo --exit
 
 test: $(VENV)/.test  ## the tests, without the slow ones
 	$(BIN)/python -m pytest -q -m "not slow"
@@ -32,7 +32,13 @@ docs: $(VENV)/.docs  ## the documentation, into docs/_build/html; a warning is a
 	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
 
 bench: $(VENV)/.test  ## the targets of the design, measured here
-	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for name in start placement journal server_memory; do \
+	  echo "== bench/$$name.py"; $(BIN)/python -m bench.$$name || exit 1; done
+
+bench-peer: $(VENV)/.test  ## the placement benchmark beside SkyPilot 0.14.1, installed into .bench (about 500 MB)
+	@test -x .bench/skypilot/bin/python || $(PYTHON) -m venv .bench/skypilot
+	.bench/skypilot/bin/python -m pip install -q skypilot==0.14.1
+	$(BIN)/python -m bench.placement
 
 format: $(VENV)/.dev  ## put the source into its one form
 	$(BIN)/ruff check --fix --quiet
