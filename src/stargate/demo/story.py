@@ -94,7 +94,7 @@ class Story:
 
         self._wait("a provider", lambda: self._placed_on(before))
         self._deal(before)
-        on = self._wait("the job to run", running)
+        on: str = self._wait("the job to run", running)
         attempt = self.scene.result.attempts[-1]
         self._beat("run" if not before else "recover", f"{JOB} trains on {on} from step {attempt.first_step}")
         return on
