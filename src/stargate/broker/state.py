@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from stargate.agreements import Book, Decision, Request, decide, rights
+from stargate.agreements import Book, Decision, Request, decide
 from stargate.agreements.right import Right
+from stargate.agreements.rights import rights
 from stargate.base import wire
 from stargate.base.errors import NotFoundError
 from stargate.base.time import FOREVER, Instant
