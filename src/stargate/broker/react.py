@@ -35,8 +35,13 @@ def react(state: State, entry: Entry) -> tuple[Effect, ...]:
 
 
 def outstanding(state: State) -> tuple[Effect, ...]:
-    """What must be asked (again) of the engines after a restart: everything not known to be over."""
-    return tuple(
+    """What must be asked (again) of the engines after a restart: everything not known to be over.
+
+    First the fences of what was given up for lost: the one that followed from the fact may not have gone out.
+    """
+    lost = (attempt for attempt in state.records.attempts.values() if attempt.outcome == "lost")
+    fences = tuple(fence(attempt, f"{attempt.placed_seq}.1") for attempt in lost)
+    return fences + tuple(
         stop(state, attempt) if attempt.status == "stopping" else start(state, attempt)
         for attempt in state.live.values()
     )
