@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -233,3 +234,13 @@ def test_descendants_spare_what_they_are_told_to() -> None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     eventually(lambda: not any(alive(pid) for pid in below))
+
+
+@pytest.mark.parametrize("delay_ms", [0, 1, 2, 4, 8])
+def test_sigterm_is_never_lost_however_early_it_comes(drive: Drive, delay_ms: int) -> None:
+    for _ in range(4):
+        driven = drive("exec sleep 1000")
+        assert driven.hear()["event"] == "started"
+        time.sleep(delay_ms / 1000)
+        driven.send(b"t")
+        assert driven.until_exit() == -signal.SIGTERM

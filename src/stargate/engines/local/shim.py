@@ -43,6 +43,7 @@ KILL_LIMIT_S = 10.0
 TAIL_BYTES = 65_536
 """Of a log that passed its limit, this much of the end is kept as well."""
 _CHUNK = 65_536
+_HANDLED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class Phase(TypedDict):
@@ -221,9 +222,12 @@ class Shim:
     def _start(self, phase: Phase) -> None:
         self._status = None
         self._childless = False
+        # A signal that comes before the command has begun must find the default action, not this one's handlers.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
         self._main = os.fork()
         if self._main == 0:
             self._become(phase)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
         _tell(event="started", phase=phase["name"], pid=self._main)
 
     def _become(self, phase: Phase) -> None:
@@ -234,8 +238,9 @@ class Shim:
                 self._prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
                 if os.getppid() != self._me:
                     os._exit(125)
-            for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            for number in (*_HANDLED, signal.SIGPIPE, signal.SIGXFSZ):
                 signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(self._log_writer, 1)
             os.dup2(self._log_writer, 2)
@@ -307,11 +312,14 @@ class Shim:
         """SIGTERM to every process group of the rank, so that shells and what they started both hear it."""
         if self._prctl is None:
             self._signal_group(signal.SIGTERM)
-        groups = set()
+        groups, mine = set(), os.getpgrp()
         for pid in descendants(self._me):
-            with suppress(ProcessLookupError):
-                groups.add(os.getpgid(pid))
-        for group in groups - {os.getpgrp()}:
+            with suppress(ProcessLookupError, PermissionError):
+                group = os.getpgid(pid)
+                groups.add(group)
+                if group == mine:  # Forked, and not yet in a session of its own.
+                    os.kill(pid, signal.SIGTERM)
+        for group in groups - {mine}:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal.SIGTERM)
 
