@@ -19,7 +19,7 @@ from stargate.catalog.dated import (
 )
 from stargate.catalog.fabric import Fabric
 from stargate.catalog.infrastructure import Infrastructure
-from stargate.catalog.load import Loaded, load, load_all
+from stargate.catalog.load import Loaded, assemble, load, load_all
 from stargate.catalog.party import Party, Provider
 from stargate.catalog.pool import EngineKind, EngineRef, Pool, Tenure
 from stargate.catalog.site import Site
@@ -45,6 +45,7 @@ __all__ = [
     "Sourced",
     "Status",
     "Tenure",
+    "assemble",
     "builtin_chips",
     "check_infrastructure",
     "chip_named",

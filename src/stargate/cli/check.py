@@ -16,7 +16,6 @@ from stargate.base.errors import InputError, Problem
 from stargate.base.faults import did_you_mean
 from stargate.base.ids import is_name
 from stargate.broker import Policy
-from stargate.catalog.load import assemble
 from stargate.cli.failure import USER_FAULT
 from stargate.cli.output import count, json_option, print_json
 from stargate.workloads import Workload
@@ -133,7 +132,7 @@ def _count(
 
 def _catalog(documents: list[Document], found: Findings) -> catalog.Infrastructure:
     """The catalog of all these documents together; an empty one where it is unsound."""
-    loaded = _attempt(found, lambda: assemble(documents)) if documents else None
+    loaded = _attempt(found, lambda: catalog.assemble(documents)) if documents else None
     if loaded is None:
         return catalog.Infrastructure(chips=catalog.builtin_chips())
     found.doubts += loaded.doubts

@@ -98,7 +98,7 @@ class CommandLine(click.Group):
     def _exit_code(self, words: list[str], extra: dict[str, Any]) -> int:
         from stargate.cli import failure
 
-        extra["standalone_mode"] = False
+        extra |= {"standalone_mode": False, "prog_name": "stargate"}
         as_json = "--json" in words and words[0] not in JSON_TO_FILE
         try:
             outcome = super().main(words, **extra)

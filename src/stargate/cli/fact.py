@@ -23,7 +23,11 @@ from stargate.cli.plain import for_http
 @click.argument("value")
 @click.option("--from", "valid_from", type=InstantType(), help="From when it is so. Else from now on.")
 @click.option(
-    "--status", type=click.Choice(("claimed", "verified", "rejected")), default="claimed", show_default=True
+    "--status",
+    type=click.Choice(("claimed", "verified", "rejected")),
+    default="claimed",
+    show_default=True,
+    help="How sure it is.",
 )
 @click.option("--verified-by", default="", help="The party that verified or rejected it.")
 @click.option("--source", default="", help="Where it is written.")

@@ -23,7 +23,12 @@ def command() -> None:
 
 @command.command("make")
 @click.argument("name")
-@click.option("--role", required=True, type=click.Choice(("operator", "engineer", "finance", "provider")))
+@click.option(
+    "--role",
+    required=True,
+    type=click.Choice(("operator", "engineer", "finance", "provider")),
+    help="What it may do.",
+)
 @click.option("--party", default="", help="The company that a provider's key speaks for.")
 @click.option("--expires", type=InstantType(), help="When it ends.")
 @server_options

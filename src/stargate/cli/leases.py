@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from stargate.cli.client import connect, part
-from stargate.cli.options import server_options
+from stargate.cli.options import pass_on, server_options
 from stargate.cli.output import dollars, json_option, moment, print_json, table
 
 HEADINGS = ("LEASE", "NEED", "PROVIDER", "POOL", "CHIPS", "PRICE", "FROM", "UNTIL", "STATUS")
@@ -20,8 +20,8 @@ HEADINGS = ("LEASE", "NEED", "PROVIDER", "POOL", "CHIPS", "PRICE", "FROM", "UNTI
 @click.pass_context
 def command(ctx: click.Context, data: Path, url: str | None, as_json: bool) -> None:
     """List leases: capacity that was signed for."""
-    ctx.obj = (data, url)
     if ctx.invoked_subcommand is not None:
+        pass_on(ctx, data=data, url=url)
         return
     with connect(data, url) as client:
         found = list(client.pages("leases"))
@@ -36,13 +36,13 @@ def command(ctx: click.Context, data: Path, url: str | None, as_json: bool) -> N
 @click.option("--chips", type=click.IntRange(0), help="How many there are by now; else all of them.")
 @click.option("--failed", is_flag=True, help="The rest will not come in time.")
 @click.option("--evidence", default="", help="Kept in the journal.")
+@server_options
 @json_option
-@click.pass_obj
 def deliver(
-    server: tuple[Path, str | None], id: str, chips: int | None, failed: bool, evidence: str, as_json: bool
+    *, id: str, chips: int | None, failed: bool, evidence: str, data: Path, url: str | None, as_json: bool
 ) -> None:
     """Say what of a lease has been delivered."""
-    with connect(*server) as client:
+    with connect(data, url) as client:
         if chips is None:
             chips = 0 if failed else client.get(f"leases/{part(id)}")["ordered_chips"]
         body = {"delivered_chips": chips, "failed": failed, "evidence": evidence}

@@ -10,7 +10,7 @@ import click
 from stargate.base.document import read
 from stargate.base.errors import InputError, Problem
 from stargate.cli.client import connect, part
-from stargate.cli.options import server_options
+from stargate.cli.options import pass_on, server_options
 from stargate.cli.output import json_option, moment, print_json, table
 from stargate.cli.plain import for_http
 
@@ -36,8 +36,8 @@ HEADINGS = (
 @click.pass_context
 def command(ctx: click.Context, state: str | None, data: Path, url: str | None, as_json: bool) -> None:
     """List needs: capacity that is required and not held."""
-    ctx.obj = (data, url)
     if ctx.invoked_subcommand is not None:
+        pass_on(ctx, data=data, url=url)
         return
     with connect(data, url) as client:
         found = list(client.pages("needs", state=state))
@@ -49,9 +49,9 @@ def command(ctx: click.Context, state: str | None, data: Path, url: str | None, 
 
 @command.command("open")
 @click.argument("file", type=click.Path(path_type=Path))
+@server_options
 @json_option
-@click.pass_obj
-def open_need(server: tuple[Path, str | None], file: Path, as_json: bool) -> None:
+def open_need(*, file: Path, data: Path, url: str | None, as_json: bool) -> None:
     """Open a need by hand, as FILE says: id, party, requirement, scope.
 
     Holders of rights that cover it are asked first, then the market.
@@ -59,7 +59,7 @@ def open_need(server: tuple[Path, str | None], file: Path, as_json: bool) -> Non
     documents = [one for one in read(file) if one.value is not None]
     if len(documents) != 1 or not isinstance(documents[0].value, dict):
         raise InputError((Problem("the file holds no need", "Write one mapping.", file=str(file)),))
-    with connect(*server) as client:
+    with connect(data, url) as client:
         answer = client.post("needs", for_http(documents[0].value))
     _say(answer, f"Opened {answer['need']['id']}: {answer['need']['status']}", as_json=as_json)
 
@@ -67,11 +67,11 @@ def open_need(server: tuple[Path, str | None], file: Path, as_json: bool) -> Non
 @command.command("withdraw")
 @click.argument("id")
 @click.option("--reason", default="", help="Kept in the journal.")
+@server_options
 @json_option
-@click.pass_obj
-def withdraw(server: tuple[Path, str | None], id: str, reason: str, as_json: bool) -> None:
+def withdraw(*, id: str, reason: str, data: Path, url: str | None, as_json: bool) -> None:
     """Say that nothing more is required. Open offers are withdrawn; leases stay."""
-    with connect(*server) as client:
+    with connect(data, url) as client:
         answer = client.post(f"needs/{part(id)}/withdraw", {"reason": reason})
     _say(answer, f"Withdrew {id}", as_json=as_json)
 
@@ -79,11 +79,11 @@ def withdraw(server: tuple[Path, str | None], id: str, reason: str, as_json: boo
 @command.command("award")
 @click.argument("id")
 @click.argument("quote")
+@server_options
 @json_option
-@click.pass_obj
-def award(server: tuple[Path, str | None], id: str, quote: str, as_json: bool) -> None:
+def award(*, id: str, quote: str, data: Path, url: str | None, as_json: bool) -> None:
     """Choose a QUOTE by hand (`list:POOL` for a standing offer). Rights and agreements still bind."""
-    with connect(*server) as client:
+    with connect(data, url) as client:
         answer = client.post(f"needs/{part(id)}/award", {"quote": quote})
     _say(answer, f"Awarded {quote} for {id}: {answer['need']['status']}", as_json=as_json)
 

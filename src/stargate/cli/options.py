@@ -29,3 +29,9 @@ def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="The server's folder.",
     )(command)
+
+
+def pass_on(ctx: click.Context, **options: Any) -> None:
+    """Let the subcommands of a group take its options as their defaults."""
+    assert isinstance(ctx.command, click.Group), "only a group has subcommands"
+    ctx.default_map = dict.fromkeys(ctx.command.list_commands(ctx), options)

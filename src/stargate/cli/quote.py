@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
+from stargate.base.errors import UserError
 from stargate.base.time import Instant
-from stargate.cli.client import connect, part
+from stargate.cli.client import Client, connect, part
 from stargate.cli.deal import InstantType, terms, terms_options
 from stargate.cli.options import server_options
 from stargate.cli.output import json_option, moment, print_json
@@ -41,6 +42,7 @@ def command(
         raise click.UsageError("a quote needs --price, in USD per chip-hour")
     with connect(data, url) as client:
         asked = client.get(f"needs/{part(need)}")["requirement"]
+        deal["jurisdiction"] = deal["jurisdiction"] or _where(client, pool)
         body = {
             "id": id or f"quote-{uuid.uuid4().hex[:12]}",
             "provider": provider,
@@ -54,3 +56,12 @@ def command(
         return
     quoted = done["quote"]
     click.echo(f"{quoted['id']}: {quoted['status']}, binding until {moment(quoted['valid_until'])}")
+
+
+def _where(client: Client, pool: str) -> str:
+    """Where the pool stands; empty for those who may not look it up, who then say so themselves."""
+    try:
+        found: str = client.get(f"pools/{part(pool)}")["jurisdiction"]
+    except UserError:
+        return ""
+    return found
