@@ -13,6 +13,7 @@ from stargate.base.document import Document, parse, read, typed, yaml_files
 from stargate.base.errors import ForbiddenError, InputError, Problem, UserError
 from stargate.broker.command import Declare
 from stargate.broker.policy import Policy
+from stargate.catalog.load import assemble
 
 PORT = 8750
 
@@ -135,7 +136,7 @@ def read_texts(text: str) -> Declare:
     """The same from one text with all documents. Raises InputError with every problem."""
     documents = parse(text, "yaml")
     policies = [one for one in documents if _is_policy(one)]
-    return Declare(catalog.assemble(documents).infrastructure, (), _policy_of(policies))
+    return Declare(assemble(documents).infrastructure, (), _policy_of(policies))
 
 
 def read_policy(paths: Iterable[Path]) -> Policy:

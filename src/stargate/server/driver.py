@@ -276,7 +276,8 @@ class Driver:
     def _fail(self, error: BaseException, taken: list[_Asked]) -> None:
         """Nobody who waits learns that it worked. They may ask again under the same ids after a restart."""
         cancelled = isinstance(error, asyncio.CancelledError)
-        self.failure = "the server was stopped" if cancelled else f"the server had to stop: {error}"
+        says = error.message if isinstance(error, StargateError) else f"{type(error).__name__}: {error}"
+        self.failure = "the server was stopped" if cancelled else f"the server had to stop: {says}"
         if not cancelled:
             _log.critical("%s", self.failure, exc_info=error)
         for asked in (*taken, *self._inbox):

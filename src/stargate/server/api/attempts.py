@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from stargate.base.time import Instant
 from stargate.broker import Ground, State
@@ -16,9 +16,8 @@ from stargate.broker.recover import cost_so_far
 from stargate.engines.engine import LOG_PAGE_LIMIT, Progress
 from stargate.server.access import not_found
 from stargate.server.api.page import Id
-from stargate.server.api.route import reading
+from stargate.server.api.route import Here, reading
 from stargate.server.fleet import Fleet
-from stargate.server.house import House
 
 _OFFSET_LIMIT = 1 << 48
 _CONTINUATION = range(0x80, 0xC0)
@@ -74,15 +73,15 @@ class LogText(msgspec.Struct, frozen=True):
 
 @reading("/v1/attempts/{id:str}/logs", "logs.read")
 async def read_logs(
-    house: House,
+    house: Here,
     id: Id,
     rank: Annotated[
-        int | None, Parameter(ge=0, le=1_000_000, description="One rank; without it all ranks in one.")
+        int | None, QueryParameter(ge=0, le=1_000_000, description="One rank; without it all ranks in one.")
     ] = None,
     offset: Annotated[
-        int, Parameter(ge=0, le=_OFFSET_LIMIT, description="In bytes, from the beginning.")
+        int, QueryParameter(ge=0, le=_OFFSET_LIMIT, description="In bytes, from the beginning.")
     ] = 0,
-    limit: Annotated[int, Parameter(ge=16, le=LOG_PAGE_LIMIT, description="Most bytes.")] = 65_536,
+    limit: Annotated[int, QueryParameter(ge=16, le=LOG_PAGE_LIMIT, description="Most bytes.")] = 65_536,
 ) -> LogText:
     """Output of an attempt, also while it runs: read on from `next_offset`."""
 

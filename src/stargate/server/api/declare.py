@@ -6,13 +6,12 @@ import asyncio
 from typing import Annotated, Any
 
 import msgspec
+from litestar.params import JSONBody
 from msgspec import Meta
 
 from stargate.server.api.page import IdempotencyKey
-from stargate.server.api.route import changing
-from stargate.server.auth import Actor
+from stargate.server.api.route import Asking, Here, changing
 from stargate.server.config import read_texts
-from stargate.server.house import House
 
 TEXT_LIMIT = 1 << 20
 
@@ -37,7 +36,7 @@ class Declaration(msgspec.Struct, frozen=True):
 
 @changing("/v1/declare", "declare")
 async def declare(
-    house: House, actor: Actor, data: DeclarationBody, idempotency_key: IdempotencyKey = ""
+    house: Here, actor: Asking, data: JSONBody[DeclarationBody], idempotency_key: IdempotencyKey = ""
 ) -> Declaration:
     """Declare anew what exists, what was promised and how to decide, as one consistent whole."""
     if data.yaml:

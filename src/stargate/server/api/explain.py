@@ -12,7 +12,7 @@ from stargate.broker.fact import Ended, Placed, Requeued, Stopping
 from stargate.broker.sourcing.fact import NeedOpened
 from stargate.server.access import not_found
 from stargate.server.api.page import PAGE_LIMIT, Id, Limit
-from stargate.server.api.route import reading
+from stargate.server.api.route import Here, reading
 from stargate.server.house import House
 
 
@@ -36,7 +36,7 @@ class ExplanationView(msgspec.Struct, frozen=True):
 
 
 @reading("/v1/explain/{subject:str}", "explain.read")
-async def explain_subject(house: House, subject: Id, limit: Limit = PAGE_LIMIT) -> ExplanationView:
+async def explain_subject(house: Here, subject: Id, limit: Limit = PAGE_LIMIT) -> ExplanationView:
     """Explain a journal entry (by its number) or a workload (by its id).
 
     An entry is explained with what was known before it. A workload that waits is explained with what is known now;

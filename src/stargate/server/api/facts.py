@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
 
 from stargate.agreements import FactStatus, WorldFact
@@ -15,10 +15,8 @@ from stargate.broker import State
 from stargate.broker.command import DeclareFact
 from stargate.server.api.offers import Recording
 from stargate.server.api.page import IdempotencyKey, Limit
-from stargate.server.api.route import changing, reading
+from stargate.server.api.route import Asking, Here, changing, reading
 from stargate.server.api.terms import Name, Words, demand_time
-from stargate.server.auth import Actor
-from stargate.server.house import House
 
 TEXT_LIMIT = 1_024
 
@@ -80,7 +78,7 @@ class FactPage(msgspec.Struct, frozen=True):
 
 @changing("/v1/facts", "facts.declare", status=201)
 async def declare_fact(
-    house: House, actor: Actor, data: FactBody, idempotency_key: IdempotencyKey = ""
+    house: Here, actor: Asking, data: JSONBody[FactBody], idempotency_key: IdempotencyKey = ""
 ) -> Recording:
     """Put a fact on record. It is recorded as of now, and nothing on record is ever changed."""
     now = house.driver.now()
@@ -101,9 +99,9 @@ async def declare_fact(
 
 @reading("/v1/facts", "journal.read")
 async def list_facts(
-    house: House,
+    house: Here,
     limit: Limit = 50,
-    after: Annotated[int, Parameter(ge=0, le=2**53, description="How many were seen.")] = 0,
+    after: Annotated[int, QueryParameter(ge=0, le=2**53, description="How many were seen.")] = 0,
 ) -> FactPage:
     """Facts on record, the last first."""
 

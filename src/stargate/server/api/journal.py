@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from stargate.base import wire
 from stargate.base.time import Instant
 from stargate.broker import Entry
 from stargate.server.api.page import Limit
-from stargate.server.api.route import reading
-from stargate.server.house import House
+from stargate.server.api.route import Here, reading
 
 FACT_LIMIT_BYTES = 65_536
 """A larger fact (a declaration) is named by its size only."""
@@ -55,9 +54,9 @@ class Check(msgspec.Struct, frozen=True):
 
 @reading("/v1/journal", "journal.read")
 async def list_entries(
-    house: House,
+    house: Here,
     limit: Limit = 50,
-    after: Annotated[int, Parameter(ge=0, le=2**62, description="Entries after this one.")] = 0,
+    after: Annotated[int, QueryParameter(ge=0, le=2**62, description="Entries after this one.")] = 0,
 ) -> EntryPage:
     """Entries of the journal, in order."""
     head = house.driver.head
@@ -67,7 +66,7 @@ async def list_entries(
 
 
 @reading("/v1/journal/verify", "journal.read")
-async def verify_journal(house: House) -> Check:
+async def verify_journal(house: Here) -> Check:
     """Check the hash of every entry and every snapshot. Takes a few seconds for each million entries."""
     found = await house.history.verify()
     return Check(

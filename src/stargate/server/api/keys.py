@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
+from litestar.params import JSONBody
 from msgspec import Meta
 
 from stargate.base.errors import InputError, Problem
 from stargate.base.time import Instant
 from stargate.server.api.page import After, Id, Limit, cut
-from stargate.server.api.route import changing, reading
+from stargate.server.api.route import Asking, Here, changing, reading
 from stargate.server.api.terms import Name, demand_time
-from stargate.server.auth import Actor, Key, Role
-from stargate.server.house import House
+from stargate.server.auth import Key, Role
 
 
 class KeyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -61,7 +61,7 @@ class KeyPage(msgspec.Struct, frozen=True):
 
 
 @changing("/v1/keys", "keys.manage", status=201)
-async def make_key(house: House, data: KeyBody) -> KeyMade:
+async def make_key(house: Here, data: JSONBody[KeyBody]) -> KeyMade:
     """Make a key."""
     if data.party:
         await house.driver.read(lambda state: _demand_party(state.records.infrastructure, data.party))
@@ -72,14 +72,14 @@ async def make_key(house: House, data: KeyBody) -> KeyMade:
 
 
 @reading("/v1/keys", "keys.manage")
-async def list_keys(house: House, limit: Limit = 50, after: After = "") -> KeyPage:
+async def list_keys(house: Here, limit: Limit = 50, after: After = "") -> KeyPage:
     """Keys, revoked ones included, without their text."""
     found, total, following = cut(house.keyring.all(), limit, after, lambda key: key.id)
     return KeyPage(tuple(_view(key) for key in found), total, following)
 
 
 @changing("/v1/keys/{id:str}/revoke", "keys.manage")
-async def revoke_key(house: House, actor: Actor, id: Id) -> KeyView:
+async def revoke_key(house: Here, actor: Asking, id: Id) -> KeyView:
     """From the next request on the key is worth nothing."""
     return _view(house.keyring.revoke(id, house.clock(), by=actor))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
 
 from stargate.agreements.right import Terms
@@ -15,10 +15,9 @@ from stargate.broker.sourcing.command import ReportDelivery
 from stargate.broker.sourcing.records import DeliveryStatus, Lease, LeaseKind, LeaseStatus
 from stargate.server.access import Resource, demand_sight, may, not_found
 from stargate.server.api.page import After, Id, IdempotencyKey, Limit, cut
-from stargate.server.api.route import changing, reading
+from stargate.server.api.route import Asking, Here, changing, reading
 from stargate.server.api.terms import CHIPS_LIMIT, Words
 from stargate.server.auth import Actor
-from stargate.server.house import House
 
 
 class DeliveryBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -83,13 +82,13 @@ def resource_of(lease: Lease) -> Resource:
 
 @reading("/v1/leases", "leases.read")
 async def list_leases(
-    house: House,
-    actor: Actor,
+    house: Here,
+    actor: Asking,
     limit: Limit = 50,
     after: After = "",
     wanted: Annotated[
         Literal["", "open", "ended"],
-        Parameter(query="state", description="`open` holds or will hold. Empty: all."),
+        QueryParameter(name="state", description="`open` holds or will hold. Empty: all."),
     ] = "",
 ) -> LeasePage:
     """Leases, newest first. A provider sees its own."""
@@ -110,14 +109,14 @@ async def list_leases(
 
 
 @reading("/v1/leases/{id:str}", "leases.read")
-async def show_lease(house: House, actor: Actor, id: Id) -> LeaseView:
+async def show_lease(house: Here, actor: Asking, id: Id) -> LeaseView:
     """One lease."""
     return await house.driver.read(lambda state: _view(_find(state, actor, "leases.read", id)))
 
 
 @changing("/v1/leases/{id:str}/deliver", "leases.deliver")
 async def report_delivery(
-    house: House, actor: Actor, id: Id, data: DeliveryBody, idempotency_key: IdempotencyKey = ""
+    house: Here, actor: Asking, id: Id, data: JSONBody[DeliveryBody], idempotency_key: IdempotencyKey = ""
 ) -> LeaseReceipt:
     """Say what has been delivered, or that the provider gave up on the rest."""
     await house.driver.read(lambda state: _view(_find(state, actor, "leases.deliver", id)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
 
 from stargate.agreements.right import Requirement
@@ -17,7 +17,7 @@ from stargate.server.access import Resource, demand_sight, may, not_found
 from stargate.server.api.identity import GivenId, fresh_id
 from stargate.server.api.page import After, Id, IdempotencyKey, Limit, cut
 from stargate.server.api.quotes import QuoteView, view_quotes
-from stargate.server.api.route import changing, reading
+from stargate.server.api.route import Asking, Here, changing, reading
 from stargate.server.api.terms import Chips, Name, RequirementBody, ScopeBody, Words
 from stargate.server.auth import Actor
 from stargate.server.house import House
@@ -122,13 +122,13 @@ def resource_of(state: State, need: Need) -> Resource:
 
 @reading("/v1/needs", "needs.read")
 async def list_needs(
-    house: House,
-    actor: Actor,
+    house: Here,
+    actor: Asking,
     limit: Limit = 50,
     after: After = "",
     wanted: Annotated[
         Literal["", "open", "asking", "market", "covered", "closed"],
-        Parameter(query="state", description="`open` is all that are not closed. Empty: all."),
+        QueryParameter(name="state", description="`open` is all that are not closed. Empty: all."),
     ] = "",
 ) -> NeedPage:
     """Needs, newest first. A provider sees those on the market, and those that its party quoted for."""
@@ -149,14 +149,14 @@ def _matches(need: Need, wanted: str) -> bool:
 
 
 @reading("/v1/needs/{id:str}", "needs.read")
-async def show_need(house: House, actor: Actor, id: Id) -> NeedView:
+async def show_need(house: Here, actor: Asking, id: Id) -> NeedView:
     """One need, with the quotes that the caller may see."""
     return await house.driver.read(lambda state: _view(state, actor, find_need(state, actor, id)))
 
 
 @changing("/v1/needs", "needs.change", status=201)
 async def open_need(
-    house: House, actor: Actor, data: NeedBody, idempotency_key: IdempotencyKey = ""
+    house: Here, actor: Asking, data: JSONBody[NeedBody], idempotency_key: IdempotencyKey = ""
 ) -> NeedReceipt:
     """Open a sourcing. Holders of rights that cover it are offered it first."""
     id = data.id or fresh_id("need", actor, idempotency_key)
@@ -176,7 +176,7 @@ async def open_need(
 
 @changing("/v1/needs/{id:str}/revise", "needs.change")
 async def revise_need(
-    house: House, actor: Actor, id: Id, data: RevisionBody, idempotency_key: IdempotencyKey = ""
+    house: Here, actor: Asking, id: Id, data: JSONBody[RevisionBody], idempotency_key: IdempotencyKey = ""
 ) -> NeedReceipt:
     """Change what is required. Relaxing or enlarging it re-arms the rights of holders who refused."""
     command = ReviseNeed(id, data.requirement.record(), actor.name)
@@ -185,7 +185,7 @@ async def revise_need(
 
 @changing("/v1/needs/{id:str}/withdraw", "needs.change")
 async def withdraw_need(
-    house: House, actor: Actor, id: Id, data: WithdrawalBody, idempotency_key: IdempotencyKey = ""
+    house: Here, actor: Asking, id: Id, data: JSONBody[WithdrawalBody], idempotency_key: IdempotencyKey = ""
 ) -> NeedReceipt:
     """Nothing more is required: open offers are withdrawn, leases stay until they end."""
     return await _asked(house, actor, id, WithdrawNeed(id, data.reason, actor.name), idempotency_key)
@@ -193,7 +193,7 @@ async def withdraw_need(
 
 @changing("/v1/needs/{id:str}/award", "needs.change")
 async def award_need(
-    house: House, actor: Actor, id: Id, data: AwardBody, idempotency_key: IdempotencyKey = ""
+    house: Here, actor: Asking, id: Id, data: JSONBody[AwardBody], idempotency_key: IdempotencyKey = ""
 ) -> NeedReceipt:
     """Choose a quote by hand."""
     return await _asked(house, actor, id, AwardNeed(id, data.quote, actor.name), idempotency_key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
 
 from stargate.agreements.right import Requirement, Right, Terms
@@ -22,7 +22,7 @@ from stargate.broker.sourcing.command import (
 from stargate.broker.sourcing.records import Offer, OfferStatus, Recorded
 from stargate.server.access import Resource, demand_sight, may, not_found
 from stargate.server.api.page import After, Id, IdempotencyKey, Limit, cut
-from stargate.server.api.route import changing, reading
+from stargate.server.api.route import Asking, Here, changing, reading
 from stargate.server.api.terms import Chips, Name, Names, ScopeBody, TermsBody, Words, demand_time
 from stargate.server.auth import Actor
 from stargate.server.house import House
@@ -126,13 +126,13 @@ def resource_of(offer: Offer) -> Resource:
 
 @reading("/v1/offers", "offers.read")
 async def list_offers(
-    house: House,
-    actor: Actor,
+    house: Here,
+    actor: Asking,
     limit: Limit = 50,
     after: After = "",
     wanted: Annotated[
         Literal["", "open", "ended"],
-        Parameter(query="state", description="`open` awaits an answer. Empty: all."),
+        QueryParameter(name="state", description="`open` awaits an answer. Empty: all."),
     ] = "",
 ) -> OfferPage:
     """Offers, newest first. A provider sees those made to its party."""
@@ -150,14 +150,14 @@ async def list_offers(
 
 
 @reading("/v1/offers/{id:str}", "offers.read")
-async def show_offer(house: House, actor: Actor, id: Id) -> OfferView:
+async def show_offer(house: Here, actor: Asking, id: Id) -> OfferView:
     """One offer: what is required, on which terms, and until when it may be answered."""
     return await house.driver.read(lambda state: _view(_find(state, actor, "offers.read", id)))
 
 
 @changing("/v1/offers/{id:str}/answer", "offers.answer")
 async def answer_offer(
-    house: House, actor: Actor, id: Id, data: AnswerBody, idempotency_key: IdempotencyKey = ""
+    house: Here, actor: Asking, id: Id, data: JSONBody[AnswerBody], idempotency_key: IdempotencyKey = ""
 ) -> OfferReceipt:
     """Answer for the holder. An operator's answer is recorded as the holder's, entered by the operator."""
     holder = await house.driver.read(lambda state: _find(state, actor, "offers.answer", id).right.holder)
@@ -179,7 +179,7 @@ async def answer_offer(
 
 @changing("/v1/offers/{id:str}/acknowledge", "offers.answer")
 async def acknowledge_offer(
-    house: House, actor: Actor, id: Id, idempotency_key: IdempotencyKey = ""
+    house: Here, actor: Asking, id: Id, idempotency_key: IdempotencyKey = ""
 ) -> OfferReceipt:
     """The holder has received the notice: its window counts from now."""
     holder = await house.driver.read(lambda state: _find(state, actor, "offers.answer", id).right.holder)
@@ -188,7 +188,7 @@ async def acknowledge_offer(
 
 @changing("/v1/offers/{id:str}/reopen", "offers.reopen")
 async def reopen_offer(
-    house: House, actor: Actor, id: Id, idempotency_key: IdempotencyKey = ""
+    house: Here, actor: Asking, id: Id, idempotency_key: IdempotencyKey = ""
 ) -> OfferReceipt:
     """Ask a holder again although its refusal stands."""
     return await _asked(house, actor, id, ReopenOffer(id, actor.name), idempotency_key)
@@ -196,7 +196,7 @@ async def reopen_offer(
 
 @changing("/v1/waivers", "waivers.grant")
 async def grant_waiver(
-    house: House, actor: Actor, data: WaiverBody, idempotency_key: IdempotencyKey = ""
+    house: Here, actor: Asking, data: JSONBody[WaiverBody], idempotency_key: IdempotencyKey = ""
 ) -> Recording:
     """Record that a holder gave up its right in writing, for one need, a class of needs, or until a date."""
     command = GrantWaiver(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Annotated, TypeVar
 
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from stargate.base.errors import InputError, Problem
 from stargate.server.api.body import shortened
@@ -16,17 +16,19 @@ PAGE = 50
 T = TypeVar("T")
 
 Limit = Annotated[
-    int, Parameter(ge=1, le=PAGE_LIMIT, description=f"Most items in the answer, 1 to {PAGE_LIMIT}.")
+    int, QueryParameter(ge=1, le=PAGE_LIMIT, description=f"Most items in the answer, 1 to {PAGE_LIMIT}.")
 ]
 After = Annotated[
     str,
-    Parameter(max_length=256, description="Where to go on: `next` of the page before. Empty: the beginning."),
+    QueryParameter(
+        max_length=256, description="Where to go on: `next` of the page before. Empty: the beginning."
+    ),
 ]
-Id = Annotated[str, Parameter(max_length=256)]
+Id = Annotated[str, PathParameter(max_length=256)]
 IdempotencyKey = Annotated[
     str,
-    Parameter(
-        header="Idempotency-Key",
+    HeaderParameter(
+        name="Idempotency-Key",
         required=False,
         max_length=128,
         pattern=r"^[!-~]*$",

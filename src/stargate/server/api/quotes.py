@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+from litestar.params import JSONBody
 
 from stargate.agreements.right import Terms
 from stargate.base.errors import InputError, Problem
@@ -16,7 +17,7 @@ from stargate.broker.sourcing.records import Quote, QuoteStatus
 from stargate.server.access import Resource, demand_sight, may, not_found
 from stargate.server.api.identity import GivenId, fresh_id
 from stargate.server.api.page import Id, IdempotencyKey
-from stargate.server.api.route import changing
+from stargate.server.api.route import Asking, Here, changing
 from stargate.server.api.terms import Name, TermsBody, demand_time
 from stargate.server.auth import Actor
 from stargate.server.house import House
@@ -66,7 +67,7 @@ def resource_of(quote: Quote) -> Resource:
 
 @changing("/v1/needs/{id:str}/quotes", "quotes.submit", status=201)
 async def submit_quote(
-    house: House, actor: Actor, id: Id, data: QuoteBody, idempotency_key: IdempotencyKey = ""
+    house: Here, actor: Asking, id: Id, data: JSONBody[QuoteBody], idempotency_key: IdempotencyKey = ""
 ) -> QuoteReceipt:
     """Quote for a need on the market. A provider's key quotes for providers of its own party."""
     await house.driver.read(lambda state: _demand_own(state, actor, id, data))
@@ -85,7 +86,7 @@ async def submit_quote(
 
 @changing("/v1/quotes/{id:str}/withdraw", "quotes.submit")
 async def withdraw_quote(
-    house: House, actor: Actor, id: Id, idempotency_key: IdempotencyKey = ""
+    house: Here, actor: Asking, id: Id, idempotency_key: IdempotencyKey = ""
 ) -> QuoteReceipt:
     """Take a quote off the table."""
     await house.driver.read(lambda state: _view(_find(state, actor, "quotes.submit", id)))

@@ -6,11 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 from litestar import get, post
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 
 from stargate.server.access import Action
 from stargate.server.api.refusal import Refusal
+from stargate.server.auth import Actor
+from stargate.server.house import House
+
+Here = NamedDependency[House]
+"""The house that a route serves."""
+
+Asking = NamedDependency[Actor]
+"""Who asks."""
 
 Decorator = Callable[[Callable[..., Any]], HTTPRouteHandler]
 

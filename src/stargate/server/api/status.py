@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import get
+from litestar.params import QueryParameter
 
 from stargate import __version__
 from stargate.base.time import Instant
 from stargate.broker import State
 from stargate.server.access import ANYBODY
-from stargate.server.api.route import reading
-from stargate.server.auth import Actor
-from stargate.server.house import House
+from stargate.server.api.route import Asking, Here, reading
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -64,20 +63,28 @@ class Status(msgspec.Struct, frozen=True):
     troubles: tuple[str, ...] = ()
     """What an operator should look at."""
     digest: str = ""
-    """The fingerprint of the whole state; only where `digest=true` asks for it."""
+    """The fingerprint of the whole state; only where `digest=yes` asks for it."""
 
 
 @get("/health", opt={"action": ANYBODY})
-async def health(house: House) -> Health:
+async def health(house: Here) -> Health:
     """Whether the server takes commands. Needs no key and tells nothing else."""
     return Health("ok" if not house.driver.failure else "failed")
 
 
 @reading("/v1/status", "status.read")
-async def status(house: House, actor: Actor, digest: bool = False) -> Status:  # noqa: FBT001, FBT002 - a query
+async def status(
+    house: Here,
+    actor: Asking,
+    digest: Annotated[
+        Literal[no, yes], QueryParameter(description="`yes`: compute the fingerprint of the whole state.")
+    ] = "no",
+) -> Status:
     """What the server holds, how far its journal goes, and what an operator should look at."""
     driver = house.driver
-    counts, fingerprint = await driver.read(lambda state: (_count(state), state.digest() if digest else ""))
+    counts, fingerprint = await driver.read(
+        lambda state: (_count(state), state.digest() if digest == "yes" else "")
+    )
     return Status(
         version=__version__,
         status="ok",

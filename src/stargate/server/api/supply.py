@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
 
 from stargate.base.time import Instant
@@ -15,10 +15,8 @@ from stargate.catalog import Pool
 from stargate.server.access import not_found
 from stargate.server.api.offers import Recording
 from stargate.server.api.page import After, Id, IdempotencyKey, Limit, cut
-from stargate.server.api.route import changing, reading
+from stargate.server.api.route import Asking, Here, changing, reading
 from stargate.server.api.terms import Name, Words
-from stargate.server.auth import Actor
-from stargate.server.house import House
 
 SupplyStatus = Literal["up", "draining", "lost"]
 
@@ -81,12 +79,12 @@ class PoolPage(msgspec.Struct, frozen=True):
 
 @reading("/v1/pools", "pools.read")
 async def list_pools(
-    house: House,
+    house: Here,
     limit: Limit = 50,
     after: After = "",
-    provider: Annotated[str, Parameter(max_length=128, description="Only this provider's.")] = "",
-    site: Annotated[str, Parameter(max_length=128, description="Only at this site.")] = "",
-    chip: Annotated[str, Parameter(max_length=128, description="Only with this chip (its id).")] = "",
+    provider: Annotated[str, QueryParameter(max_length=128, description="Only this provider's.")] = "",
+    site: Annotated[str, QueryParameter(max_length=128, description="Only at this site.")] = "",
+    chip: Annotated[str, QueryParameter(max_length=128, description="Only with this chip (its id).")] = "",
 ) -> PoolPage:
     """Pools with capacity, use, status and price."""
 
@@ -112,7 +110,7 @@ async def list_pools(
 
 
 @reading("/v1/pools/{id:str}", "pools.read")
-async def show_pool(house: House, id: Id) -> PoolView:
+async def show_pool(house: Here, id: Id) -> PoolView:
     """One pool."""
 
     def view(state: State) -> PoolView:
@@ -126,7 +124,7 @@ async def show_pool(house: House, id: Id) -> PoolView:
 
 @changing("/v1/supply", "supply.mark")
 async def mark_supply(
-    house: House, actor: Actor, data: SupplyBody, idempotency_key: IdempotencyKey = ""
+    house: Here, actor: Asking, data: JSONBody[SupplyBody], idempotency_key: IdempotencyKey = ""
 ) -> Recording:
     """Say that a provider, site or pool is draining, lost or up."""
     evidence = data.evidence or f"{actor.name} said so"
@@ -137,7 +135,7 @@ async def mark_supply(
 
 @changing("/v1/pools/{id:str}/capacity", "supply.mark")
 async def set_capacity(
-    house: House, actor: Actor, id: Id, data: CapacityBody, idempotency_key: IdempotencyKey = ""
+    house: Here, actor: Asking, id: Id, data: JSONBody[CapacityBody], idempotency_key: IdempotencyKey = ""
 ) -> Recording:
     """Say how many nodes of a pool work now. What runs on others is moved."""
     evidence = data.evidence or f"{actor.name} counted"

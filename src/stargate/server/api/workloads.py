@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
 
 from stargate import workloads
@@ -20,7 +20,7 @@ from stargate.server.access import not_found
 from stargate.server.api.attempts import AttemptView, view_attempts
 from stargate.server.api.identity import GivenId, fresh_id
 from stargate.server.api.page import After, Id, IdempotencyKey, Limit, cut
-from stargate.server.api.route import changing, reading
+from stargate.server.api.route import Asking, Here, changing, reading
 from stargate.server.auth import Actor
 from stargate.server.house import House
 from stargate.workloads import Workload
@@ -139,7 +139,7 @@ WorkloadStatus = Literal[
 
 @changing("/v1/workloads", "workloads.submit", status=201)
 async def submit_workload(
-    house: House, actor: Actor, data: Submission, idempotency_key: IdempotencyKey = ""
+    house: Here, actor: Asking, data: JSONBody[Submission], idempotency_key: IdempotencyKey = ""
 ) -> Accepted:
     """Submit a run or a service. It is accepted when this answers, and will not be lost."""
     workload = _workload_of(data)
@@ -162,13 +162,13 @@ def _workload_of(data: Submission) -> Workload:
 
 @reading("/v1/workloads", "workloads.read")
 async def list_workloads(
-    house: House,
+    house: Here,
     limit: Limit = 50,
     after: After = "",
     wanted: Annotated[
         WorkloadStatus,
-        Parameter(
-            query="state",
+        QueryParameter(
+            name="state",
             description="Only those in this state; `active` is all that have not ended. Empty: all.",
         ),
     ] = "",
@@ -190,7 +190,7 @@ async def list_workloads(
 
 
 @reading("/v1/workloads/{id:str}", "workloads.read")
-async def show_workload(house: House, actor: Actor, id: Id) -> WorkloadView:
+async def show_workload(house: Here, actor: Asking, id: Id) -> WorkloadView:
     """One workload: its slots, its attempts with their progress and the grounds of their placement, its needs."""
     now = house.driver.now()
 
@@ -229,7 +229,7 @@ async def _grounded(house: House, attempts: tuple[AttemptView, ...]) -> tuple[At
 
 @changing("/v1/workloads/{id:str}/cancel", "workloads.cancel")
 async def cancel_workload(
-    house: House, actor: Actor, id: Id, idempotency_key: IdempotencyKey = ""
+    house: Here, actor: Asking, id: Id, idempotency_key: IdempotencyKey = ""
 ) -> Accepted:
     """End a workload for good: what runs is asked to stop, with time to save."""
     receipt = await house.ask(actor, Cancel(id, actor.name), idempotency_key)
@@ -238,7 +238,7 @@ async def cancel_workload(
 
 @changing("/v1/workloads/{id:str}/scale", "workloads.scale")
 async def scale_workload(
-    house: House, actor: Actor, id: Id, data: Scaling, idempotency_key: IdempotencyKey = ""
+    house: Here, actor: Asking, id: Id, data: JSONBody[Scaling], idempotency_key: IdempotencyKey = ""
 ) -> Accepted:
     """Set the number of replicas of a service."""
     receipt = await house.ask(actor, Scale(id, data.replicas, actor.name), idempotency_key)
