@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import get
@@ -77,7 +77,7 @@ async def status(
     house: Here,
     actor: Asking,
     digest: Annotated[
-        Literal[no, yes], QueryParameter(description="`yes`: compute the fingerprint of the whole state.")
+        Literal["no", "yes"], QueryParameter(description="`yes`: compute the fingerprint of the whole state.")
     ] = "no",
 ) -> Status:
     """What the server holds, how far its journal goes, and what an operator should look at."""
