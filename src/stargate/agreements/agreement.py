@@ -24,6 +24,8 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Who takes capacity: the default grantor of access clauses and payer of money clauses."""
     supplier: str = ""
     """Who provides capacity: the default holder and payee."""
+    third_parties: tuple[str, ...] = ()
+    """Who did not sign and yet counts, as a panel that verifies."""
     status: AgreementStatus = "signed"
     """A draft and a letter of intent never bind."""
     signed_on: Instant | None = None

@@ -32,8 +32,10 @@ class Version:
     removed_by: str = ""
     rule: str = ""
     """What the removing amendment says of open offers; empty: as the right says."""
+    paper: str = ""
+    """The document that carries it: the agreement, or the one that amends it."""
     path: str = ""
-    """Where it is written, as `clauses[3]`, in the paper that added it."""
+    """Where it is written there, as `clauses[3]`."""
 
     def party(self, role: str, default: str) -> str:
         """The party a clause names in a role, or else the agreement's customer or supplier."""
@@ -74,7 +76,10 @@ class Chain:
                 if isinstance(clause, Amendment):
                     amendments.append(_Dated(amendment_date(paper, clause), paper, clause, path))
                 else:
-                    self._add(Version(clause_id(paper.id, clause.id), clause, paper, path=path), paper)
+                    self._add(
+                        Version(clause_id(paper.id, clause.id), clause, paper, paper=paper.id, path=path),
+                        paper,
+                    )
         for dated in sorted(amendments, key=lambda dated: dated.at):
             self._amend(dated)
 
@@ -140,7 +145,9 @@ class Chain:
                 "Write it beside this one, with its date.",
             )
             return
-        self._add(Version(ref, clause, home, dated.at, dated.ref, path=path), dated.paper)
+        self._add(
+            Version(ref, clause, home, dated.at, dated.ref, paper=dated.paper.id, path=path), dated.paper
+        )
 
     def _changed(self, dated: _Dated, old: Version, change: Change, path: str) -> Clause:
         try:

@@ -1,0 +1,79 @@
+"""What the money clauses say of use in a period: charge lines, exact to the micro-USD.
+
+Pure arithmetic on clauses, facts and usage. Keeping accounts, invoices and statements is the ledger's work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stargate.agreements.accrue.backstop import accrue_backstops
+from stargate.agreements.accrue.commitment import CommitmentStatus, Run, consumption, runs, status
+from stargate.agreements.accrue.equity import accrue_equity, equity_quantity
+from stargate.agreements.accrue.late import accrue_late_credits
+from stargate.agreements.accrue.level import Credit, accrue_credits, claim_ends, service_credit, tier_of
+from stargate.agreements.accrue.line import ChargeLine, LineKind, Usage
+from stargate.agreements.accrue.netting import net
+from stargate.agreements.accrue.prepayment import accrue_prepayments
+from stargate.agreements.accrue.price import accrue_prices, price_of
+from stargate.agreements.accrue.share import Due, accrue_shares, capped, payments, share_of
+from stargate.agreements.accrue.shortfall import Deadline, accrue_shortfalls, deadlines
+from stargate.agreements.accrue.timeline import Timeline
+from stargate.agreements.book import Book
+from stargate.agreements.period import Period
+from stargate.agreements.world import WorldFact
+from stargate.base.time import Instant
+
+
+def accrue(
+    book: Book,
+    facts: Sequence[WorldFact],
+    usage: Sequence[Usage],
+    period: Period,
+    *,
+    prior: Sequence[ChargeLine] = (),
+    known_at: Instant | None = None,
+) -> tuple[ChargeLine, ...]:
+    """The charge lines of a period.
+
+    Usage counts where it starts within the period; earlier usage is read only where a commitment's interval
+    began before it. `prior` are the lines of earlier periods: caps, balances and tiers go on from them.
+    `known_at` says what was on record; default: at the period's end. Gross lines come first, net lines last.
+    """
+    timeline = Timeline(book, facts, period, known_at)
+    inside = [item for item in usage if period.holds(item.start)]
+    lines = accrue_prices(timeline, inside)
+    lines += accrue_shares(timeline, inside, prior)
+    lines += accrue_shortfalls(timeline, facts, usage, lines, prior)
+    lines += accrue_prepayments(timeline, usage, lines, prior)
+    lines += accrue_backstops(timeline, inside, prior)
+    lines += accrue_late_credits(timeline)
+    lines += accrue_credits(timeline, inside, (*prior, *lines))
+    lines += accrue_equity(timeline)
+    return (*lines, *net(timeline, lines))
+
+
+__all__ = [
+    "ChargeLine",
+    "CommitmentStatus",
+    "Credit",
+    "Deadline",
+    "Due",
+    "LineKind",
+    "Run",
+    "Timeline",
+    "Usage",
+    "accrue",
+    "capped",
+    "claim_ends",
+    "consumption",
+    "deadlines",
+    "equity_quantity",
+    "payments",
+    "price_of",
+    "runs",
+    "service_credit",
+    "share_of",
+    "status",
+    "tier_of",
+]

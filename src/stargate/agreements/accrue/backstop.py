@@ -1,0 +1,53 @@
+"""Backstops: somebody takes what nobody else bought, up to a cap and until a date."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from stargate.agreements.accrue.line import ChargeLine, Usage
+from stargate.agreements.accrue.share import capped
+from stargate.agreements.accrue.timeline import Timeline
+from stargate.agreements.clause import Backstop
+from stargate.agreements.scope import matches
+from stargate.base.money import format_usd, micro_usd
+
+
+def accrue_backstops(
+    timeline: Timeline, usage: Sequence[Usage], prior: Sequence[ChargeLine]
+) -> list[ChargeLine]:
+    """What was not sold, at the agreed price, up to the cap."""
+    lines = []
+    for version in timeline.book.chart.versions:
+        clause = version.clause
+        if not isinstance(clause, Backstop):
+            continue
+        spans = timeline.spans(version)
+        counted = {clause.capacity_metric: Decimal(0), clause.sold_metric: Decimal(0)}
+        for item in usage:
+            inside = item.metric in counted and any(span.holds(item.start) for span in spans)
+            if inside and matches(clause.scope, item.seen()):
+                counted[item.metric] += item.quantity
+        unsold = counted[clause.capacity_metric] - counted[clause.sold_metric]
+        if unsold <= 0:
+            continue
+        full = micro_usd(unsold * clause.price_usd)
+        before = sum(line.amount_micro_usd for line in prior if line.clause == version.ref)
+        amount = capped(full, clause.cap_usd, before)
+        cut = f", cut from {format_usd(full)} by the cap" if amount < full else ""
+        lines.append(
+            ChargeLine(
+                clause=version.ref,
+                kind="backstop",
+                payer=version.party("payer", "customer"),
+                payee=version.party("payee", "supplier"),
+                amount_micro_usd=amount,
+                period=timeline.period,
+                says=f"{unsold} {clause.unit} unsold{cut}",
+                quantity=unsold,
+                unit=clause.unit,
+                price_usd=clause.price_usd,
+                text_ref=clause.text_ref,
+            )
+        )
+    return lines

@@ -1,0 +1,171 @@
+"""Commitments: what of them has started, what counts towards them, and where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Literal, NamedTuple
+
+from stargate.agreements.accrue.line import ChargeLine, Usage
+from stargate.agreements.accrue.timeline import Timeline
+from stargate.agreements.clause import Commitment, Portion, many
+from stargate.agreements.condition import Comparison
+from stargate.agreements.firing import absolute
+from stargate.agreements.period import add_months
+from stargate.agreements.present import Present
+from stargate.agreements.scope import compiled
+from stargate.agreements.version import Version
+from stargate.base.money import usd
+from stargate.base.time import Instant
+
+CommitmentStatus = Literal["Pending", "Active", "Completed", "Expired", "Canceled"]
+"""FOCUS says Exhausted for Completed."""
+
+
+class Run(NamedTuple):
+    """A commitment, or one portion of it, that has started."""
+
+    start: Instant
+    end: Instant
+    share: Decimal
+    portion: str
+
+
+def runs(version: Version, present: Present) -> tuple[Run, ...]:
+    """What of a commitment has started, as far as is known: with delivery, each accepted portion by itself."""
+    clause = version.clause
+    assert isinstance(clause, Commitment), "asked of commitments only"
+    end = present.until(version)
+    if clause.start_on == "date":
+        start = present.start(version)
+        return (Run(start, end, Decimal(1), ""),) if present.horizon.reached(start) else ()
+    found = []
+    for portion in clause.portions:
+        accepted = Comparison(accepted_fact(portion)).first(present.world, present.horizon)
+        if accepted is not None:
+            start = max(accepted.valid_from, present.start(version))
+            last = end if clause.term_months is None else min(end, add_months(start, clause.term_months))
+            found.append(Run(start, last, portion.share, portion.id))
+    return tuple(found)
+
+
+def accepted_fact(portion: Portion) -> str:
+    """The fact by which a portion starts."""
+    return portion.accepted_fact or f"accepted/{portion.id}"
+
+
+def consumption(
+    timeline: Timeline,
+    usage: Sequence[Usage],
+    lines: Sequence[ChargeLine] = (),
+    prior: dict[str, Decimal] | None = None,
+) -> dict[str, Decimal]:
+    """What counts towards each commitment in a period: each unit once, unless commitments share it.
+
+    Use goes to the commitment of the highest priority, then to the one that ends first, up to its amount, then
+    to the next. `lines` are charges that count as spend; `prior` is what counted before.
+    """
+    present = timeline.last
+    versions = [
+        item
+        for item in timeline.book.chart.versions
+        if isinstance(item.clause, Commitment) and timeline.spans(item)
+    ]
+    versions.sort(key=lambda item: (-item.clause.priority, present.until(item), item.ref))
+    shared = _shared(versions)
+    found = {item.ref: Decimal(0) for item in versions}
+    for metric, quantity, at, seen in _spend(usage, lines):
+        free, takers = quantity, set[str]()
+        for version in versions:
+            share = _eligible(timeline, version, metric, at, seen)
+            if not share:
+                continue
+            with_others = bool(shared.get(version.ref, set()) & takers)
+            before = Decimal(0) if prior is None else prior.get(version.ref, Decimal(0))
+            counted = min(
+                (quantity if with_others else free) * share, _room(version, found[version.ref] + before)
+            )
+            if counted > 0:
+                found[version.ref] += counted
+                takers.add(version.ref)
+                free -= Decimal(0) if with_others else counted / share
+    return found
+
+
+def _shared(versions: Sequence[Version]) -> dict[str, set[str]]:
+    """Commitments that count the same consumption, both ways."""
+    found: dict[str, set[str]] = {}
+    for version in versions:
+        clause = version.clause
+        assert isinstance(clause, Commitment), "asked of commitments only"
+        for name in many(clause.shared_with):
+            other = absolute(name, version.home.id)
+            found.setdefault(version.ref, set()).add(other)
+            found.setdefault(other, set()).add(version.ref)
+    return found
+
+
+def _spend(
+    usage: Sequence[Usage], lines: Sequence[ChargeLine]
+) -> Iterator[tuple[str, Decimal, Instant, dict[str, object]]]:
+    for item in usage:
+        yield item.metric, item.quantity, item.start, item.seen()
+    for line in lines:
+        if line.kind in ("usage", "burst", "reservation"):
+            seen: dict[str, object] = {
+                "party": line.payer,
+                "provider_party": line.payee,
+                "metric": "spend_usd",
+                "clause": line.clause,
+            }
+            yield "spend_usd", usd(line.amount_micro_usd), line.period.start, seen
+
+
+def metric_of(clause: Commitment) -> str:
+    """Which usage counts."""
+    return clause.metric or ("spend_usd" if clause.category == "Spend" else str(clause.unit))
+
+
+def _eligible(
+    timeline: Timeline, version: Version, metric: str, at: Instant, seen: dict[str, object]
+) -> Decimal:
+    """The fraction of a unit of use that counts."""
+    clause = version.clause
+    assert isinstance(clause, Commitment), "asked of commitments only"
+    if metric != metric_of(clause) or not any(span.holds(at) for span in timeline.spans(version)):
+        return Decimal(0)
+    if seen.get("party", version.party("payer", "customer")) != version.party("payer", "customer"):
+        return Decimal(0)
+    if seen.get("provider_party", version.party("payee", "supplier")) != version.party("payee", "supplier"):
+        return Decimal(0)
+    if not _meets(clause.scope, seen):
+        return Decimal(0)
+    if not clause.eligible:
+        return Decimal(1)
+    return max((item.share for item in clause.eligible if _meets(item.scope, seen)), default=Decimal(0))
+
+
+def _meets(scope: tuple[object, ...], seen: dict[str, object]) -> bool:
+    matcher = compiled(scope)  # type: ignore[arg-type]
+    return matcher is None or matcher(seen)
+
+
+def _room(version: Version, counted: Decimal) -> Decimal:
+    clause = version.clause
+    assert isinstance(clause, Commitment), "asked of commitments only"
+    return Decimal("Infinity") if clause.amount is None else max(Decimal(0), clause.amount - counted)
+
+
+def status(version: Version, present: Present, consumed: Decimal) -> CommitmentStatus:
+    """Where a commitment stands, given what counted towards it in all."""
+    clause = version.clause
+    assert isinstance(clause, Commitment), "asked of commitments only"
+    if clause.amount is not None and consumed >= clause.amount:
+        return "Completed"
+    span = present.firing.span(version.home.id)
+    terminated = span.terminated is not None and present.horizon.reached(span.terminated)
+    if terminated or present.horizon.reached(version.removed):
+        return "Canceled"
+    if present.horizon.reached(present.until(version)):
+        return "Expired"
+    return "Active" if runs(version, present) else "Pending"

@@ -1,0 +1,119 @@
+"""Service levels: what credit a missed level gives, if it is claimed in time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from stargate.agreements.accrue.line import ChargeLine, Usage
+from stargate.agreements.accrue.timeline import Timeline
+from stargate.agreements.clause import ServiceLevel
+from stargate.agreements.period import Period, intervals
+from stargate.agreements.scope import matches
+from stargate.agreements.version import Version
+from stargate.base.money import format_usd, micro_usd, usd
+from stargate.base.time import Instant
+
+
+class Credit(NamedTuple):
+    """The answer to a claim."""
+
+    amount_micro_usd: int
+    """0: none."""
+    fraction: Decimal
+    """Of the charge, by the tier that was missed."""
+    says: str
+
+
+def tier_of(clause: ServiceLevel, level: Decimal) -> Decimal:
+    """The fraction credited at a level: the lowest tier it falls below; 0 where it was met."""
+    missed = [tier for tier in clause.tiers if level < tier.below]
+    return min(missed, key=lambda tier: tier.below).credit if missed else Decimal(0)
+
+
+def claim_ends(clause: ServiceLevel, missed: Period) -> Instant | None:
+    """Exclusive end of the time for claims; None: without end. Intervals after the missed one are counted whole."""
+    if clause.claim_window is not None:
+        return missed.end.plus(clause.claim_window)
+    if clause.claim_periods is None:
+        return None
+    if not clause.claim_periods:
+        return missed.end
+    later = intervals(missed.end, Instant.parse("9000-01-01"), clause.interval)
+    return [next(later) for _ in range(clause.claim_periods)][-1].end
+
+
+def service_credit(
+    clause: ServiceLevel, level: Decimal, charge_micro_usd: int, missed: Period, claimed_at: Instant | None
+) -> Credit:
+    """The credit for one interval (`missed`) in which `level` was measured and `charge_micro_usd` was charged."""
+    fraction = tier_of(clause, level)
+    if not fraction:
+        return Credit(0, fraction, f"{level:%} meets every level promised")
+    if claimed_at is None:
+        return Credit(0, fraction, "no claim is on record")
+    ends = claim_ends(clause, missed)
+    if ends is not None and claimed_at >= ends:
+        return Credit(0, fraction, f"the claim of {claimed_at} is late: claims ended {ends}")
+    amount = micro_usd(usd(charge_micro_usd) * fraction)
+    if amount < micro_usd(clause.min_credit_usd):
+        least = format_usd(micro_usd(clause.min_credit_usd))
+        return Credit(0, fraction, f"{format_usd(amount)} is less than the least credit of {least}")
+    where = "on the next invoice" if clause.apply == "next_invoice" else "as a refund"
+    return Credit(amount, fraction, f"{fraction:%} of {format_usd(charge_micro_usd)}, {where}")
+
+
+def accrue_credits(
+    timeline: Timeline, usage: Sequence[Usage], charges: Sequence[ChargeLine]
+) -> list[ChargeLine]:
+    """Credits for levels measured in the period, claimed by a fact `claimed/AGREEMENT/CLAUSE` (true from the claim).
+
+    `usage` holds the measured level as a quantity of the clause's metric, at the start of its interval.
+    """
+    lines: list[ChargeLine] = []
+    for version in timeline.book.chart.versions:
+        clause = version.clause
+        if not isinstance(clause, ServiceLevel):
+            continue
+        for item in usage:
+            if item.metric != clause.metric or not matches(clause.scope, item.seen()):
+                continue
+            if any(span.holds(item.start) for span in timeline.spans(version)):
+                lines.extend(_credited(timeline, version, clause, item, charges))
+    return lines
+
+
+def _credited(
+    timeline: Timeline, version: Version, clause: ServiceLevel, item: Usage, charges: Sequence[ChargeLine]
+) -> list[ChargeLine]:
+    giver, taker = version.party("payer", "supplier"), version.party("payee", "customer")
+    missed = next(intervals(item.start, Instant.parse("9000-01-01"), clause.interval))
+    charge = sum(
+        line.amount_micro_usd
+        for line in charges
+        if line.payer == taker
+        and line.payee == giver
+        and missed.holds(line.period.start)
+        and line.basis == "gross"
+    )
+    claims = timeline.world.believed(f"claimed/{version.ref}", timeline.last.horizon)
+    claimed = next(
+        (fact.valid_from for fact in claims if fact.value is True and fact.valid_from >= item.start), None
+    )
+    credit = service_credit(clause, item.quantity, charge, missed, claimed)
+    if not credit.amount_micro_usd:
+        return []
+    line = ChargeLine(
+        clause=version.ref,
+        kind="service_credit",
+        payer=giver,
+        payee=taker,
+        amount_micro_usd=credit.amount_micro_usd,
+        period=missed,
+        says=f"{clause.metric} was {item.quantity:%}: {credit.says}",
+        quantity=item.quantity,
+        due=missed.end,
+        text_ref=clause.text_ref,
+    )
+    return [line]
