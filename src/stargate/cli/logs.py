@@ -32,7 +32,7 @@ def command(
 ) -> None:
     """Print what a workload wrote: of its newest attempt, or of the attempt with this ID."""
     with connect(data, url) as client:
-        attempt, workload = _attempt_of(client, id)
+        attempt, workload = _attempt_of(client, id, wait=follow)
         if as_json:
             print_json(_page(client, attempt, rank, offset))
             return
@@ -44,12 +44,15 @@ def command(
                 click.echo(f"--- {attempt}", err=True)
 
 
-def _attempt_of(client: Client, id: str) -> tuple[str, str]:
+def _attempt_of(client: Client, id: str, *, wait: bool) -> tuple[str, str]:
     """The attempt that is meant, and its workload where that is what was named."""
     try:
         shown = client.get(f"workloads/{part(id)}")
     except NotFoundError:
         return id, ""
+    while wait and not shown["attempts"] and not shown.get("ended_at"):
+        time.sleep(POLL_S)
+        shown = patiently(client, f"workloads/{part(id)}")
     attempts = shown["attempts"]
     if not attempts:
         raise NotFoundError(f"{id} has not run yet", f"`stargate explain {id}` says what it waits for")

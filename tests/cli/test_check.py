@@ -1,0 +1,97 @@
+"""`stargate check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stargate.cli.check import examine
+from tests.cli.conftest import INFRASTRUCTURE, Run
+
+
+def write(folder: Path, **texts: str) -> Path:
+    """Files by name in a folder."""
+    for name, text in texts.items():
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_everything_in_order(run: Run, tmp_path: Path) -> None:
+    folder = write(
+        tmp_path,
+        infrastructure=INFRASTRUCTURE,
+        job="resources: {accelerators: H100:8}\nrun: echo\n",
+        request="action: train\nparty: lab\n",
+        policy="policy: {}\n",
+        nothing="# to come\n",
+    )
+    ran = run("check", folder)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("5 files: 3 parties, 2 providers, 2 sites, 2 pools, ")
+    assert "1 workload" in ran.out
+    found = run("check", folder, "--json").json
+    assert found["ok"]
+    assert found["counts"]["pools"] == 2
+
+
+def test_every_problem_of_every_kind_at_once(run: Run, tmp_path: Path) -> None:
+    folder = write(
+        tmp_path,
+        infrastructure=INFRASTRUCTURE.replace("site: north", "site: nowhere").replace(
+            "chips_per_node", "chip_per_node", 1
+        ),
+        job="resources: {acelerators: H100:8}\nrun: echo\nnum_nodes: 0\n",
+        request="action: fly\n",
+        policy="policy: {quotas: 1}\n",
+        odd="pool: []\n",
+        broken="a: [\n",
+        foreign="type: task\ncommands: [a]\n",
+    )
+    ran = run("check", folder)
+    assert ran.code == 2
+    lines = ran.err.splitlines()
+    for name in ("infrastructure", "job", "request", "policy", "odd", "broken", "foreign"):
+        assert any(line.startswith(f"{folder / name}.yaml:") for line in lines), name
+    assert any("Did you mean 'accelerators'?" in line for line in lines)
+    assert any("stargate import" in line for line in lines)
+    found = run("check", folder, "--json")
+    assert found.code == 2
+    assert not found.json["ok"]
+    assert all(problem["message"] and problem["remedy"] for problem in found.json["problems"])
+    assert all(problem["file"] and problem["line"] for problem in found.json["problems"])
+
+
+def test_an_unknown_chip_is_a_doubt(tmp_path: Path) -> None:
+    found = examine([write(tmp_path, job="resources: {accelerators: [H100, H1000000]}\nrun: echo\n")])
+    assert found.ok
+    (doubt,) = found.doubts
+    assert "'H1000000'" in doubt.message
+    assert doubt.line == 1
+
+
+def test_each_document_of_a_file_counts(tmp_path: Path) -> None:
+    found = examine([write(tmp_path, all=f"{INFRASTRUCTURE}\n---\nrun: a\n---\nrun: b\n---\n")])
+    assert found.ok
+    assert (found.files, found.counts["workloads"]) == (1, 2)
+
+
+def test_a_file_named_twice_is_read_once(tmp_path: Path) -> None:
+    folder = write(tmp_path, job="run: a\n")
+    assert examine([folder, folder / "job.yaml"]).files == 1
+
+
+@pytest.mark.parametrize("what", ["missing", "empty"])
+def test_paths_without_files(run: Run, tmp_path: Path, what: str) -> None:
+    (tmp_path / "empty").mkdir()
+    ran = run("check", tmp_path / what)
+    assert ran.code == 2
+    assert what in ran.err
+
+
+def test_the_example_of_the_repository(run: Run, repository: Path) -> None:
+    ran = run("check", repository / "examples" / "stargate", "--json")
+    assert ran.code == 0, ran.out
+    counts = ran.json["counts"]
+    assert counts["sites"] >= 12
+    assert counts["providers"] >= 8
