@@ -183,6 +183,11 @@ def moment_says(moment: Moment) -> str:
     return moment if isinstance(moment, str) else moment.says()
 
 
+def day(instant: Instant) -> str:
+    """An instant in a sentence: the date alone where it is midnight UTC."""
+    return instant.iso().removesuffix("T00:00:00Z")
+
+
 def moments_in(moment: Moment | None) -> tuple[When, ...]:
     """Every `When` inside, itself included."""
     if not isinstance(moment, When):

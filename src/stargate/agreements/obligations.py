@@ -69,7 +69,7 @@ def _commitment(version: Version, present: Present) -> Iterator[Obligation]:
         each = (
             ""
             if clause.minimum is None
-            else f"{clause.minimum * run.share:,} {clause.fulfillment_interval.lower()}"
+            else f"{clause.minimum * run.share:,.0f} {clause.fulfillment_interval.lower()}"
         )
         total = (
             ""

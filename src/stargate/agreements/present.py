@@ -20,7 +20,7 @@ from stargate.agreements.clause import (
     Waiver,
     many,
 )
-from stargate.agreements.condition import Comparison, moment_says, moments_in
+from stargate.agreements.condition import Comparison, day, moment_says, moments_in
 from stargate.agreements.decision import Effect
 from stargate.agreements.firing import Chart, Fired, Firing, absolute
 from stargate.agreements.horizon import EVER, Horizon
@@ -160,17 +160,16 @@ class Present:
 
     def _ended(self, version: Version) -> Standing | None:
         if self.horizon.reached(version.removed):
-            says = f"{version.removed_by} removed it on {_day(version.removed)}"
+            says = f"{version.removed_by} removed it on {day(version.removed)}"
             return Standing("ended", says, rule=version.rule)
         hit = self._hit(version, End)
         if hit is not None:
-            return Standing(
-                "ended", f"{hit.by.ref} ended it on {_day(hit.fired.at)}", _named(hit.fired.facts)
-            )
+            return Standing("ended", f"{hit.by.ref} ended it on {day(hit.fired.at)}", _named(hit.fired.facts))
         clause, home = version.clause, version.home.id
         own = None if clause.until is None else self.firing.resolve(clause.until, home)
         if clause.until is not None and own is not None and self.horizon.reached(own):
-            says = f"it ended on {_day(own)} ({moment_says(clause.until)})"
+            why = "" if isinstance(clause.until, str) else f" ({moment_says(clause.until)})"
+            says = f"it ended on {day(own)}{why}"
             return Standing("ended", says, self._facts_of(version))
         return self._ended_with_home(version)
 
@@ -179,19 +178,19 @@ class Present:
         span = self.firing.span(home)
         part = self._ended_in_part.get(version.ref)
         if part is not None and self.horizon.reached(part[1].at):
-            says = f"{part[0].ref} terminated it on {_day(part[1].at)}"
+            says = f"{part[0].ref} terminated it on {day(part[1].at)}"
             return Standing("ended", says, _named(part[1].facts))
         if isinstance(version.clause, Survival):
             return None
         if span.terminated is not None and self.horizon.reached(span.terminated):
             kept = self._survives(version, span.terminated)
             if kept is None or self.horizon.reached(kept):
-                says = f"{home} was terminated on {_day(span.terminated)} under {span.terminated_by}"
+                says = f"{home} was terminated on {day(span.terminated)} under {span.terminated_by}"
                 return Standing("ended", says, _named(span.facts))
         if version.clause.until is None and span.expires is not None and self.horizon.reached(span.expires):
             kept = self._survives(version, span.expires)
             if kept is None or self.horizon.reached(kept):
-                return Standing("ended", f"{home} ended on {_day(span.expires)}")
+                return Standing("ended", f"{home} ended on {day(span.expires)}")
         return None
 
     def _survives(self, version: Version, end: Instant | None) -> Instant | None:
@@ -224,7 +223,7 @@ class Present:
         clause, home = version.clause, version.home.id
         begins = self.firing.span(home).start
         if not self.horizon.reached(begins):
-            return Standing("pending", f"{home} begins on {_day(begins)}")
+            return Standing("pending", f"{home} begins on {day(begins)}")
         if clause.from_ is not None:
             own = self.firing.resolve(clause.from_, home)
             if own is None or not self.horizon.reached(own):
@@ -267,7 +266,7 @@ class Present:
             return Standing("suspended", "it is marked as suspended")
         hit = self._hit(version, Suspend)
         if hit is not None:
-            says = f"{hit.by.ref} suspended it from {_day(hit.fired.at)}"
+            says = f"{hit.by.ref} suspended it from {day(hit.fired.at)}"
             return Standing("suspended", says, _named(hit.fired.facts), would_change="The parties agree anew")
         resting = clause.suspended_by
         if isinstance(clause, FirstRefusal):
@@ -304,8 +303,3 @@ def _facts_in(moment: object) -> tuple[str, ...]:
 
 def _from(text: str) -> str:
     return text if text.startswith("when") else f"on {text}"
-
-
-def _day(instant: Instant) -> str:
-    """The date alone where it is midnight UTC."""
-    return instant.iso().removesuffix("T00:00:00Z")

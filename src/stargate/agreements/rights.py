@@ -9,6 +9,7 @@ import msgspec
 
 from stargate.agreements.book import Book
 from stargate.agreements.clause import FirstRefusal
+from stargate.agreements.condition import day
 from stargate.agreements.decide import hear
 from stargate.agreements.decision import Request
 from stargate.agreements.judge import Live, Question
@@ -96,7 +97,7 @@ def fate(book: Book, facts: Sequence[WorldFact], at: Instant, right: Right) -> F
         before = [item for item in versions[:-1] if item.removed == now.added]
         if before and _terms(book, now) != right_terms(right):
             rule = before[-1].rule or right.on_amendment
-            return Fate("amended", _rule(rule), f"{before[-1].removed_by} changed it on {now.added}")
+            return Fate("amended", _rule(rule), f"{before[-1].removed_by} changed it on {day(now.added)}")
         return Fate("live" if standing.effect is None else "suspended", says=standing.says)
     if now.removed_by and view.horizon.reached(now.removed):
         return Fate("amended", _rule(standing.rule or right.on_amendment), standing.says)

@@ -9,6 +9,7 @@ import msgspec
 
 from stargate.agreements.agreement import Agreement
 from stargate.agreements.clause import Amendment, Change, Clause
+from stargate.agreements.condition import day
 from stargate.agreements.horizon import EVER
 from stargate.base import wire
 from stargate.base.errors import Problem
@@ -128,7 +129,7 @@ class Chain:
             self._wrong(
                 dated.paper,
                 path,
-                f"{home.id} has no clause {name!r} on {dated.at}",
+                f"{home.id} has no clause {name!r} on {day(dated.at)}",
                 f"Known then: {known or 'none'}.",
             )
             return None

@@ -7,6 +7,7 @@ from decimal import ROUND_DOWN, Decimal
 from stargate.agreements.accrue.line import ChargeLine
 from stargate.agreements.accrue.timeline import Timeline
 from stargate.agreements.clause import EquityGrant, many
+from stargate.agreements.condition import day
 from stargate.agreements.firing import absolute
 from stargate.agreements.version import Version
 from stargate.agreements.world import number
@@ -44,7 +45,7 @@ def accrue_equity(timeline: Timeline) -> list[ChargeLine]:
                 payee=version.party("payee", "customer"),
                 amount_micro_usd=micro_usd(clause.value_usd),
                 period=timeline.period,
-                says=f"{quantity:,} shares at {price} USD, fixed on {fixed}",
+                says=f"{quantity:,} shares at {price} USD, fixed on {day(fixed)}",
                 quantity=Decimal(quantity),
                 unit="shares",
                 price_usd=price,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from stargate.agreements.accrue.line import ChargeLine, Usage
 from stargate.agreements.accrue.timeline import Timeline
 from stargate.agreements.clause import ServiceLevel
+from stargate.agreements.condition import day
 from stargate.agreements.period import Period, intervals
 from stargate.agreements.scope import matches
 from stargate.agreements.version import Version
@@ -55,7 +56,7 @@ def service_credit(
         return Credit(0, fraction, "no claim is on record")
     ends = claim_ends(clause, missed)
     if ends is not None and claimed_at >= ends:
-        return Credit(0, fraction, f"the claim of {claimed_at} is late: claims ended {ends}")
+        return Credit(0, fraction, f"the claim of {day(claimed_at)} is late: claims ended {day(ends)}")
     amount = micro_usd(usd(charge_micro_usd) * fraction)
     if amount < micro_usd(clause.min_credit_usd):
         least = format_usd(micro_usd(clause.min_credit_usd))

@@ -14,6 +14,9 @@ from stargate.agreements.version import Version
 from stargate.base.money import format_usd, micro_usd
 from stargate.base.time import Instant
 
+SHORT = ("shortfall", "make_up", "forfeited")
+"""Kinds of lines for what was committed and not consumed."""
+
 
 def prepaid(version: Version, timeline: Timeline) -> Decimal | None:
     """How much a prepayment is; None where it is a part of a commitment that names no amount."""
@@ -94,7 +97,7 @@ def _credit(
 def _counts(line: ChargeLine, version: Version) -> bool:
     """Charges between the parties of a prepayment."""
     payer, payee = version.party("payer", "customer"), version.party("payee", "supplier")
-    charge = line.kind in ("usage", "burst", "reservation", "shortfall", "make_up")
+    charge = line.kind in ("usage", "burst", "reservation", *SHORT)
     return charge and line.payer == payer and line.payee == payee
 
 
@@ -109,9 +112,7 @@ def _charged(
     consumed = consumption(timeline, inside, lines).get(commitment.ref, Decimal(0))
     spend = isinstance(commitment.clause, Commitment) and commitment.clause.category == "Spend"
     short = sum(
-        line.amount_micro_usd
-        for line in lines
-        if line.clause == commitment.ref and line.kind in ("shortfall", "make_up")
+        line.amount_micro_usd for line in lines if line.clause == commitment.ref and line.kind in SHORT
     )
     return (micro_usd(consumed) if spend else 0) + short
 

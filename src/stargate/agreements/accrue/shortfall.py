@@ -26,7 +26,7 @@ _WORDS = {
     "pay": "is paid",
     "convert_to_prepayment": "is charged, and becomes prepayment credit",
     "make_up": "is paid, and may be taken later",
-    "forfeit": "is forfeited",
+    "forfeit": "is paid, and forfeited",
 }
 
 
@@ -199,7 +199,7 @@ class _Money(NamedTuple):
     ) -> ChargeLine:
         """What is short, and what becomes of it."""
         price = Decimal(1) if clause.category == "Spend" else clause.shortfall_price_usd
-        amount = 0 if price is None or clause.shortfall == "forfeit" else micro_usd(short * price)
+        amount = 0 if price is None else micro_usd(short * price)
         unit = "usd" if clause.category == "Spend" else str(clause.unit)
         of = f" of {run.portion}" if run.portion else ""
         money = format_usd(micro_usd(short)) if clause.category == "Spend" else f"{short} {unit}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stargate.agreements.clause import CapacityReservation, Option
-from stargate.agreements.condition import moment_says
+from stargate.agreements.condition import day, moment_says
 from stargate.agreements.firing import Firing
 from stargate.agreements.judge.rule import Live, Question, Verdict
 from stargate.base.time import Instant
@@ -66,6 +66,10 @@ class OptionState:
         return self.taken or (not self.lapsed and self.paid)
 
 
+def _on(instant: Instant | None) -> str:
+    return "a date that is not known" if instant is None else day(instant)
+
+
 def _first(firing: Firing, name: str) -> Instant | None:
     fact = next((fact for fact in firing.world.believed(name, firing.horizon) if fact.value is True), None)
     return None if fact is None else fact.valid_from
@@ -95,9 +99,11 @@ def judge_option(live: Live, question: Question) -> Verdict | None:
 def _exercise(live: Live, question: Question, state: OptionState, holder: str) -> Verdict:
     clause: Option = live.clause
     if state.taken:
-        return live.verdict("forbid", f"It was exercised on {state.exercised}", would_change="a new option")
+        return live.verdict(
+            "forbid", f"It was exercised on {_on(state.exercised)}", would_change="a new option"
+        )
     if state.lapsed:
-        says = f"The option lapsed on {state.expiry} without exercise, and its capacity is free"
+        says = f"The option lapsed on {_on(state.expiry)} without exercise, and its capacity is free"
         return live.verdict("forbid", says, would_change="a new option")
     if question.party and question.party != holder:
         return live.verdict("forbid", f"Only {holder} may exercise it", would_change=f"{holder} asks")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stargate.agreements.clause import ExclusiveServing
+from stargate.agreements.condition import day
 from stargate.agreements.judge.rule import Live, Question, Verdict, filled
 
 
@@ -48,7 +49,7 @@ def _with_failover(live: Live, question: Question, holder: str) -> Verdict:
     relief = f"{name} for {after.short()}" if after else name
     down = question.latest(name)
     if down is not None and down.value is True and question.reached(down.valid_from.plus(after)):
-        says = f"{holder} has been down since {down.valid_from}, which lifts its exclusivity"
+        says = f"{holder} has been down since {day(down.valid_from)}, which lifts its exclusivity"
         return live.verdict("permit", says, facts=(str(down),))
     return _forbid(
         live,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stargate.agreements.clause import Delivery, Termination
+from stargate.agreements.condition import day
 from stargate.agreements.decision import Obligation
 from stargate.agreements.delivery import TrancheState, tranche_states
 from stargate.agreements.judge.capacity import asks_for
@@ -42,8 +43,8 @@ def judge_delivery(live: Live, question: Question) -> Verdict | None:
 def _no_right(live: Live, asked: list[TrancheState]) -> Verdict:
     state = asked[0]
     words = {
-        "pending": f"is not due before {state.tranche.due}",
-        "in_grace": f"is within grace until {state.grace_ends}",
+        "pending": f"is not due before {day(state.tranche.due)}",
+        "in_grace": f"is within grace until {day(state.grace_ends)}",
         "delivered": "was delivered in time",
         "delivered_late": "was delivered, late",
         "missed": "is missed, which gives no right to terminate",
@@ -52,7 +53,7 @@ def _no_right(live: Live, asked: list[TrancheState]) -> Verdict:
         "forbid",
         f"Tranche {state.tranche.id} {words[state.status]}",
         facts=() if state.fact is None else (str(state.fact),),
-        would_change=f"no delivery (fact {state.needs}) by {state.grace_ends}",
+        would_change=f"no delivery (fact {state.needs}) by {day(state.grace_ends)}",
     )
 
 

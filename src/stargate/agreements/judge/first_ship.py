@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stargate.agreements.clause import FirstShip
+from stargate.agreements.condition import day
 from stargate.agreements.judge.rule import Live, Question, Verdict, blanks, filled
 from stargate.agreements.world import WorldFact
 
@@ -53,13 +54,13 @@ def judge(live: Live, question: Question) -> Verdict | None:
 def _after_launch(live: Live, question: Question, holder: str, shipped: WorldFact) -> Verdict:
     free = shipped.valid_from.plus(live.clause.lead)
     if question.reached(free):
-        says = f"It shipped with {holder} on {shipped.valid_from}"
+        says = f"It shipped with {holder} on {day(shipped.valid_from)}"
         return live.verdict("permit", says, facts=(str(shipped),))
     return live.verdict(
         "forbid",
-        f"It shipped with {holder} on {shipped.valid_from}, and follows elsewhere from {free}",
+        f"It shipped with {holder} on {day(shipped.valid_from)}, and follows elsewhere from {day(free)}",
         facts=(str(shipped),),
-        would_change=f"the passing of the lead on {free}",
+        would_change=f"the passing of the lead on {day(free)}",
     )
 
 

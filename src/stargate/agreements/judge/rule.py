@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from stargate.agreements.clause import CarveOut
-from stargate.agreements.condition import Comparison
+from stargate.agreements.condition import Comparison, day
 from stargate.agreements.decision import Effect, Obligation, Reason, Request
 from stargate.agreements.firing import Chart, Firing
 from stargate.agreements.horizon import Horizon
@@ -161,7 +161,7 @@ class Live:
         ]
         ways.append(f"a waiver by {waived_by}" if waived_by else "an amendment")
         if self.until < FOREVER:
-            ways.append(f"the end of the clause on {self.until.iso().removesuffix('T00:00:00Z')}")
+            ways.append(f"the end of the clause on {day(self.until)}")
         return "; or ".join(ways)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from stargate.agreements.agreement import Agreement
 from stargate.agreements.clause import Amendment, Commitment, Term
-from stargate.agreements.condition import Moment
+from stargate.agreements.condition import Moment, day
 from stargate.agreements.horizon import EVER
 from stargate.agreements.lint.entry import Entry
 from stargate.agreements.version import amendment_date
@@ -66,7 +66,9 @@ def _amendment(entry: Entry, clause: Amendment, homes: dict[str, Agreement]) -> 
     start, _ = term_of(home)
     if date < start and home is not entry.paper:
         yield entry.problem(
-            f"it amends {home.id} on {date}, before that begins on {start}", "Check both dates.", "from"
+            f"it amends {home.id} on {day(date)}, before that begins on {day(start)}",
+            "Check both dates.",
+            "from",
         )
 
 
