@@ -7,14 +7,7 @@ import pytest
 
 from stargate.base.errors import ForbiddenError, InputError, UserError
 from stargate.broker import Policy
-from stargate.server.config import (
-    ServerConfig,
-    demand_safe,
-    is_loopback,
-    read_declaration,
-    read_policy,
-    read_texts,
-)
+from stargate.server.config import ServerConfig, demand_safe, is_loopback, read_plan, read_texts
 from tests.server.world import INFRASTRUCTURE, POLICY, configured
 
 
@@ -39,7 +32,7 @@ def test_a_port_is_a_port(port: int) -> None:
 
 
 def test_the_files_are_declared(tmp_path: Path) -> None:
-    command = read_declaration(configured(tmp_path))
+    command = read_plan(configured(tmp_path)).command
     assert len(command.infrastructure.pools) == 5
     assert command.policy.lab == "lab"
     assert command.agreements == ()
@@ -49,7 +42,7 @@ def test_every_problem_of_every_file_is_named(tmp_path: Path) -> None:
     config = configured(tmp_path, INFRASTRUCTURE.replace("chip: H100-SXM", "chip: H1"))
     (tmp_path / "policy.yaml").write_text("policy: {labb: x, backfill_depth: many}")
     with pytest.raises(InputError) as raised:
-        read_declaration(config)
+        read_plan(config)
     said = str(raised.value)
     assert "infrastructure.yaml" in said
     assert "labb" in said
@@ -57,25 +50,25 @@ def test_every_problem_of_every_file_is_named(tmp_path: Path) -> None:
 
 
 def test_no_policy_file_is_the_default_policy() -> None:
-    assert read_policy(()) == Policy()
+    assert read_plan(ServerConfig(Path())).command.policy == Policy()
 
 
 def test_a_policy_file_without_policy(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text("pools: []")
     with pytest.raises(InputError, match="no document here begins with `policy:`"):
-        read_policy((path,))
+        read_plan(ServerConfig(Path(), policy=(path,)))
 
 
 def test_two_policies_are_one_too_many(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text("policy: {lab: a}\n---\npolicy: {lab: b}")
     with pytest.raises(InputError, match=r"stands in .* already"):
-        read_policy((path,))
+        read_plan(ServerConfig(Path(), policy=(path,)))
 
 
 def test_one_text_holds_everything() -> None:
-    command = read_texts(f"{INFRASTRUCTURE}\n---\n{POLICY}")
+    command = read_texts(f"{INFRASTRUCTURE}\n---\n{POLICY}").command
     assert len(command.infrastructure.pools) == 5
     assert command.policy.sourcing.automatic is False
 

@@ -67,7 +67,7 @@ async def running(path: Path, machine: Machine | None = None, **limits: Any) -> 
     loop = asyncio.create_task(rig.driver.run())
     try:
         if not rig.driver.head.seq:
-            await rig.driver.ask("declare", read_texts(f"{INFRASTRUCTURE}\n---\n{POLICY}"))
+            await rig.driver.ask("declare", read_texts(f"{INFRASTRUCTURE}\n---\n{POLICY}").command)
         yield rig
     finally:
         rig.journal.open.set()
@@ -252,14 +252,16 @@ async def test_a_fault_with_entries_already_applied_is_fatal(path: Path) -> None
 
 async def test_what_is_due_happens_by_itself(path: Path) -> None:
     async with running(path) as rig:
-        soon = Instant(system_clock() + 150_000)
-        await rig.driver.ask("f", DeclareFact(WorldFact("x", 1, soon, recorded_at=soon)))
+        soon = Instant(system_clock() + 300_000)
+        more = INFRASTRUCTURE.replace("nodes: 4}]", f"nodes: 4}}, {{from: '{soon}', nodes: 6}}]")
+        await rig.driver.ask("more", read_texts(f"{more}\n---\n{POLICY}").command)
         assert rig.machine.next_due() == soon
         for _ in range(200):
             await asyncio.sleep(0.02)
-            if rig.machine.next_due() != soon:
+            if rig.driver.head.seq > 2:
                 break
-        assert rig.machine.next_due() != soon
+        assert rig.machine.state.records.nodes["oci-h100"] == 6
+        assert rig.machine.state.records.at >= soon
 
 
 class Insistent(Machine):

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from stargate import agreements, catalog
+from stargate.agreements import WorldFact
+from stargate.agreements.load import assemble as assemble_agreements
 from stargate.base.document import Document, parse, read, typed, yaml_files
 from stargate.base.errors import ForbiddenError, InputError, Problem, UserError
 from stargate.broker.command import Declare
 from stargate.broker.policy import Policy
-from stargate.catalog.load import assemble
+from stargate.catalog.load import assemble as assemble_catalog
 
 PORT = 8750
+PROBLEMS_LIMIT = 200
+"""Reported at once."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -111,62 +114,87 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def read_declaration(config: ServerConfig) -> Declare:
+class Plan(msgspec.Struct, frozen=True):
+    """What files or a text declare, read and checked."""
+
+    command: Declare
+    facts: tuple[WorldFact, ...] = ()
+    """Facts of the world that stand beside the agreements."""
+    doubts: tuple[Problem, ...] = ()
+    """What is possible but odd: agreements that contradict each other, figures that hardly go together."""
+
+
+def read_plan(config: ServerConfig) -> Plan:
     """What the configured files say. Raises InputError with every problem of every file."""
+    documents: dict[str, list[Document]] = {}
     problems: list[Problem] = []
-    infrastructure, promised, policy = catalog.Infrastructure(), (), Policy()
+    for name in ("infrastructure", "agreements", "policy"):
+        documents[name] = _documents(getattr(config, name), problems)
+    if config.policy and not any(map(_is_policy, documents["policy"])) and not problems:
+        message = "no document here begins with `policy:`"
+        problems.append(Problem(message, "Add one, or leave the path out.", file=str(config.policy[0])))
+    return _assembled(documents["infrastructure"], documents["agreements"], documents["policy"], problems)
+
+
+def read_texts(text: str) -> Plan:
+    """The same from one text with all documents. Raises InputError with every problem."""
+    documents = parse(text, "yaml")
+    return _assembled(documents, documents, documents, [])
+
+
+def _documents(paths: Iterable[Path], problems: list[Problem]) -> list[Document]:
+    """Every document of these files and folders, each file once."""
+    files: dict[Path, Path] = {}
+    documents: list[Document] = []
+    for path in paths:
+        try:
+            for file in yaml_files(path):
+                files.setdefault(file.resolve(), file)
+        except InputError as error:
+            problems += error.problems
+    for file in files.values():
+        try:
+            documents += read(file)
+        except InputError as error:
+            problems += error.problems
+    return documents
+
+
+def _assembled(
+    catalog_documents: Sequence[Document],
+    agreement_documents: Sequence[Document],
+    policy_documents: Sequence[Document],
+    problems: list[Problem],
+) -> Plan:
     try:
-        infrastructure = catalog.load(config.infrastructure)
+        exists = assemble_catalog(catalog_documents)
     except InputError as error:
         problems += error.problems
     try:
-        promised = agreements.load(config.agreements) if config.agreements else ()
+        promised = assemble_agreements(agreement_documents)
     except InputError as error:
         problems += error.problems
     try:
-        policy = read_policy(config.policy)
+        policy = _policy_of([one for one in policy_documents if _is_policy(one)])
     except InputError as error:
         problems += error.problems
     if problems:
-        raise InputError(tuple(problems))
-    return Declare(infrastructure, promised, policy)
-
-
-def read_texts(text: str) -> Declare:
-    """The same from one text with all documents. Raises InputError with every problem."""
-    documents = parse(text, "yaml")
-    policies = [one for one in documents if _is_policy(one)]
-    return Declare(assemble(documents).infrastructure, (), _policy_of(policies))
-
-
-def read_policy(paths: Iterable[Path]) -> Policy:
-    """The one `policy:` document of these files; the default policy where there is no file."""
-    files = [file for path in paths for file in yaml_files(path)]
-    found = [one for file in files for one in read(file) if _is_policy(one)]
-    if files and not found:
-        raise _refused(
-            str(files[0]), "no document here begins with `policy:`", "Add one, or leave the path out."
-        )
-    return _policy_of(found)
-
-
-def _policy_of(found: list[Document]) -> Policy:
-    if not found:
-        return Policy()
-    if len(found) > 1:
-        raise InputError(
-            (
-                found[1].problem(
-                    "policy", f"a policy stands in {found[0].file} already", "Keep one of the two."
-                ),
-            )
-        )
-    return typed(found[0], Policy, "policy")
+        raise InputError(tuple(problems[:PROBLEMS_LIMIT]))
+    parties = {party.id for party in exists.infrastructure.parties}
+    doubts = (*exists.doubts, *promised.lint(parties))
+    command = Declare(exists.infrastructure, promised.agreements, policy)
+    return Plan(command, promised.facts, doubts)
 
 
 def _is_policy(document: Document) -> bool:
     return isinstance(document.value, dict) and "policy" in document.value
 
 
-def _refused(file: str, message: str, remedy: str) -> InputError:
-    return InputError((Problem(message, remedy, file=file),))
+def _policy_of(found: list[Document]) -> Policy:
+    """The one policy; the default where there is none."""
+    if not found:
+        return Policy()
+    if len(found) > 1:
+        message = f"a policy stands in {found[0].file} already"
+        raise InputError((found[1].problem("policy", message, "Keep one of the two."),))
+    return typed(found[0], Policy, "policy")

@@ -19,7 +19,7 @@ from stargate.base import wire
 from stargate.base.errors import InputError, Problem, StateConflictError, UserError
 from stargate.base.time import SECOND, Duration
 from stargate.broker import Machine
-from stargate.broker.command import Command, Declare
+from stargate.broker.command import Command, DeclareFact
 from stargate.catalog import Infrastructure
 from stargate.engines.engine import Engine, Say
 from stargate.engines.local import LocalEngine, agents, retire
@@ -27,12 +27,14 @@ from stargate.journal import SqliteJournal
 from stargate.journal.restart import restart
 from stargate.server.auth import Actor, Keyring, open_keyring
 from stargate.server.clock import Clock, system_clock
-from stargate.server.config import ServerConfig, read_declaration
+from stargate.server.config import Plan, ServerConfig, read_plan
 from stargate.server.driver import Driver, Receipt
 from stargate.server.fleet import Fleet
 from stargate.server.history import History
 
 _log = logging.getLogger(__name__)
+
+DOUBTS_SHOWN = 20
 
 MakeEngines = Callable[[ServerConfig, Infrastructure, Say], Mapping[str, Engine]]
 """Builds the engines that the pools of an infrastructure may need, by kind."""
@@ -64,6 +66,8 @@ class House:
         self.started_at = clock()
         self.warnings: list[str] = []
         """What was odd at the start: snapshots passed over, a declaration that could not take effect."""
+        self.doubts: tuple[str, ...] = ()
+        """What is odd about what was declared last: agreements that contradict each other."""
 
     async def ask(
         self, actor: Actor, command: Command, key: str = "", said: msgspec.Struct | None = None
@@ -80,6 +84,16 @@ class House:
             name = f"{key}/{print_}"
         return await self.driver.ask(f"{actor.key}/{name}", command)
 
+    async def declare(self, actor: Actor, plan: Plan, key: str = "") -> Receipt:
+        """Put a plan into force, with the facts beside its agreements. Raises what `ask` raises."""
+        receipt = await self.ask(actor, plan.command, key)
+        known = await self.driver.read(lambda state: list(state.records.world_facts))
+        for fact in plan.facts:
+            if fact not in known:
+                receipt = await self.ask(actor, DeclareFact(fact), key)
+        self.doubts = tuple(str(problem) for problem in plan.doubts[:DOUBTS_SHOWN])
+        return receipt
+
     async def declare_files(self, actor: Actor, key: str = "") -> Receipt:
         """Read the configured files again, and declare what they say."""
         if not self.config.declares:
@@ -87,8 +101,7 @@ class House:
                 "this server was started without files to read again",
                 "start it with --infrastructure, --agreements and --policy, or send what is to be declared",
             )
-        command = await asyncio.to_thread(read_declaration, self.config)
-        return await self.ask(actor, command, key)
+        return await self.declare(actor, await asyncio.to_thread(read_plan, self.config), key)
 
 
 SERVER = Actor("server", "server", "operator")
@@ -109,9 +122,10 @@ async def open_house(
     try:
         replayed = await asyncio.to_thread(restart, journal)
         machine = replayed.state
-        declared = _read_if_told(config, first=replayed.head.seq == 0)
-        plan = declared if isinstance(declared, Declare) else None
-        infrastructure = plan.infrastructure if plan else machine.state.records.infrastructure
+        plan = _read_if_told(config, first=replayed.head.seq == 0)
+        infrastructure = machine.state.records.infrastructure
+        if isinstance(plan, Plan):
+            infrastructure = plan.command.infrastructure
         fleet = Fleet(
             lambda say: make(config, infrastructure, say),
             lambda pool: _kind_of(machine, pool),
@@ -121,13 +135,13 @@ async def open_house(
         keyring = open_keyring(config.keys, config.operator_key, clock(), config.limits.keys)
         house = House(config, driver, fleet, keyring, clock)
         house.warnings += replayed.warnings
-        if isinstance(declared, UserError):
-            _warn(house, f"the files could not be read, so what was declared before holds: {declared}")
+        if isinstance(plan, UserError):
+            _warn(house, f"the files could not be read, so what was declared before holds: {plan}")
         loop = asyncio.create_task(driver.run(), name="driver")
         try:
             for effect in machine.outstanding():
                 fleet.dispatch(effect)
-            if plan is not None:
+            if isinstance(plan, Plan):
                 await _declare_at_start(house, plan, first=replayed.head.seq == 0)
             await fleet.open(driver.tell)
             yield house
@@ -139,21 +153,21 @@ async def open_house(
         await asyncio.to_thread(journal.close)
 
 
-def _read_if_told(config: ServerConfig, *, first: bool) -> Declare | UserError | None:
+def _read_if_told(config: ServerConfig, *, first: bool) -> Plan | UserError | None:
     """What the files say. A server that ran before goes on with what it knows when they are faulty."""
     if not config.declares:
         return None
     try:
-        return read_declaration(config)
+        return read_plan(config)
     except UserError as error:
         if first:
             raise
         return error
 
 
-async def _declare_at_start(house: House, plan: Declare, *, first: bool) -> None:
+async def _declare_at_start(house: House, plan: Plan, *, first: bool) -> None:
     try:
-        await house.ask(SERVER, plan)
+        await house.declare(SERVER, plan)
     except UserError as error:
         if first:
             raise

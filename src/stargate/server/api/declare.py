@@ -40,8 +40,8 @@ async def declare(
 ) -> Declaration:
     """Declare anew what exists, what was promised and how to decide, as one consistent whole."""
     if data.yaml:
-        command = await asyncio.to_thread(read_texts, data.yaml)
-        receipt = await house.ask(actor, command, idempotency_key)
+        plan = await asyncio.to_thread(read_texts, data.yaml)
+        receipt = await house.declare(actor, plan, idempotency_key)
     else:
         receipt = await house.declare_files(actor, idempotency_key)
     counts = await house.driver.read(

@@ -99,7 +99,11 @@ async def status(
         effects_pending=house.fleet.pending,
         engines=house.fleet.kinds,
         counts=counts,
-        troubles=(*house.warnings, *(f"{kind}: {says}" for kind, says in house.fleet.troubles.items())),
+        troubles=(
+            *house.warnings,
+            *house.doubts,
+            *(f"{kind}: {says}" for kind, says in house.fleet.troubles.items()),
+        ),
         digest=fingerprint,
     )
 
