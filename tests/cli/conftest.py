@@ -46,6 +46,21 @@ pools:
     tenure: market
 """
 
+AGREEMENTS = """
+agreement:
+  id: beta-2025
+  parties: [lab, beta-co]
+  customer: lab
+  supplier: beta-co
+  signed_on: 2025-01-01
+  clauses:
+    - id: rofr
+      kind: first_refusal
+      mode: first_offer
+      text_ref: s. 7
+      scope: [{field: kind, operator: In, values: [train]}]
+"""
+
 
 class Ran(msgspec.Struct, frozen=True):
     """What one command did."""
@@ -80,8 +95,10 @@ def server_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of a running server. Its providers are retired at the end, so nothing of it is left running."""
     folder = tmp_path_factory.mktemp("server")
     (folder / "infrastructure.yaml").write_text(INFRASTRUCTURE, encoding="utf-8")
+    (folder / "agreements.yaml").write_text(AGREEMENTS, encoding="utf-8")
     data = folder / "data"
-    words = ["up", "--data", data, "--infrastructure", folder / "infrastructure.yaml", "--port", 0, "--json"]
+    words = ["up", "--data", data, "--port", 0, "--json"]
+    words += ["--infrastructure", folder / "infrastructure.yaml", "--agreements", folder / "agreements.yaml"]
     process = subprocess.Popen(
         [sys.executable, "-c", "from stargate.cli import main; main()", *map(str, words)],
         stdout=subprocess.PIPE,

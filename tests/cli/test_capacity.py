@@ -8,7 +8,7 @@ import pytest
 
 from stargate.cli import fact
 from stargate.cli.deal import terms
-from tests.cli.conftest import INFRASTRUCTURE, Run
+from tests.cli.conftest import AGREEMENTS, INFRASTRUCTURE, Run
 
 
 def test_pools_and_draining(on_server: Run) -> None:
@@ -37,9 +37,9 @@ def test_what_a_fact_may_be(text: str, value: object) -> None:
 
 
 def test_declaring_anew(on_server: Run, tmp_path: Path) -> None:
-    assert on_server("declare").out.startswith("Declared 2 providers, 2 pools, 0 agreements")
+    assert on_server("declare").out.startswith("Declared 2 providers, 2 pools, 1 agreement")
     path = tmp_path / "all.yaml"
-    path.write_text(INFRASTRUCTURE, encoding="utf-8")
+    path.write_text(f"{INFRASTRUCTURE}---{AGREEMENTS}", encoding="utf-8")
     assert on_server("declare", path, "--json").json["pools"] == 2
     path.write_text("pools: [", encoding="utf-8")
     assert on_server("declare", path).err.startswith(f"{path}:")

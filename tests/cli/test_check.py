@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stargate.cli.check import examine
-from tests.cli.conftest import INFRASTRUCTURE, Run
+from tests.cli.conftest import AGREEMENTS, INFRASTRUCTURE, Run
 
 
 def write(folder: Path, **texts: str) -> Path:
@@ -60,6 +60,40 @@ def test_every_problem_of_every_kind_at_once(run: Run, tmp_path: Path) -> None:
     assert not found.json["ok"]
     assert all(problem["message"] and problem["remedy"] for problem in found.json["problems"])
     assert all(problem["file"] and problem["line"] for problem in found.json["problems"])
+
+
+def test_agreements_that_contradict_one_another_are_listed(run: Run, tmp_path: Path) -> None:
+    exclusive = """
+agreement:
+  id: {id}
+  parties: [lab, {supplier}]
+  customer: lab
+  supplier: {supplier}
+  signed_on: 2025-01-01
+  clauses: [{{id: api, kind: exclusive_serving, products: [api]}}]
+"""
+    folder = write(
+        tmp_path,
+        infrastructure=INFRASTRUCTURE,
+        one=exclusive.format(id="one", supplier="alpha-co"),
+        two=exclusive.format(id="two", supplier="beta-co"),
+    )
+    found = run("check", folder, "--json")
+    assert found.code == 2
+    assert found.json["problems"] == []
+    assert found.json["conflicts"]
+    assert "one/api and two/api" in found.json["conflicts"][0]["message"]
+    said = run("check", folder)
+    assert said.err.startswith(str(tmp_path))
+    assert "conflict" in said.out
+    assert run("check", folder / "infrastructure.yaml", folder / "one.yaml").code == 0
+
+
+def test_a_party_that_nobody_knows(run: Run, tmp_path: Path) -> None:
+    folder = write(tmp_path, infrastructure=INFRASTRUCTURE, paper=AGREEMENTS.replace("beta-co", "betta-co"))
+    assert run("check", folder).code == 2
+    assert "betta-co" in run("check", folder).err
+    assert run("check", folder / "paper.yaml").code == 0
 
 
 def test_an_unknown_chip_is_a_doubt(tmp_path: Path) -> None:

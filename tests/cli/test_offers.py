@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from stargate.cli.answer import ANSWERS
 from stargate.cli.offers import lines, picture
@@ -12,11 +15,13 @@ OFFER: dict[str, Any] = {
     "id": "need-1.1",
     "need": "need-1",
     "status": "cannot_meet",
-    "holder": "microsoft",
-    "grantor": "openai",
-    "clause": "msft-2025/rofr",
-    "mode": "match",
-    "text_ref": "s. 4.2",
+    "right": {
+        "holder": "microsoft",
+        "grantor": "openai",
+        "clause": "msft-2025/rofr",
+        "mode": "match",
+        "text_ref": "s. 4.2",
+    },
     "chips": 1024,
     "requirement": {
         "chips": 1024,
@@ -63,8 +68,54 @@ def test_the_list() -> None:
     ]  # fmt: skip
 
 
-def test_offers_and_answers_of_nobody(on_server: Run) -> None:
-    assert on_server("offers").out == "No offers.\n"
+NEED = """
+id: {id}
+party: lab
+scope: {{kind: train}}
+requirement: {{chips: 4, chip_types: [H100-SXM], start_by: 2027-06-01, duration: 30d}}
+"""
+
+
+@pytest.fixture
+def offered(on_server: Run, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """The id of an offer that awaits its answer."""
+    need = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
+    path = tmp_path / "need.yaml"
+    path.write_text(NEED.format(id=need), encoding="utf-8")
+    assert on_server("needs", "open", path).code == 0
+    open_offers = on_server("offers", "--state", "open", "--json").json["items"]
+    return next(str(offer["id"]) for offer in open_offers if offer["need"] == need)
+
+
+def test_an_offer_is_declined(on_server: Run, offered: str) -> None:
+    shown = on_server("offers", offered)
+    assert shown.out.startswith(
+        f"{offered}: offered\nTo beta-co from lab, first_offer\nUnder beta-2025/rofr s. 7\n"
+    )
+    assert offered in on_server("offers").out
+    assert (
+        on_server("answer", offered, "decline", "--text-ref", "letter of 3 May").out
+        == f"{offered}: declined\n"
+    )
+    on_server("answer", offered, "accept")
+    assert on_server("offers", offered, "--json").json["status"] == "declined"
+
+
+def test_a_holder_cannot_meet_a_requirement(on_server: Run, offered: str) -> None:
+    done = on_server("answer", offered, "cannot-meet", "--unmet", "start_by", "--json").json
+    assert done["offer"]["status"] == "cannot_meet"
+    assert done["offer"]["unmet"] == ["start_by"]
+
+
+def test_a_holder_makes_its_offer(on_server: Run, offered: str) -> None:
+    done = on_server("answer", offered, "accept", "--price", "2.10", "--pool", "beta-1", "--json")
+    assert done.code == 0, done.out
+    offer = done.json["offer"]
+    assert offer["answers"][0]["terms"]["price_micro_usd_per_chip_hour"] == 2_100_000
+    assert offer["answers"][0]["terms"]["chips"] == 4
+
+
+def test_offers_that_do_not_exist(on_server: Run) -> None:
     assert on_server("offers", "nope").code == 2
     assert on_server("answer", "nope", "decline").code == 2
     assert on_server("quote", "nope", "--provider", "beta", "--pool", "beta-1").code == 2

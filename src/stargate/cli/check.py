@@ -11,6 +11,8 @@ import msgspec
 
 from stargate import agreements, catalog, workloads
 from stargate.agreements import Request
+from stargate.agreements.lint.overlap import contradictions
+from stargate.agreements.version import Chain
 from stargate.base.document import Document, read, typed, yaml_files
 from stargate.base.errors import InputError, Problem
 from stargate.base.faults import did_you_mean
@@ -79,9 +81,9 @@ def examine(paths: Iterable[Path]) -> Findings:
             for kind in kinds_of(one):
                 by_kind.setdefault(kind, []).append(one)
     infrastructure = _catalog(by_kind.get("catalog", []), found)
-    _agreements(by_kind.get("agreements", []), found)
+    _agreements(by_kind.get("agreements", []), infrastructure, found)
     _count(found, "policy", by_kind, lambda one: typed(one, Policy, "policy"))
-    _count(found, "request", by_kind, lambda one: typed(one, Request))
+    _count(found, "request", by_kind, _request)
     for workload, one in _count(found, "workload", by_kind, _workload):
         _name_chips(workload, one, infrastructure, found)
     found.problems += [_unknown(one) for one in by_kind.get("unknown", [])]
@@ -94,10 +96,10 @@ def kinds_of(one: Document) -> tuple[str, ...]:
         return ()
     keys = set(one.value) if isinstance(one.value, dict) else set()
     about = tuple(kind for kind, names in KINDS.items() if keys & names)
+    if keys & {"action", "request"}:
+        return (*about, "request")
     if about:
         return about
-    if "action" in keys:
-        return ("request",)
     return ("workload",) if keys & WORKLOAD and "type" not in keys else ("unknown",)
 
 
@@ -142,17 +144,30 @@ def _catalog(documents: list[Document], found: Findings) -> catalog.Infrastructu
     return infrastructure
 
 
-def _agreements(documents: list[Document], found: Findings) -> None:
+def _agreements(documents: list[Document], infrastructure: catalog.Infrastructure, found: Findings) -> None:
     """Each agreement alone, then all of them against one another."""
     if not documents:
         return
     files = list(dict.fromkeys(Path(one.file) for one in documents))
-    signed = _attempt(found, lambda: agreements.load(files))
-    if signed is None:
+    loaded = _attempt(found, lambda: agreements.load_all(files))
+    if loaded is None:
         return
+    signed = loaded.agreements
     found.counts["agreements"] = len(signed)
     found.counts["clauses"] = sum(len(each.clauses) for each in signed)
-    found.conflicts += agreements.lint(signed)
+    if loaded.facts:
+        found.counts["facts"] = len(loaded.facts)
+    parties = {party.id for party in infrastructure.parties} or None
+    against = {loaded.placed(problem) for problem in contradictions(Chain(signed).versions)}
+    for problem in loaded.lint(parties):
+        (found.conflicts if problem in against else found.problems).append(problem)
+
+
+def _request(one: Document) -> Request:
+    if "request" in one.value:
+        return typed(one, Request, "request")
+    asked = {key: value for key, value in one.value.items() if key != "facts"}
+    return typed(Document(value=asked, file=one.file, marks=one.marks), Request)
 
 
 def _workload(one: Document) -> Workload:

@@ -47,9 +47,9 @@ def _row(item: dict[str, Any]) -> tuple[Any, ...]:
     return (
         item["id"],
         item["need"],
-        item["holder"],
-        item["mode"],
-        item["clause"],
+        item["right"]["holder"],
+        item["right"]["mode"],
+        item["right"]["clause"],
         f"{item['chips']:,}",
         item["status"],
         moment(item.get("deadline")),
@@ -59,12 +59,12 @@ def _row(item: dict[str, Any]) -> tuple[Any, ...]:
 
 def lines(offer: dict[str, Any]) -> list[str]:
     """One offer in full: what is required, on which terms, until when."""
-    asked = offer["requirement"]
+    asked, right = offer["requirement"], offer["right"]
     kinds = " or ".join(asked.get("chip_types") or ()) or "any chip"
     said = [
         f"{offer['id']}: {offer['status']}",
-        f"To {offer['holder']} from {offer['grantor']}, {offer['mode']}",
-        f"Under {offer['clause']} {offer['text_ref']}".rstrip(),
+        f"To {right['holder']} from {right['grantor']}, {right['mode']}",
+        f"Under {right['clause']} {right.get('text_ref', '')}".rstrip(),
         f"Required: {offer['chips']:,} of {kinds} by {moment(asked['start_by'])} for {asked['duration']}",
     ]
     if asked.get("jurisdictions"):
