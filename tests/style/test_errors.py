@@ -21,6 +21,7 @@ ELSEWHERE = {
     "AssertionError",  # an invariant that takes more than an expression to check
     "NotImplementedError",  # what msgspec asks its hooks to raise
     "ValueError",  # what msgspec turns into a ValidationError with the field's path
+    "OverflowError",  # what datetime raises past its range
     "StopIteration",
     "SystemExit",
     "KeyboardInterrupt",

@@ -1,18 +1,18 @@
-"""Tests stand where their subject stands: `tests/<package>/test_<module>.py`."""
+"""Tests stand where their subject stands: below `tests`, in a folder of the same name."""
 
 from __future__ import annotations
 
 import ast
 from pathlib import Path
 
-from tests.style.tree import ROOT, SOURCE, Fault, functions, python, report, syntax, text
+from tests.style.tree import SOURCE, Fault, functions, python, report, syntax, text
 
-TESTS = ROOT / "tests"
-ACROSS = {"crash", "docs", "style", "stories"}
+TESTS = SOURCE.parents[1] / "tests"
+ACROSS = {"crash", "docs", "stories", "style"}
 """Folders about the house as a whole: its documents, its style, stories through all packages."""
 
-STATEMENTS = 25
-"""A module with fewer statements inside functions is read, not tested, on its own."""
+STATEMENTS_PER_TEST = 50
+"""A package has at least one test function for so many statements of behaviour."""
 
 
 def test_folders_of_tests_mirror_the_source() -> None:
@@ -24,38 +24,37 @@ def test_folders_of_tests_mirror_the_source() -> None:
     )
 
 
-def statements(path: Path) -> int:
-    """How many statements the functions of a module hold; docstrings do not count."""
-    inside = (node for function in functions(syntax(path)) for node in ast.walk(function))
-    return sum(isinstance(node, ast.stmt) and not _is_text(node) for node in inside)
+def test_files_of_tests_are_found_by_pytest() -> None:
+    report(
+        Fault(path, 1, "holds tests and is never collected", "Name the file test_<subject>.py")
+        for path in python("tests")
+        if not path.name.startswith("test_")
+        if any(function.name.startswith("test_") for function in functions(syntax(path)))
+    )
+
+
+def behaviour(folder: str) -> int:
+    """How many statements the functions of a package hold; docstrings do not count."""
+    return sum(
+        isinstance(node, ast.stmt) and not _is_text(node)
+        for path in python(f"src/stargate/{folder}")
+        for function in functions(syntax(path))
+        for node in ast.walk(function)
+    )
 
 
 def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def test_every_module_with_behaviour_has_tests() -> None:
+def test_every_package_is_tested() -> None:
+    packages = sorted({path.relative_to(SOURCE).parts[0] for path in python("src") if path.parent != SOURCE})
+    counts = {
+        package: sum(text(path).count("def test_") for path in python(f"tests/{package}"))
+        for package in packages
+    }
     report(
-        Fault(path, 1, "no test is about this module", f"Write {_expected(path)}")
-        for path in python("src")
-        if path.stem not in {"__init__", "__main__"} and statements(path) >= STATEMENTS and not _tested(path)
-    )
-
-
-def _expected(path: Path) -> Path:
-    folder = path.parent.relative_to(SOURCE)
-    return Path("tests") / folder / f"test_{path.stem}.py"
-
-
-def _tested(path: Path) -> bool:
-    """A file of its own, or a test of the same package (or of the one above) that imports it by name."""
-    if (ROOT / _expected(path)).exists():
-        return True
-    module = ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts)
-    package = TESTS / path.relative_to(SOURCE).parts[0]
-    parent, _, name = module.rpartition(".")
-    return any(
-        f"from {module} import" in text(test) or f"from {parent} import {name}" in text(test)
-        for test in python("tests")
-        if test.is_relative_to(package) and test.name.startswith("test_")
+        Fault(SOURCE / package, 1, f"{counts[package]} tests for {statements} statements", "Write more tests")
+        for package in packages
+        if (statements := behaviour(package)) > STATEMENTS_PER_TEST * counts[package]
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.style.tree import SOURCE, Fault, python, report, syntax
 
-NAMELESS = {"base_utils", "common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
+NAMELESS = {"helper", "helpers", "manager", "managers", "misc", "util", "utils"}
 
 QUANTITIES = {
     "amount", "bandwidth", "budget", "capex", "cost", "egress", "energy", "fee", "latency", "memory",
