@@ -1,7 +1,8 @@
 """A state diagram as SVG: states in columns by their distance from the start, one arrow for each pair.
 
-Arrows to the next column run straight; those that skip a column pass above, those that lead back pass below.
-Colours are those of the page, so that the drawing is readable in light and in dark.
+States with the same arrows in and out share a box; steps that stay where they are need no arrow. Arrows to the
+next column run straight; those that skip a column pass above, those that lead back pass below. Colours are those
+of the page, so that the drawing is readable in light and in dark.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ Step = tuple[str, str, str]
 
 CHAR = 6.4
 """Width of a character of a label, in pixels, on the safe side."""
-BOX_HEIGHT = 30
 LINE = 14
 ROW_GAP = 34
 MARGIN = 16
@@ -29,6 +29,7 @@ class Box:
     x: float
     y: float
     width: float
+    height: float
 
     @property
     def right(self) -> float:
@@ -41,16 +42,40 @@ class Box:
         return self.x + self.width / 2
 
 
+def grouped(steps: list[Step]) -> list[Step]:
+    """The same without steps that stay where they are; states with the same arrows in and out become one."""
+    moves = [step for step in steps if step[0] != step[1]]
+    names = list(dict.fromkeys(state for before, after, _ in moves for state in (before, after)))
+    together: dict[object, list[str]] = {}
+    for name in names:
+        coming = frozenset((before, label) for before, after, label in moves if after == name)
+        going = frozenset((after, label) for before, after, label in moves if before == name)
+        together.setdefault((coming, going), []).append(name)
+    joined = {name: "\n".join(group) for group in together.values() for name in group}
+    return list(dict.fromkeys((joined[before], joined[after], label) for before, after, label in moves))
+
+
 def ranks(steps: list[Step]) -> dict[str, int]:
-    """How many steps each state is from the start."""
-    found = {"": 0}
-    waiting = [""]
-    while waiting:
-        state = waiting.pop(0)
-        for before, after, _ in steps:
-            if before == state and after not in found:
-                found[after] = found[state] + 1
-                waiting.append(after)
+    """The column of each state: the longest way to it from the start that never leads back."""
+    following: dict[str, list[str]] = {}
+    for before, after, _ in steps:
+        following.setdefault(before, []).append(after)
+    order: list[str] = []
+    forward: dict[str, list[str]] = {}
+
+    def visit(state: str, path: frozenset[str]) -> None:
+        if state in forward:
+            return
+        forward[state] = [after for after in following.get(state, ()) if after not in path]
+        for after in forward[state]:
+            visit(after, path | {after})
+        order.append(state)
+
+    visit("", frozenset({""}))
+    found = dict.fromkeys(reversed(order), 0)
+    for state in found:
+        for after in forward[state]:
+            found[after] = max(found[after], found[state] + 1)
     return found
 
 
@@ -66,19 +91,19 @@ def layout(steps: list[Step]) -> dict[str, Box]:
     """Columns wide enough for the labels between them, rows high enough for the labels on their arrows."""
     rank = ranks(steps)
     joined = arrows(steps)
+    lines = max(len(labels) for labels in joined.values())
+    gap = max(ROW_GAP, lines * LINE)
     columns: list[list[str]] = [[] for _ in range(max(rank.values()) + 1)]
     for state, column in rank.items():
         columns[column].append(state)
-    lines = max(len(labels) for labels in joined.values())
-    row = BOX_HEIGHT + max(ROW_GAP, lines * LINE)
-    tallest = max(len(column) for column in columns)
     boxes: dict[str, Box] = {}
     x = float(MARGIN)
     for number, names in enumerate(columns):
         width = max(_box_width(state) for state in names)
-        top = (tallest - len(names)) * row / 2
-        for place, state in enumerate(names):
-            boxes[state] = Box(state, x, top + place * row, width if state else 14)
+        y = -(sum(_box_height(state) for state in names) + gap * (len(names) - 1)) / 2
+        for state in names:
+            boxes[state] = Box(state, x, y, width, _box_height(state))
+            y += _box_height(state) + gap
         between = [
             label
             for (before, after), labels in joined.items()
@@ -90,7 +115,11 @@ def layout(steps: list[Step]) -> dict[str, Box]:
 
 
 def _box_width(state: str) -> float:
-    return len(state) * 7.6 + 24 if state else 14
+    return max(len(name) for name in state.split("\n")) * 7.8 + 24 if state else 14
+
+
+def _box_height(state: str) -> float:
+    return 14 + 16 * len(state.split("\n"))
 
 
 def _text(x: float, y: float, labels: list[str], anchor: str = "middle") -> str:
@@ -111,7 +140,7 @@ def _curve(*points: tuple[float, float]) -> str:
 
 
 def _straight(start: Box, end: Box, labels: list[str]) -> str:
-    y1, y2 = start.y + BOX_HEIGHT / 2, end.y + BOX_HEIGHT / 2
+    y1, y2 = start.y + start.height / 2, end.y + end.height / 2
     bend = (end.x - start.right) / 3
     points = _curve((start.right, y1), (start.right + bend, y1), (end.x - bend, y2), (end.x - 2, y2))
     width = max(len(label) for label in labels) * CHAR
@@ -121,8 +150,7 @@ def _straight(start: Box, end: Box, labels: list[str]) -> str:
 
 def _arc(start: Box, end: Box, labels: list[str], level: float, *, above: bool) -> str:
     """Around whatever is in between; `level` is the y of its furthest point."""
-    edge = 0 if above else BOX_HEIGHT
-    y1, y2 = start.y + edge, end.y + edge
+    y1, y2 = (start.y, end.y) if above else (start.y + start.height, end.y + end.height)
     shift = 10 if start.middle < end.middle else -10
     x1, x2 = start.middle + shift, end.middle - shift
     control = (level - (y1 + y2) / 8) / 0.75
@@ -131,27 +159,16 @@ def _arc(start: Box, end: Box, labels: list[str], level: float, *, above: bool) 
     return _path(points, _text((x1 + x2) / 2, y, labels))
 
 
-def _loop(box: Box, labels: list[str]) -> str:
-    x, y = box.middle, box.y
-    points = (
-        f"M{x - 14:.1f},{y:.1f} C{x - 26:.1f},{y - 34:.1f} {x + 26:.1f},{y - 34:.1f} {x + 14:.1f},{y - 2:.1f}"
-    )
-    return _path(points, _text(x, y - 30 - (len(labels) - 1) * LINE, labels))
-
-
 def _drawn(steps: list[Step], boxes: dict[str, Box]) -> Iterator[tuple[str, float]]:
     """Each arrow, with the highest or lowest y that it or its label reaches."""
     rank = ranks(steps)
     top = min(box.y for box in boxes.values())
-    bottom = max(box.y for box in boxes.values()) + BOX_HEIGHT
+    bottom = max(box.y + box.height for box in boxes.values())
     joined = sorted(arrows(steps).items(), key=lambda item: abs(rank[item[0][0]] - rank[item[0][1]]))
     for (before, after), labels in joined:
         start, end = boxes[before], boxes[after]
         height = len(labels) * LINE
-        if before == after:
-            yield _loop(start, labels), start.y - 30 - height
-            top = min(top, start.y - 30 - height)
-        elif rank[after] == rank[before] + 1:
+        if rank[after] == rank[before] + 1:
             yield _straight(start, end, labels), end.y - height
         elif rank[after] > rank[before]:
             top -= 18
@@ -165,11 +182,12 @@ def _drawn(steps: list[Step], boxes: dict[str, Box]) -> Iterator[tuple[str, floa
 
 def svg(steps: list[Step], title: str) -> str:
     """The whole drawing, as one element to stand inside a page."""
-    boxes = layout(steps)
-    drawn = list(_drawn(steps, boxes))
+    moves = grouped(steps)
+    boxes = layout(moves)
+    drawn = list(_drawn(moves, boxes))
     reach = [y for _, y in drawn]
     top = min(*reach, *(box.y for box in boxes.values())) - MARGIN
-    bottom = max(*reach, *(box.y + BOX_HEIGHT for box in boxes.values())) + MARGIN
+    bottom = max(*reach, *(box.y + box.height for box in boxes.values())) + MARGIN
     width = max(box.right for box in boxes.values()) + MARGIN
     states = "".join(_box(box) for box in boxes.values())
     return (
@@ -182,11 +200,13 @@ def svg(steps: list[Step], title: str) -> str:
 
 
 def _box(box: Box) -> str:
-    middle = box.y + BOX_HEIGHT / 2
     if not box.name:
-        return f'<circle class="sg-start" cx="{box.middle:.1f}" cy="{middle:.1f}" r="7"/>'
+        return f'<circle class="sg-start" cx="{box.middle:.1f}" cy="{box.y + box.height / 2:.1f}" r="7"/>'
+    names = "".join(
+        f'<tspan x="{box.middle:.1f}" y="{box.y + 20 + 16 * number:.1f}">{escape(name)}</tspan>'
+        for number, name in enumerate(box.name.split("\n"))
+    )
     return (
         f'<rect class="sg-state" x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" '
-        f'height="{BOX_HEIGHT}" rx="7"/><text class="sg-name" text-anchor="middle" '
-        f'x="{box.middle:.1f}" y="{middle + 4.5:.1f}">{escape(box.name)}</text>'
+        f'height="{box.height:.1f}" rx="7"/><text class="sg-name" text-anchor="middle">{names}</text>'
     )
