@@ -41,6 +41,11 @@ def test_the_first_writer_wins(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["outcome"]
 
 
+def test_the_root_is_the_owners_alone(tmp_path: Path) -> None:
+    Layout(tmp_path / "a" / "root").make("azure")
+    assert (tmp_path / "a" / "root").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_root_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EngineError, match="data directory"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,10 @@ def agent_pid(stage: LocalStage) -> int:
     process = agent_process(stage.root, AZURE)
     assert process is not None
     return process.pid
+
+
+def command_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text()
 
 
 async def grown(stage: LocalStage, nodes: int) -> None:
@@ -65,7 +70,7 @@ async def test_when_agent_and_shims_are_killed_at_once_the_rest_is_found(stage: 
 async def test_when_the_first_process_is_killed_the_rest_of_its_rank_dies(stage: LocalStage) -> None:
     await grown(stage, nodes=1)
     (shim,) = children_of(agent_pid(stage))
-    first = next(pid for pid in children_of(shim) if pid == os.getsid(pid) and len(children_of(pid)) > 0)
+    first = next(pid for pid in children_of(shim) if FAMILY in command_of(pid))
     os.kill(first, signal.SIGKILL)
     outcome = await stage.ended(JOB)
     assert (outcome.failure, outcome.detail) == ("infrastructure", "rank 0 was killed by SIGKILL")

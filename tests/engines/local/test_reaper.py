@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -20,9 +21,19 @@ JOB = "job.0.1"
 SCATTERED = "(setsid sleep 1000 &); setsid sleep 1000 & sleep 1000"
 
 
+SLEEPERS = 3
+"""What each rank of it comes to."""
+
+
 def marked(stage: LocalStage, attempt: str) -> list[int]:
     """Everything that carries the mark of an attempt."""
     return with_environment(f"STARGATE_RUN_DIR={stage.root}/attempts/{attempt}")
+
+
+def sleepers(stage: LocalStage, attempt: str) -> list[int]:
+    """Those that stay; the shells that start them come and go."""
+    with_names = ((pid, Path(f"/proc/{pid}/comm")) for pid in marked(stage, attempt))
+    return [pid for pid, name in with_names if name.exists() and name.read_text() == "sleep\n"]
 
 
 def shims(stage: LocalStage) -> set[int]:
@@ -34,7 +45,7 @@ def shims(stage: LocalStage) -> set[int]:
 
 async def test_when_a_shim_is_killed_its_rank_and_the_gang_die(stage: LocalStage) -> None:
     await stage.engine.start(effect(JOB, SCATTERED, nodes=2))
-    await stage.until(lambda: len(marked(stage, JOB)) >= 6)
+    await stage.until(lambda: len(sleepers(stage, JOB)) == 2 * SLEEPERS)
     os.kill(min(shims(stage)), signal.SIGKILL)
     outcome = await stage.ended(JOB)
     assert outcome.failure == "infrastructure"
@@ -44,10 +55,11 @@ async def test_when_a_shim_is_killed_its_rank_and_the_gang_die(stage: LocalStage
 
 async def test_other_gangs_are_not_touched(stage: LocalStage) -> None:
     await stage.engine.start(effect("other.0.1", SCATTERED, nodes=2))
-    others = await stage.until(lambda: found if len(found := marked(stage, "other.0.1")) >= 6 else None)
+    await stage.until(lambda: len(sleepers(stage, "other.0.1")) == 2 * SLEEPERS)
+    others = sleepers(stage, "other.0.1")
     before = shims(stage)
     await stage.engine.start(effect(JOB, SCATTERED))
-    await stage.until(lambda: len(marked(stage, JOB)) >= 3)
+    await stage.until(lambda: len(sleepers(stage, JOB)) == SLEEPERS)
     (shim,) = shims(stage) - before
     os.kill(shim, signal.SIGKILL)
     await stage.ended(JOB)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 
 import pytest
@@ -27,6 +28,16 @@ async def test_retiring_stops_jobs_in_good_order(stage: LocalStage) -> None:
     await stage.until(lambda: stage.marks(AZURE)[-1] == "lost")
     assert b"saved" in (await stage.engine.logs(JOB, 0, 0, 100)).data
     await retire(stage.root, AZURE)
+
+
+async def test_an_agent_whose_folder_is_removed_ends_with_its_jobs(stage: LocalStage) -> None:
+    await stage.engine.start(effect(JOB, LONG))
+    await stage.running(JOB)
+    agent = agent_process(stage.root, AZURE)
+    assert agent is not None
+    shutil.rmtree(stage.root)
+    await stage.until(lambda: not agent.alive())
+    assert with_environment(f"STARGATE_RUN_DIR={stage.root}/") == []
 
 
 async def test_sigterm_retires_as_well(stage: LocalStage) -> None:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from stargate.base.errors import EngineError
 from stargate.base.time import SECOND
 from stargate.base.wire import to_json
-from stargate.engines.local.agent_file import AgentFile
+from stargate.engines.local.agent_file import AgentFile, find_agent
 from stargate.engines.local.environment import HOST
 from stargate.engines.local.gang import Gang
 from stargate.engines.local.layout import Layout, write_whole
@@ -71,6 +71,8 @@ if TYPE_CHECKING:
 
 BEAT_S = 0.4
 """How often the agent says that it is there."""
+LOOK_BEATS = 5
+"""After so many beats it looks whether its folder is still there: without it nobody could reach it."""
 ENGINE_SILENCE_S = 10.0
 """An engine that says nothing for so long is hung up on; it may come again."""
 HELLO_S = 5.0
@@ -185,8 +187,13 @@ class Agent:
 
     async def _beat(self) -> None:
         while True:
-            self._tell(Beat())
-            await asyncio.sleep(BEAT_S)
+            for _ in range(LOOK_BEATS):
+                self._tell(Beat())
+                await asyncio.sleep(BEAT_S)
+            announced = find_agent(self._layout, self._provider)
+            if announced is None or announced.token != self._token:
+                LOG.warning("the folder of this agent is gone")
+                self._retire(RETIRE_GRACE_S)
 
     def _do(self, asked: Asked) -> Answer | None:
         match asked:

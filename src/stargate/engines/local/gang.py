@@ -104,6 +104,8 @@ class Gang:
             try:
                 outcome = conclude(self._home, outcome)
             except OSError as error:
+                if not self._home.path.exists():
+                    break  # Somebody removed the whole folder: there is nobody to tell later.
                 LOG.warning("the outcome of %s cannot be written: %s", self.job.attempt, error)
                 await asyncio.sleep(RECORD_AGAIN_S)
             else:
@@ -117,7 +119,7 @@ class Gang:
     async def _start(self, taken: Callable[[], set[int]]) -> None:
         """Everything up to started shims. Raises UnfitError, EngineError or OSError."""
         ground = await asyncio.to_thread(prepare, self.job, self._layout)
-        if self._ending is not None:
+        if self._told_to_end():
             return
         self.ports = self._choose_ports(taken())
         for index in range(len(self.job.nodes)):
@@ -125,6 +127,13 @@ class Gang:
             rank = Rank(index, self._spec(index, env, ground.cwd), self._reaper, self._hear)
             rank.start()
             self._ranks.append(rank)
+            await asyncio.sleep(0)  # A large gang must not keep the agent from beating.
+            if self._told_to_end():
+                return
+
+    def _told_to_end(self) -> bool:
+        """Whether something came up while it was starting."""
+        return self._ends
 
     def _choose_ports(self, taken: set[int]) -> Ports:
         master = choose_port(self.job.attempt, "master", taken)

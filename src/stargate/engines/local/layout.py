@@ -97,8 +97,9 @@ class Layout:
     def make(self, provider: str) -> None:
         """Create what an agent needs. Raises EngineError when the root cannot be written."""
         try:
-            for path in (self.root / "attempts", self.index(provider)):
-                path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.root.parent.mkdir(parents=True, exist_ok=True)
+            for path in (self.root, self.root / "attempts", self.root / "agents", self.index(provider)):
+                path.mkdir(exist_ok=True, mode=0o700)
         except OSError as error:
             raise EngineError(
                 f"the local engine cannot write below {self.root}: {error}",

@@ -46,7 +46,7 @@ OUTBOX_LIMIT = 10_000
 """Requests waiting for an agent."""
 _TICK_S = 0.25
 _BEAT_TICKS = 8
-_PAUSE_S = 0.05
+_PAUSE_S = 0.02
 _NEVER = float("inf")
 _LOG_TAIL_BYTES = 500
 
