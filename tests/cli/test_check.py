@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from stargate.cli.check import examine
+from stargate.cli.check import KINDS, WORKLOAD, examine
 from tests.cli.conftest import AGREEMENTS, INFRASTRUCTURE, Run
 
 
@@ -129,3 +132,31 @@ def test_the_example_of_the_repository(run: Run, repository: Path) -> None:
     counts = ran.json["counts"]
     assert counts["sites"] >= 12
     assert counts["providers"] >= 8
+
+
+PLAIN = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=8)
+    | st.sampled_from(["2025-01-01", "US", "lab", "a/b"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["id", "kind", "clauses", "nodes", "from", "scope", "run", "x"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+KEYS = sorted({*WORKLOAD, "action", "request", "type", *(key for names in KINDS.values() for key in names)})
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.dictionaries(st.sampled_from(KEYS), PLAIN, max_size=3).map(yaml.safe_dump) | st.text())
+def test_any_file_is_sound_or_has_named_problems(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "any.yaml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    found = examine([path])
+    assert all(problem.message and problem.remedy for problem in (*found.problems, *found.conflicts))

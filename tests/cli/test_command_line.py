@@ -65,7 +65,18 @@ def test_help_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(json.loads(done.stdout.splitlines()[-1]))
     assert "click" in loaded
-    heavy = {"httpx", "rich", "litestar", "uvicorn", "yaml", "numpy", "sqlite3", "asyncio", "stargate.broker"}
+    heavy = {
+        "msgspec",
+        "httpx",
+        "rich",
+        "litestar",
+        "uvicorn",
+        "yaml",
+        "numpy",
+        "sqlite3",
+        "asyncio",
+        "stargate.broker",
+    }
     assert not heavy & loaded
 
 

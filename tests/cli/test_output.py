@@ -14,6 +14,12 @@ def test_columns_are_aligned() -> None:
     )
 
 
+def test_what_others_wrote_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert output.table(("A",), [("\x1b[2Jx",)]) == "A\n\ufffd[2Jx"
+    output.say(["a\x07b", "é\nü"])
+    assert capsys.readouterr().out == "a\ufffdb\né\nü\n"
+
+
 @pytest.mark.parametrize(
     ("ago", "expected"), [("10s", "10s"), ("119s", "119s"), ("3m", "3m"), ("5h", "5h"), ("72h", "3d")]
 )

@@ -12,7 +12,7 @@ from stargate.agreements.right import Right
 from stargate.base.money import format_usd
 from stargate.base.time import Instant
 from stargate.cli.deal import InstantType
-from stargate.cli.output import json_option, print_json
+from stargate.cli.output import json_option, print_json, say
 
 
 @click.command("ask")
@@ -32,8 +32,7 @@ def command(path: Path, request: Path, at: Instant, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
-    for line in lines(answer):
-        click.echo(line)
+    say(lines(answer))
 
 
 def lines(answer: Answer) -> list[str]:

@@ -96,8 +96,6 @@ class CommandLine(click.Group):
         sys.exit(self._exit_code(words, extra))
 
     def _exit_code(self, words: list[str], extra: dict[str, Any]) -> int:
-        from stargate.cli import failure
-
         extra |= {"standalone_mode": False, "prog_name": "stargate"}
         as_json = "--json" in words and words[0] not in JSON_TO_FILE
         try:
@@ -112,9 +110,13 @@ class CommandLine(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         except click.ClickException as error:
+            from stargate.cli import failure
+
             failure.report_usage(error, as_json=as_json)
             return USER_FAULT
         except Exception as error:  # noqa: BLE001 - the last stop: a person gets a sentence, never a traceback
+            from stargate.cli import failure
+
             return failure.report(error, as_json=as_json)
         return outcome if isinstance(outcome, int) else 0
 

@@ -9,7 +9,7 @@ import click
 
 from stargate.cli.client import connect, part
 from stargate.cli.options import server_options
-from stargate.cli.output import dollars, json_option, print_json, table
+from stargate.cli.output import dollars, json_option, print_json, say, table
 
 HEADINGS = ("POOL", "PROVIDER", "SITE", "CHIP", "TENURE", "VERDICT", "PRICE", "SCORE", "WHY", "CLAUSE")
 
@@ -28,8 +28,7 @@ def command(what: str, data: Path, url: str | None, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    for line in lines(found):
-        click.echo(line)
+    say(lines(found))
 
 
 def lines(found: dict[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ import click
 
 from stargate.base import wire
 from stargate.base.errors import ForbiddenError, InputError, StargateError, UserError
+from stargate.cli.output import clean
 
 USER_FAULT = 2
 OUR_FAULT = 1
@@ -65,11 +66,9 @@ def _print(described: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         click.echo(wire.to_json({"error": described}).decode())
         return
-    if described.get("problems"):
-        click.echo(described["message"], err=True)
-        return
-    for line in sentences(described):
-        click.echo(line, err=True)
+    lines = [described["message"]] if described.get("problems") else sentences(described)
+    for line in lines:
+        click.echo(clean(line), err=True)
 
 
 def sentences(described: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ import click
 
 from stargate.cli.client import connect, part
 from stargate.cli.options import server_options
-from stargate.cli.output import dollars, json_option, moment, print_json, table
+from stargate.cli.output import dollars, json_option, moment, print_json, say, table
 
 HEADINGS = ("OFFER", "NEED", "HOLDER", "MODE", "CLAUSE", "CHIPS", "STATUS", "ANSWER BY", "TAKEN")
 
@@ -27,7 +27,7 @@ def command(id: str | None, state: str | None, data: Path, url: str | None, as_j
             if as_json:
                 print_json(offer)
             else:
-                click.echo("\n".join(lines(offer)))
+                say(lines(offer))
             return
         found = list(client.pages("offers", state=state))
     if as_json:

@@ -45,7 +45,22 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return " ".join(str(value).split())
+    return clean(" ".join(str(value).split()))
+
+
+def clean(text: str) -> str:
+    """Without control characters: what others wrote must not steer somebody's terminal."""
+    return (
+        text
+        if text.isprintable()
+        else "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text)
+    )
+
+
+def say(lines: Iterable[str]) -> None:
+    """Lines for people, on stdout."""
+    for line in lines:
+        click.echo(clean(line))
 
 
 def dollars(micro_usd: int | None) -> str:

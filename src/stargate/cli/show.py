@@ -9,7 +9,7 @@ import click
 
 from stargate.cli.client import connect, part
 from stargate.cli.options import server_options
-from stargate.cli.output import dollars, json_option, moment, print_json
+from stargate.cli.output import dollars, json_option, moment, print_json, say
 from stargate.cli.watch import picture
 
 
@@ -24,8 +24,7 @@ def command(id: str, data: Path, url: str | None, as_json: bool) -> None:
     if as_json:
         print_json(shown)
         return
-    for line in lines(shown):
-        click.echo(line)
+    say(lines(shown))
 
 
 def lines(shown: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ import click
 
 from stargate.cli.client import connect
 from stargate.cli.options import server_options
-from stargate.cli.output import count, json_option, print_json
+from stargate.cli.output import count, json_option, print_json, say
 
 
 @click.command("status")
@@ -22,8 +22,7 @@ def command(data: Path, url: str | None, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    for line in lines(found):
-        click.echo(line)
+    say(lines(found))
 
 
 def lines(found: dict[str, Any]) -> list[str]:
