@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from stargate.base import wire
 from stargate.base.errors import NotFoundError
 from stargate.base.money import micro_usd
-from stargate.base.time import Duration, Instant
+from stargate.base.time import FOREVER, Duration, Instant
 
 if TYPE_CHECKING:
+    from stargate.broker.nodes import Topology
     from stargate.broker.records import Slot, WorkloadState
     from stargate.broker.state import State
     from stargate.workloads import Resources, Workload
@@ -104,6 +105,11 @@ def least_chips(work: Workload) -> int:
     return work.nodes * min(max(1, resources.chips_per_node) for resources in work.alternatives)
 
 
+def required(work: Workload) -> Topology:
+    """How close the gang must stand. One pool is what it always gets."""
+    return "block" if work.topology.required == "block" else "any"
+
+
 def expected_end(at: Instant, ask: Ask) -> Instant:
-    """When an attempt placed now should be over."""
-    return at.plus(ask.duration)
+    """When an attempt placed now should be over; a replica of a service never is."""
+    return FOREVER if ask.workload.kind == "serve" else Instant(min(at + ask.duration, FOREVER))

@@ -56,6 +56,9 @@ RECONSIDER = frozenset(
 )
 """Facts after which open needs may move on and running work may be better off elsewhere."""
 
+QUIET = frozenset({Accepted, Started, Checkpointed})
+"""Facts that let nothing start, move or be bought: they need no look at the queue."""
+
 REPLICAS_LIMIT = 100_000
 
 
@@ -85,11 +88,11 @@ def _declare(state: State, command: Declare, at: Instant) -> tuple[Fact, ...]:
     if wire.pack(now) == wire.pack((command.infrastructure, command.agreements, command.policy)):
         return ()
     kept = {pool.id: pool for pool in command.infrastructure.pools}
-    for pool in sorted(pool for pool, live in state.live_on.items() if live):
-        if pool not in kept:
+    for pool_id in sorted(pool_id for pool_id, live in state.live_on.items() if live):
+        if pool_id not in kept:
             raise StateConflictError(
-                f"pool {pool} still runs work and is missing from the new declaration",
-                f"drain it first: `stargate drain pool {pool}`",
+                f"pool {pool_id} still runs work and is missing from the new declaration",
+                f"drain it first: `stargate drain pool {pool_id}`",
             )
     for lease in records.sourcing.leases.values():
         if lease.open and lease.pool not in kept:
@@ -104,7 +107,15 @@ def _declare(state: State, command: Declare, at: Instant) -> tuple[Fact, ...]:
                 f"pool {pool_id} runs work; its chip, node size, block size, provider and site cannot change now",
                 "drain it first, or declare a new pool",
             )
-    return (Declared(command.infrastructure, command.agreements, command.policy),)
+    declared = Declared(command.infrastructure, command.agreements, command.policy)
+    counted = {pool_id: records.nodes[pool_id] for pool_id in records.counted}
+    shrunk = [
+        fact
+        for pool_id in sorted(state.live_on)
+        if pool_id in kept
+        for fact in due.clear_nodes(state, pool_id, counted.get(pool_id, kept[pool_id].nodes_at(at)))
+    ]
+    return (declared, *shrunk)
 
 
 def _shape(pool: Any) -> tuple[object, ...]:
@@ -216,7 +227,9 @@ def _report(state: State, command: Report, at: Instant) -> tuple[Fact, ...]:
         case "checkpointed":
             return _checkpointed(attempt, command)
         case "done":
-            return _end(state, attempt, command, at, "done", None)
+            # A replica that ends while it is being stopped has stopped; a run may end by itself at any time.
+            by_itself = attempt.stop_reason is None or _is_run(state, attempt)
+            return _end(state, attempt, command, at, "done" if by_itself else "stopped", None)
         case _ if attempt.stop_reason is not None:
             # Asked to stop, it stopped: however it went, that is nobody's failure.
             return _end(state, attempt, command, at, "stopped", None)
@@ -224,6 +237,11 @@ def _report(state: State, command: Report, at: Instant) -> tuple[Fact, ...]:
             return _end(state, attempt, command, at, "failed", "preempted")
         case "failed":
             return _end(state, attempt, command, at, "failed", command.failure or "infrastructure")
+
+
+def _is_run(state: State, attempt: AttemptState) -> bool:
+    """Runs end; replicas of a service do not."""
+    return state.records.workloads[attempt.workload].workload.kind != "serve"
 
 
 def _end(

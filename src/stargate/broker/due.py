@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def decide_due(state: State, at: Instant) -> tuple[Fact, ...]:
-    """Facts that are due by the calendar."""
+    """Facts that are due by the calendar, in the pools of which a date has come."""
     return (*_dated(state, at), *_ending(state, at))
 
 
@@ -32,7 +32,8 @@ def clear_nodes(state: State, pool: str, nodes: int) -> tuple[Fact, ...]:
 def _dated(state: State, at: Instant) -> tuple[Fact, ...]:
     facts: list[Fact] = []
     records = state.records
-    for pool in state.catalog_pools.values():
+    for pool_id in sorted(state.due_pools):
+        pool = state.catalog_pools[pool_id]
         nodes = pool.nodes_at(at)
         if pool.id not in records.counted and nodes != records.nodes.get(pool.id, 0):
             facts.append(
@@ -52,7 +53,8 @@ def _ending(state: State, at: Instant) -> tuple[Fact, ...]:
         Stopping(
             attempt.id, "lease_end", (Ground(f"{attempt.supply} ends {supply.until}; its work moves on"),)
         )
-        for attempt in state.live.values()
+        for pool in sorted(state.due_pools)
+        for attempt in state.live_on.get(pool, {}).values()
         if attempt.status != "stopping"
         and (supply := state.supplies.by_id.get(attempt.supply)) is not None
         and supply.until <= at.plus(notice)

@@ -31,6 +31,7 @@ from stargate.broker.fact import (
     WorkloadEnded,
 )
 from stargate.broker.records import CAUSES_LIMIT, AttemptState, Slot, WorkloadState
+from stargate.broker.sourcing.fact import NeedClosed
 from stargate.broker.transitions import ATTEMPT, SLOT, WORKLOAD, Table, follows
 from stargate.broker.trial import attempt_from
 
@@ -44,9 +45,12 @@ def evolve(state: State, entry: Entry) -> None:
     assert entry.seq == records.seq + 1, f"entry {entry.seq} after {records.seq}"
     assert entry.at >= records.at, f"entry {entry.seq} is dated before entry {records.seq}"
     records.seq, records.at = entry.seq, entry.at
+    state.clock = max(state.clock, entry.at)
     handler = _HANDLERS.get(type(entry.fact))
     if handler is None:
         sourcing.evolve(state, entry)
+        if isinstance(entry.fact, NeedClosed):
+            state.await_retry(state.sourcing.needs[entry.fact.need])
     else:
         handler(state, entry.fact)
     causes = records.causes
@@ -81,16 +85,28 @@ def _declared(state: State, fact: Declared) -> None:
 
 def _fact_declared(state: State, fact: FactDeclared) -> None:
     state.records.world_facts.append(fact.fact)
-    if fact.fact.valid_from > state.records.at:
-        state.set_timer(fact.fact.valid_from)
 
 
 def _supply_marked(state: State, fact: SupplyMarked) -> None:
     key = f"{fact.scope}:{fact.id}"
-    if fact.status == "up":
-        state.records.marks.pop(key, None)
-    else:
+    if fact.status != "up":
         state.records.marks[key] = fact.status
+        return
+    state.records.marks.pop(key, None)
+    back: list[AttemptState] = []
+    for pool in [pool for pool in state.lost_on if _concerns(state, fact, pool)]:
+        back += state.lost_on.pop(pool).values()
+    for attempt in back:
+        attempt.fence_seq = state.records.seq
+    state.back = tuple(back)
+
+
+def _concerns(state: State, fact: SupplyMarked, pool_id: str) -> bool:
+    pool = state.catalog_pools.get(pool_id)
+    return (
+        pool is not None
+        and fact.id == {"provider": pool.provider, "site": pool.site, "pool": pool.id}[fact.scope]
+    )
 
 
 def _capacity_set(state: State, fact: CapacitySet) -> None:
@@ -160,6 +176,7 @@ def _stopping(state: State, fact: Stopping) -> None:
     attempt = _attempt(state, fact.attempt, Stopping)
     attempt.stop_reason = fact.reason
     attempt.stop_seq = state.records.seq
+    state.stopping[attempt.id] = attempt
 
 
 def _accepted(state: State, fact: Accepted) -> None:
@@ -191,6 +208,8 @@ def _ended(state: State, fact: Ended) -> None:
         burned = state.records.burned
         burned[supply.agreement] = burned.get(supply.agreement, 0) + fact.cost_micro_usd
     state.vacate(attempt)
+    if fact.outcome == "lost":
+        state.lost_on.setdefault(attempt.pool, {})[attempt.id] = attempt
     holder = state.records.workloads[attempt.workload]
     holder.cost_micro_usd += fact.cost_micro_usd
     slot = holder.slots[attempt.slot]

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from stargate.base.errors import NotFoundError
 from stargate.base.time import Instant
 from stargate.broker import quota
 from stargate.broker.ask import Ask, Option, ask_of, least_chips
 from stargate.broker.filters import Refusal, refuse_class, refuse_supply
 from stargate.broker.ground import Ground
-from stargate.broker.place import Choice, fit
+from stargate.broker.place import Choice, fit, forgiving
 
 if TYPE_CHECKING:
     from stargate.broker.state import State
@@ -50,30 +51,47 @@ class Explanation(msgspec.Struct, frozen=True):
 def explain(state: State, workload: str, slot: int, at: Instant) -> Explanation:
     """Judge every supply, and every pool that would have to be sourced first. Raises NotFoundError."""
     holder = state.workload(workload)
+    if not 0 <= slot < len(holder.slots):
+        raise NotFoundError(
+            f"{workload} has no slot {slot}", f"it has {len(holder.slots)}; the first is slot 0"
+        )
     ask = ask_of(state, holder, holder.slots[slot])
+    candidates = _candidates(state, ask, at)
+    if ask.avoid and not any(c.verdict in {"best", "busy"} for c in candidates):
+        # Providers that failed it are passed over only while others can serve.
+        candidates = _candidates(state, forgiving(ask), at)
+    candidates += _unsourced(state)
+    return Explanation(workload, slot, at, _summary(state, ask, candidates), tuple(candidates))
+
+
+def _candidates(state: State, ask: Ask, at: Instant) -> list[Candidate]:
     judged: list[tuple[int, int, str, Candidate]] = []
     best: Choice | None = None
     for option in ask.options:
+        first = best  # of an earlier alternative: where they are ordered, it stays the best
         for supply in state.supplies.by_id.values():
             candidate, choice = _judge(state, ask, option, supply, at)
-            if choice is not None and choice.better_than(best):
+            settled = ask.workload.ordered and first is not None
+            if choice is not None and not settled and choice.better_than(best):
                 best = choice
             judged.append((_RANK[candidate.verdict], candidate.score_micro_usd or 0, supply.id, candidate))
     candidates = [candidate for *_, candidate in sorted(judged, key=lambda item: item[:3])]
-    candidates = [
-        msgspec.structs.replace(c, verdict="best") if best is not None and _is(c, best) else c
-        for c in candidates
-    ]
-    candidates.sort(key=lambda c: _RANK[c.verdict])
-    candidates += _unsourced(state)
-    return Explanation(workload, slot, at, _summary(state, ask, candidates), tuple(candidates))
+    marked = next((n for n, c in enumerate(candidates) if best is not None and _is(c, best)), None)
+    if marked is not None:
+        winner = msgspec.structs.replace(candidates.pop(marked), verdict="best")
+        candidates.insert(0, winner)
+    return candidates
 
 
 _RANK = {"best": 0, "possible": 1, "busy": 2, "excluded": 3}
 
 
 def _is(candidate: Candidate, choice: Choice) -> bool:
-    return candidate.supply == choice.supply.id and candidate.score_micro_usd == choice.score
+    return (
+        candidate.verdict == "possible"
+        and candidate.supply == choice.supply.id
+        and candidate.score_micro_usd == choice.score
+    )
 
 
 def _judge(
@@ -83,7 +101,7 @@ def _judge(
     if option.chips and supply.chip not in option.chips:
         refusal = Refusal("chip", f"it has {supply.chip}; the work wants {' or '.join(option.chips)}")
     else:
-        refusal = refuse_class(state, ask, option, supply.kind, at) or refuse_supply(
+        refusal = refuse_class(state, ask, option, supply.kind, supply.chip, at) or refuse_supply(
             state, ask, option, supply, at
         )
     if refusal is not None:

@@ -37,17 +37,7 @@ class Refusal:
         return Ground(self.says, self.clause)
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """What EASY backfill holds for the first blocked slot: from `starts`, all but `spare_nodes` nodes of `pool`."""
-
-    pool: str
-    starts: Instant
-    spare_nodes: int
-    holder: str
-
-
-def attributes(state: State, ask: Ask, option: Option, kind: SupplyClass) -> dict[str, object]:
+def attributes(state: State, ask: Ask, option: Option, kind: SupplyClass, chip: str) -> dict[str, object]:
     """What agreements may look at when a workload asks for a class of supply."""
     site = state.sites[kind.site]
     work = ask.workload
@@ -57,6 +47,7 @@ def attributes(state: State, ask: Ask, option: Option, kind: SupplyClass) -> dic
         "site": kind.site,
         "jurisdiction": site.jurisdiction,
         "country": site.jurisdiction.partition("-")[0],
+        "chip": chip,
         "chips": option.gang_chips,
         "kind": work.kind,
         "tenure": kind.tenure,
@@ -73,8 +64,10 @@ def within(jurisdiction: str, allowed: tuple[str, ...]) -> bool:
     return not allowed or any(jurisdiction == code or jurisdiction.startswith(f"{code}-") for code in allowed)
 
 
-def refuse_class(state: State, ask: Ask, option: Option, kind: SupplyClass, at: Instant) -> Refusal | None:
-    """The filters that hold for a whole class, cheapest first."""
+def refuse_class(
+    state: State, ask: Ask, option: Option, kind: SupplyClass, chip: str, at: Instant
+) -> Refusal | None:
+    """The filters that hold for a whole class and its supplies of one chip, cheapest first."""
     wanted = option.resources
     if wanted.provider is not None and wanted.provider != kind.provider:
         return Refusal("place", f"the work asks for provider {wanted.provider}")
@@ -90,14 +83,14 @@ def refuse_class(state: State, ask: Ask, option: Option, kind: SupplyClass, at: 
     if not within(jurisdiction, ask.workload.residency):
         allowed = ", ".join(ask.workload.residency)
         return Refusal("residency", f"{kind.site} is in {jurisdiction}; the work must stay in {allowed}")
-    return _refuse_share(state, option, kind) or refuse_by_agreement(state, ask, option, kind, at)
+    return _refuse_share(state, option, kind) or refuse_by_agreement(state, ask, option, kind, chip, at)
 
 
 def refuse_by_agreement(
-    state: State, ask: Ask, option: Option, kind: SupplyClass, at: Instant, pool: str = ""
+    state: State, ask: Ask, option: Option, kind: SupplyClass, chip: str, at: Instant, pool: str = ""
 ) -> Refusal | None:
     """What was promised: forbidden or undecided placements are out, with the clause."""
-    found = attributes(state, ask, option, kind)
+    found = attributes(state, ask, option, kind, chip)
     if pool:
         found["pool"] = pool
     return refusal_of(state.decision(at, request_of(state, ask, found)))
@@ -166,7 +159,7 @@ def refuse_supply(state: State, ask: Ask, option: Option, supply: Supply, at: In
             f"{format_usd(option.cap_micro_usd_per_chip_hour)}",
         )
     if "pool" in state.book.fields:
-        refusal = refuse_by_agreement(state, ask, option, supply.kind, at, supply.pool)
+        refusal = refuse_by_agreement(state, ask, option, supply.kind, supply.chip, at, supply.pool)
         if refusal is not None:
             return refusal
     return _refuse_cost(ask, option, supply) or _refuse_term(state, ask, supply, at)
@@ -193,12 +186,3 @@ def _refuse_term(state: State, ask: Ask, supply: Supply, at: Instant) -> Refusal
             "term", f"the holding ends {supply.until}, before the work would; it saves no checkpoint"
         )
     return None
-
-
-def refuse_reserved(ask: Ask, supply: Supply, at: Instant, reservation: Reservation | None) -> Refusal | None:
-    """EASY: nothing may delay the first blocked slot. Work that ends before it starts, or uses nodes it leaves, may."""
-    if reservation is None or reservation.pool != supply.pool:
-        return None
-    if at.plus(ask.duration) <= reservation.starts or ask.workload.nodes <= reservation.spare_nodes:
-        return None
-    return Refusal("reservation", f"the nodes are kept for {reservation.holder} from {reservation.starts}")

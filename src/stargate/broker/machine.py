@@ -6,12 +6,11 @@ the reply or an effect. A failed append is fatal: throw the machine away and rep
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
 
 from stargate.base.time import Instant
 from stargate.broker.command import Command, Envelope, Wake
-from stargate.broker.decide import RECONSIDER, decide
+from stargate.broker.decide import QUIET, RECONSIDER, decide
 from stargate.broker.effect import Effect
 from stargate.broker.evolve import evolve
 from stargate.broker.fact import Entry
@@ -46,15 +45,19 @@ class Machine:
         seen = self.state.records.causes.get(envelope.id)
         if seen is not None:
             return Outcome(repeated_seq=seen)
+        state, command = self.state, envelope.command
         # A clock that was set back must not turn history around.
-        at = Instant(max(envelope.at, self.state.records.at))
-        run = _Run(self.state, envelope.id, at)
-        woken = isinstance(envelope.command, Wake)
-        if not woken:
-            run.apply(envelope.command)
-        due = self._pop_due(at) or woken
-        if due or run.entries:
-            run.settle(due=due)
+        at = Instant(max(envelope.at, state.clock))
+        promised = state.promised_until()
+        turned = promised is not None and promised <= at
+        run = _Run(state, envelope.id, at)
+        wake = command if isinstance(command, Wake) else None
+        if wake is None:
+            run.apply(command)
+        state.clock = at
+        due = state.pop_due(at) or (wake is not None and wake.due)
+        if due or turned or wake is not None or not run.quiet:
+            run.settle(due=due, reconsider=turned or (wake is not None and wake.reconsider))
         return Outcome(tuple(run.entries), tuple(run.effects))
 
     def apply(self, entry: Entry) -> None:
@@ -69,14 +72,6 @@ class Machine:
         """When a Wake is needed at the latest; None: nothing waits for time."""
         return self.state.next_due()
 
-    def _pop_due(self, at: Instant) -> bool:
-        timers = self.state.timers
-        due = False
-        while timers and timers[0] <= at:
-            heapq.heappop(timers)
-            due = True
-        return due
-
 
 class _Run:
     """One command on its way through."""
@@ -87,6 +82,8 @@ class _Run:
         self._at = at
         self.entries: list[Entry] = []
         self.effects: list[Effect] = []
+        self.quiet = True
+        """Nothing happened yet that could let anything start, move or be bought."""
         self._reconsider = False
 
     def apply(self, command: Command) -> bool:
@@ -96,12 +93,15 @@ class _Run:
             evolve(self._state, entry)
             self.entries.append(entry)
             self.effects.extend(react(self._state, entry))
+            self.quiet = self.quiet and type(fact) in QUIET
             self._reconsider = self._reconsider or type(fact) in RECONSIDER
         return bool(facts)
 
-    def settle(self, *, due: bool) -> None:
+    def settle(self, *, due: bool, reconsider: bool) -> None:
         """Follow-ups until nothing follows."""
+        self._reconsider = self._reconsider or reconsider
         for _ in range(SETTLE_LIMIT):
             if not self.apply(Wake(due=due, reconsider=self._reconsider)):
+                self._state.due_pools.clear()
                 return
         raise AssertionError(f"command {self._cause} does not settle")

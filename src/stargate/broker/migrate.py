@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heapq import nsmallest
 from typing import TYPE_CHECKING
 
 from stargate.base.money import cost_micro_usd, format_usd, micro_usd
@@ -10,62 +11,89 @@ from stargate.broker import preempt
 from stargate.broker.ask import ask_of
 from stargate.broker.fact import Fact, Stopping
 from stargate.broker.ground import Ground
-from stargate.broker.place import move_cost, place
+from stargate.broker.place import move_cost, place, placed
+from stargate.broker.trial import Trial
 
 if TYPE_CHECKING:
     from stargate.broker.records import AttemptState
     from stargate.broker.state import State
 
-MOVES_PER_PASS = 1
-"""One at a time: the next is judged against what the first leaves."""
+MOVES_AT_ONCE = 32
+"""Moves under way at a time; more wait."""
 LOOKS_PER_PASS = 32
 
 
 def decide_moves(state: State, at: Instant) -> tuple[Fact, ...]:
-    """Attempts to stop because going on elsewhere is cheaper, the most expensive looked at first."""
+    """One attempt to stop because going on elsewhere is cheaper, the most expensive looked at first.
+
+    Those that are moving already are counted where they will go: no two are sent to one place.
+    """
     policy = state.records.policy.migration
-    if not policy.enabled or state.queue:
+    moving = [attempt for attempt in state.stopping.values() if attempt.stop_reason == "migrated"]
+    if not policy.enabled or state.queue or len(moving) >= MOVES_AT_ONCE:
         return ()
-    paying = sorted(
-        (attempt for attempt in state.live.values() if _movable(state, attempt, at)),
-        key=lambda attempt: (-attempt.price_micro_usd_per_chip_hour * attempt.chips, attempt.id),
-    )
-    for attempt in paying[:LOOKS_PER_PASS]:
-        move = _move(state, attempt, at)
-        if move is not None:
-            return (move,)
+    paying = _paying(state, at)
+    if not paying:
+        return ()
+    with Trial(state) as trial:
+        for attempt in moving:
+            _arrive(state, trial, attempt, at)
+        for attempt in paying:
+            move = _move(state, attempt, at)
+            if move is not None:
+                return (move,)
     return ()
 
 
+def _paying(state: State, at: Instant) -> list[AttemptState]:
+    """Those that cost most by the hour, of those that are paid by use."""
+    movable = (
+        attempt
+        for supply in state.supplies.by_id.values()
+        if supply.marginal > 0
+        for attempt in state.live_on.get(supply.pool, {}).values()
+        if attempt.supply == supply.id and _movable(state, attempt, at)
+    )
+    return nsmallest(
+        LOOKS_PER_PASS, movable, key=lambda a: (-state.supplies.by_id[a.supply].marginal * a.chips, a.id)
+    )
+
+
 def _movable(state: State, attempt: AttemptState, at: Instant) -> bool:
-    if attempt.status != "running":
-        return False
     work = state.records.workloads[attempt.workload].workload
-    supply = state.supplies.by_id.get(attempt.supply)
     return (
-        work.checkpoint is not None
+        attempt.status == "running"
+        and work.kind != "serve"
+        and work.checkpoint is not None
         and work.time_limit is not None
-        and supply is not None
-        and supply.marginal > 0
         and attempt.expected_end > at
     )
 
 
-def _move(state: State, attempt: AttemptState, at: Instant) -> Stopping | None:
+def _arrive(state: State, trial: Trial, attempt: AttemptState, at: Instant) -> None:
+    """As if a moving attempt had found its new place."""
     holder = state.records.workloads[attempt.workload]
     slot = holder.slots[attempt.slot]
     ask = ask_of(state, holder, slot)
     choice = place(state, ask, at).choice
-    here = state.supplies.by_id[attempt.supply]
-    if choice is None or choice.supply.marginal >= here.marginal:
+    if choice is not None:
+        trial.occupy(placed(ask, attempt.slot, slot, choice, at))
+
+
+def _move(state: State, attempt: AttemptState, at: Instant) -> Stopping | None:
+    holder = state.records.workloads[attempt.workload]
+    ask = ask_of(state, holder, holder.slots[attempt.slot])
+    choice = place(state, ask, at).choice
+    if choice is None:
         return None
+    here, there = state.supplies.by_id[attempt.supply], choice.supply
     policy = state.records.policy.migration
     remaining = attempt.expected_end - at
-    there = choice.supply
-    saving = cost_micro_usd(here.marginal - there.marginal, attempt.chips, remaining)
-    price = max(there.marginal, here.marginal)
+    saving = cost_micro_usd(here.marginal, attempt.chips, remaining) - cost_micro_usd(
+        there.marginal, choice.option.gang_chips, remaining
+    )
     cost = (
-        cost_micro_usd(price, attempt.chips, policy.restart)
+        cost_micro_usd(max(there.marginal, here.marginal), attempt.chips, policy.restart)
         + preempt.lost_work(state, attempt, at)
         + move_cost(state, ask, there.kind)
     )

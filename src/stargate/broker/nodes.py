@@ -49,6 +49,14 @@ class NodeMap:
         self._by_spare: list[int] = [0] * chips_per_node
         self.resize(nodes)
 
+    def copy(self) -> NodeMap:
+        """The same, to try things on."""
+        twin = NodeMap(0, self.chips_per_node, self._block_nodes)
+        twin.nodes, twin.free_chips = self.nodes, self.free_chips
+        twin._blocks, twin._by_free = self._blocks.copy(), self._by_free.copy()
+        twin._spare, twin._by_spare = self._spare.copy(), self._by_spare.copy()
+        return twin
+
     @property
     def free_nodes(self) -> int:
         """Nodes that are wholly free."""
@@ -83,7 +91,11 @@ class NodeMap:
             return None
         if chips * count > self.free_chips:
             return None
-        partly = () if chips == self.chips_per_node or topology == "block" else self._find_spare(count, chips)
+        if count == 1:
+            topology = "any"  # one node is within one block wherever it is
+        if topology == "block" and chips < self.chips_per_node:
+            return self._find_in_shared_block(count, chips) or self._find_whole(count, "block")
+        partly = () if chips == self.chips_per_node else self._find_spare(count, chips)
         rest = count - len(partly)
         if rest == 0:
             return partly
@@ -160,6 +172,27 @@ class NodeMap:
                 if len(found) == count:
                     return tuple(found)
         return tuple(found)
+
+    def _find_in_shared_block(self, count: int, chips: int) -> tuple[int, ...] | None:
+        """Nodes of one block of which some are in use already: the block that has least beyond what is asked."""
+        size = self._block_nodes
+        whole_block = (1 << size) - 1
+        room = 0
+        for mask in self._by_spare[chips:]:
+            room |= mask
+        best: tuple[int, int, int] | None = None
+        while room:
+            block = ((room & -room).bit_length() - 1) // size
+            partly = room >> block * size & whole_block
+            room &= ~(whole_block << block * size)
+            have = partly.bit_count() + self._blocks[block].bit_count()
+            if have >= count and (best is None or have < best[0]):
+                best = (have, block, partly)
+        if best is None:
+            return None
+        _, block, partly = best
+        bits = (*_bits(partly), *_bits(self._blocks[block]))
+        return tuple(block * size + bit for bit in bits[:count])
 
     def _find_whole(self, count: int, topology: Topology) -> tuple[int, ...] | None:
         if count <= self._block_nodes:

@@ -12,13 +12,18 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from stargate.base.ids import attempt_id
 from stargate.base.money import cost_micro_usd, format_usd, micro_usd
 from stargate.base.time import Instant
-from stargate.broker.filters import Refusal, Reservation, refuse_class, refuse_reserved, refuse_supply
+from stargate.broker.ask import expected_end
+from stargate.broker.fact import Placed
+from stargate.broker.filters import Refusal, refuse_class, refuse_supply
 from stargate.broker.ground import Ground
 
 if TYPE_CHECKING:
     from stargate.broker.ask import Ask, Option
+    from stargate.broker.records import Slot
+    from stargate.broker.reserve import Reservation
     from stargate.broker.state import State
     from stargate.broker.supply import Supply, SupplyClass
 
@@ -93,12 +98,34 @@ def place(state: State, ask: Ask, at: Instant, reservation: Reservation | None =
     """Search without the providers that failed this work lately; with them if nothing else can serve."""
     survey = _search(state, ask, at, reservation)
     if survey.choice is None and not survey.busy and ask.avoid:
-        return _search(state, _forgiving(ask), at, reservation)
+        return _search(state, forgiving(ask), at, reservation)
     return survey
 
 
-def _forgiving(ask: Ask) -> Ask:
+def forgiving(ask: Ask) -> Ask:
+    """The same wish, with no provider to pass over."""
     return replace(ask, avoid=frozenset())
+
+
+def placed(
+    ask: Ask, number: int, slot: Slot, choice: Choice, at: Instant, grounds: tuple[Ground, ...] = ()
+) -> Placed:
+    """The fact that slot `number` goes where the choice says."""
+    return Placed(
+        attempt=attempt_id(ask.workload_id, number, slot.number + 1),
+        workload=ask.workload_id,
+        slot=number,
+        number=slot.number + 1,
+        supply=choice.supply.id,
+        pool=choice.supply.pool,
+        provider=choice.supply.kind.provider,
+        nodes=choice.nodes,
+        chips_per_node=choice.option.chips_per_node,
+        price_micro_usd_per_chip_hour=choice.supply.price,
+        expected_end=expected_end(at, ask),
+        score_micro_usd=choice.score,
+        grounds=grounds,
+    )
 
 
 def _search(state: State, ask: Ask, at: Instant, reservation: Reservation | None) -> Survey:
@@ -133,7 +160,7 @@ def _consider(
             survey.busy.append((option, supply))
         survey.refuse(Refusal("capacity", f"{supply.kind.provider}/{supply.pool} has too little free now"))
         return
-    refusal = refuse_reserved(ask, supply, at, reservation)
+    refusal = None if reservation is None else reservation.refuse(ask, option, supply, choice.nodes, at)
     if refusal is not None:
         if len(survey.busy) < BUSY_LIMIT:
             survey.busy.append((option, supply))
@@ -188,7 +215,7 @@ def _in_price_order(state: State, ask: Ask, option: Option, at: Instant, survey:
         for kind, listed in index.by_chip.get(chip, {}).items():
             if not listed:
                 continue
-            refusal = refuse_class(state, ask, option, kind, at)
+            refusal = refuse_class(state, ask, option, kind, chip, at)
             if refusal is None:
                 streams.append(listed)
             else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 from stargate.base.money import cost_micro_usd
 from stargate.base.time import Instant
 from stargate.broker import quota
+from stargate.broker.ask import required
 
 if TYPE_CHECKING:
     from stargate.broker.ask import Ask, Option
@@ -19,16 +20,19 @@ if TYPE_CHECKING:
 def victims(
     state: State, ask: Ask, busy: list[tuple[Option, Supply]], at: Instant
 ) -> tuple[Supply, tuple[AttemptState, ...]] | None:
-    """The supply to clear and whom to stop there; None if stopping everyone allowed would not be enough.
+    """The supply to clear and whom to stop there; None if nothing allowed would be enough, or what stops already is.
 
     Allowed victims: preemptible attempts of lower priority, and of equal priority where they run on quota that their
-    team borrowed and the asking team reclaims. Cost of a victim: the chip-hours it would have to do again.
+    team borrowed and the asking team reclaims, as far as it borrows. Cost of a victim: the chip-hours it would have
+    to do again.
     """
     best: tuple[int, int, str, Supply, tuple[AttemptState, ...]] | None = None
     for option, supply in busy:
         chosen = _on_supply(state, ask, option, supply, at)
         if chosen is None:
             continue
+        if not chosen:
+            return None  # room is being made already: wait for it, wherever it is
         key = (sum(lost_work(state, attempt, at) for attempt in chosen), len(chosen), supply.id)
         if best is None or key < best[:3]:
             best = (*key, supply, chosen)
@@ -62,17 +66,19 @@ def _on_supply(
         for attempt in [a for a in pool.values() if a.status == "stopping"]:
             clearing.remove(attempt)
         if clearing.enough():
-            return None
+            return ()
         chosen: list[AttemptState] = []
         for attempt in allowed:
+            if not clearing.may_lose(attempt):
+                continue
             clearing.remove(attempt)
             chosen.append(attempt)
             if clearing.enough():
                 break
         else:
             return None
-        # Taken in order of rank, some early ones may prove needless.
-        for attempt in tuple(chosen):
+        # Some may prove needless once later ones are out: the dearest are spared first.
+        for attempt in reversed(tuple(chosen)):
             clearing.restore(attempt)
             if clearing.enough():
                 chosen.remove(attempt)
@@ -85,6 +91,7 @@ class _Clearing:
     """What-if: attempts leave a pool, and all are back when the block ends."""
 
     def __init__(self, state: State, ask: Ask, option: Option, supply: Supply) -> None:
+        self._state = state
         self._nodes = state.nodes[supply.pool]
         self._ask = ask
         self._option = option
@@ -110,6 +117,19 @@ class _Clearing:
         self._nodes.restore(attempt.nodes, attempt.chips_per_node)
         del self._gone[attempt.id]
 
+    def may_lose(self, attempt: AttemptState) -> bool:
+        """Whether the attempt ranks below the asker, or its team still borrows when those gone are not counted."""
+        work = self._state.records.workloads[attempt.workload].workload
+        if work.priority < self._ask.workload.priority:
+            return True
+        leaving = self._state.stopping | self._gone
+        gone = sum(
+            other.chips
+            for other in leaving.values()
+            if self._state.records.workloads[other.workload].workload.team == work.team
+        )
+        return quota.borrows(self._state, work.team, gone)
+
     def enough(self) -> bool:
         """Whether the gang would fit now."""
         spare = self._supply.spare
@@ -117,13 +137,15 @@ class _Clearing:
             spare += sum(a.chips for a in self._gone.values() if a.supply == self._supply.id)
             if spare < self._option.gang_chips:
                 return False
-        topology = "block" if self._ask.workload.topology.required == "block" else "any"
-        return self._nodes.find(self._ask.workload.nodes, self._option.chips_per_node, topology) is not None
+        work = self._ask.workload
+        return self._nodes.find(work.nodes, self._option.chips_per_node, required(work)) is not None
 
 
 def _may_stop(state: State, ask: Ask, attempt: AttemptState, *, reclaim: bool) -> bool:
     if attempt.status == "stopping" or attempt.workload == ask.workload_id:
         return False
+    if attempt.id not in state.records.attempts:
+        return False  # placed a moment ago, in the same pass
     work = state.records.workloads[attempt.workload].workload
     if not work.preemptible:
         return False

@@ -10,22 +10,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from stargate.base.ids import attempt_id
 from stargate.base.time import Instant
 from stargate.broker import preempt, quota, shortage
-from stargate.broker.ask import Ask, ask_of, expected_end, least_chips
-from stargate.broker.fact import Fact, Placed, Stopping
-from stargate.broker.filters import Reservation
+from stargate.broker.ask import Ask, ask_of, least_chips
+from stargate.broker.fact import Fact, Stopping
 from stargate.broker.ground import Ground
-from stargate.broker.place import Choice, Survey, place
-from stargate.broker.reserve import reserve
+from stargate.broker.place import Choice, Survey, place, placed
+from stargate.broker.reserve import Reservation, earliest
 from stargate.broker.trial import Trial
 
 if TYPE_CHECKING:
     from stargate.broker.state import State, Waiting
+    from stargate.workloads import Workload
 
 PLACEMENTS_PER_PASS = 1_000
 """A pass ends here; the next one begins at once."""
@@ -55,23 +55,21 @@ class _Pass:
 
     def run(self) -> None:
         policy = self._state.records.policy
-        placed = 0
+        started = 0
         for waiting in self._in_order():
-            if self._blocked > policy.backfill_depth or placed >= PLACEMENTS_PER_PASS:
+            if self._blocked > policy.backfill_depth or started >= PLACEMENTS_PER_PASS:
                 return
             holder, slot = self._state.slot(waiting)
-            if slot.not_before > self._at or holder.status != "active":
+            if slot.not_before > self._at or holder.status != "active" or self._over_quota(holder.workload):
                 continue
-            ask = ask_of(self._state, holder, slot)
-            if self._over_quota(ask):
-                continue
+            ask = self._within_quota(ask_of(self._state, holder, slot))
             # Within a pass capacity only shrinks: what one slot could not have, its like cannot have either.
             survey = self._blocked_shapes.get(ask.shape)
             if survey is None:
                 survey = place(self._state, ask, self._at, self._reservation)
             if survey.choice is not None:
                 self._start(waiting, ask, survey, survey.choice)
-                placed += 1
+                started += 1
             else:
                 self._block(waiting, ask, survey)
 
@@ -92,65 +90,61 @@ class _Pass:
                     borrowers.append(waiting)
             yield from borrowers
 
-    def _over_quota(self, ask: Ask) -> bool:
-        return quota.over_quota(self._state, ask.workload.team, least_chips(ask.workload)) is not None
+    def _over_quota(self, work: Workload) -> bool:
+        return quota.over_quota(self._state, work.team, least_chips(work)) is not None
+
+    def _within_quota(self, ask: Ask) -> Ask:
+        """The wish without the alternatives that want more than the team may have."""
+        if not self._state.teams:
+            return ask
+        allowed = tuple(
+            option
+            for option in ask.options
+            if quota.over_quota(self._state, ask.workload.team, option.gang_chips) is None
+        )
+        return replace(ask, options=allowed)
 
     def _start(self, waiting: Waiting, ask: Ask, survey: Survey, choice: Choice) -> None:
         _, slot = self._state.slot(waiting)
-        number = slot.number + 1
         grounds = survey.grounds()
-        if self._reservation is not None:
-            reserved = self._reservation
-            grounds += (Ground(f"backfilled: it cannot delay {reserved.holder}, due on {reserved.pool}"),)
-        placed = Placed(
-            attempt=attempt_id(waiting.workload, waiting.slot, number),
-            workload=waiting.workload,
-            slot=waiting.slot,
-            number=number,
-            supply=choice.supply.id,
-            pool=choice.supply.pool,
-            provider=choice.supply.kind.provider,
-            nodes=choice.nodes,
-            chips_per_node=choice.option.chips_per_node,
-            price_micro_usd_per_chip_hour=choice.supply.price,
-            expected_end=expected_end(self._at, ask),
-            score_micro_usd=choice.score,
-            grounds=grounds,
-        )
-        self._facts.append(placed)
-        self._trial.occupy(placed)
         reserved = self._reservation
-        if reserved is not None and reserved.pool == placed.pool and placed.expected_end > reserved.starts:
-            self._reservation = Reservation(
-                reserved.pool, reserved.starts, reserved.spare_nodes - len(placed.nodes), reserved.holder
-            )
+        if reserved is not None:
+            says = f"backfilled: it cannot delay {reserved.holder}, due on {reserved.supply.pool}"
+            grounds += (Ground(says),)
+        fact = placed(ask, waiting.slot, slot, choice, self._at, grounds)
+        self._facts.append(fact)
+        self._trial.occupy(fact)
+        if reserved is not None:
+            reserved.take(fact.supply, fact.pool, fact.nodes, fact.chips_per_node, fact.expected_end)
 
     def _block(self, waiting: Waiting, ask: Ask, survey: Survey) -> None:
-        self._blocked += 1
+        # What nothing held could ever serve stands in nobody's way.
+        self._blocked += bool(survey.busy)
         self._blocked_shapes[ask.shape] = survey
-        starts = None
-        if survey.busy and (self._reservation is None or ask.workload.deadline is not None):
-            if self._reservation is None:
-                self._preempt(waiting, ask, survey)
-            earliest = reserve(self._state, ask, survey.busy, self._at, frozenset(self._stopping))
-            starts = None if earliest is None else earliest.starts
-            self._reservation = self._reservation or earliest
-        if not self._sourced:
+        first = self._reservation is None and bool(survey.busy)
+        asks = not self._sourced and shortage.may_open(self._state, waiting, self._at)
+        if first:
+            self._preempt(waiting, ask, survey)
+        start = None
+        if first or (asks and survey.busy and ask.workload.deadline is not None):
+            start = earliest(self._state, ask, survey.busy, self._at, frozenset(self._stopping))
+        if first and start is not None:
+            self._reservation = Reservation(self._state, ask, start, frozenset(self._stopping), self._at)
+        if asks:
             # One need a pass: the next is judged against what this one leaves on the market.
+            starts = None if start is None else start.at
             facts = shortage.decide_shortage(self._state, waiting, ask, survey, starts, self._at)
             self._sourced = bool(facts)
             self._facts.extend(facts)
 
     def _preempt(self, waiting: Waiting, ask: Ask, survey: Survey) -> None:
-        if not self._state.records.policy.preemption:
+        if self._stopping or not self._state.records.policy.preemption:
             return
         found = preempt.victims(self._state, ask, survey.busy, self._at)
         if found is None:
             return
         supply, chosen = found
         for attempt in chosen:
-            if attempt.id in self._stopping or not self._exists(attempt.id):
-                continue
             self._stopping.add(attempt.id)
             lost = preempt.lost_work(self._state, attempt, self._at)
             says = (
@@ -158,7 +152,3 @@ class _Pass:
                 f" {attempt.workload} loses little: {lost} micro-USD of work"
             )
             self._facts.append(Stopping(attempt.id, "preempted", (Ground(says),)))
-
-    def _exists(self, attempt: str) -> bool:
-        """Placed before this pass: what the pass itself placed is not yet there to be stopped."""
-        return attempt in self._state.records.attempts

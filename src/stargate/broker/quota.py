@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def team_of(state: State, name: str) -> Team | None:
-    """The team's declaration; None where policy knows no teams."""
-    return next((team for team in state.records.policy.teams if team.id == name), None)
+    """The team's declaration; None where policy does not know the team."""
+    return state.teams.get(name)
 
 
 def over_quota(state: State, team_name: str, chips: int) -> Ground | None:
@@ -22,9 +22,11 @@ def over_quota(state: State, team_name: str, chips: int) -> Ground | None:
     Within its nominal quota a team may always start (others' borrowing is reclaimed by preemption). Beyond it, it
     borrows: up to its own limit, and only while the sum of all teams stays within the sum of nominal quotas.
     """
+    if not state.teams:
+        return None
     team = team_of(state, team_name)
     if team is None:
-        return None
+        return Ground(f"team {team_name!r} has no quota any more")
     used = state.team_chips.get(team_name, 0)
     if used + chips <= team.nominal_chips:
         return None
@@ -36,16 +38,20 @@ def over_quota(state: State, team_name: str, chips: int) -> Ground | None:
             f"team {team_name} uses {used} chips; {chips} more would pass its quota of {team.nominal_chips}"
             f" and the {team.borrowing_limit_chips} it may borrow"
         )
-    total = sum(other.nominal_chips for other in state.records.policy.teams)
-    if state.chips_in_use + chips > total:
-        return Ground(f"no idle quota to borrow: {state.chips_in_use} of {total} chips are in use")
+    if state.chips_in_use + chips > state.nominal_chips:
+        return Ground(
+            f"no idle quota to borrow: {state.chips_in_use} of {state.nominal_chips} chips are in use"
+        )
     return None
 
 
-def borrows(state: State, team_name: str) -> bool:
-    """Whether the team uses more than its nominal quota."""
+def borrows(state: State, team_name: str, less_chips: int = 0) -> bool:
+    """Whether the team uses more than its nominal quota, `less_chips` not counted. A team without quota borrows all."""
+    if not state.teams:
+        return False
     team = team_of(state, team_name)
-    return team is not None and state.team_chips.get(team_name, 0) > team.nominal_chips
+    nominal = 0 if team is None else team.nominal_chips
+    return state.team_chips.get(team_name, 0) - less_chips > nominal
 
 
 def may_reclaim(state: State, team_name: str, chips: int) -> bool:

@@ -27,10 +27,7 @@ def react(state: State, entry: Entry) -> tuple[Effect, ...]:
         # Fence it: should it still run somewhere, it must not go on beside its successor.
         return (fence(state.records.attempts[fact.attempt], f"{entry.seq}.0"),)
     if isinstance(fact, SupplyMarked) and fact.status == "up":
-        lost = [
-            a for a in state.records.attempts.values() if a.outcome == "lost" and _concerns(state, fact, a)
-        ]
-        return tuple(fence(attempt, f"{entry.seq}.{n}") for n, attempt in enumerate(lost))
+        return tuple(fence(attempt, f"{entry.seq}.{n}") for n, attempt in enumerate(state.back))
     return sourcing.react(state, entry)
 
 
@@ -72,12 +69,3 @@ def stop(state: State, attempt: AttemptState) -> StopAttempt:
 def fence(attempt: AttemptState, effect_id: str) -> StopAttempt:
     """Stop at once what was given up for lost."""
     return StopAttempt(effect_id, attempt.id, attempt.pool, _NOW, "lost")
-
-
-def _concerns(state: State, fact: SupplyMarked, attempt: AttemptState) -> bool:
-    if fact.scope == "provider":
-        return attempt.provider == fact.id
-    if fact.scope == "pool":
-        return attempt.pool == fact.id
-    pool = state.catalog_pools.get(attempt.pool)
-    return pool is not None and pool.site == fact.id

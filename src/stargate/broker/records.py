@@ -50,6 +50,8 @@ class AttemptState(msgspec.Struct):
     """When the program's state was last known to be safe."""
     stop_reason: StopReason | None = None
     stop_seq: int = 0
+    fence_seq: int = 0
+    """The entry with which its supply came back after it was lost, and it was told to stop once more."""
     outcome: Literal["done", "failed", "stopped", "lost", ""] = ""
     failure: FailureClass | None = None
     last_step: int | None = None

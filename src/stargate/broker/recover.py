@@ -108,15 +108,16 @@ def _retry(
     if slot.recoveries >= work.max_recoveries and not endless:
         says = f"it was recovered {slot.recoveries} times; {work.max_recoveries} is its bound"
         return (WorkloadEnded(holder.id, "failed", (Ground(says),)),)
-    if failure == "preempted":
-        return (_requeue(holder, attempt, at, (), "recovery", f"{attempt.provider} took its capacity back"),)
-    avoid = tuple(dict.fromkeys((*slot.avoid, attempt.provider)))
     # The first loss is no fault of the work: it goes on at once, elsewhere.
     wait = (
         Duration(0)
         if slot.recoveries == 0
         else _backoff(recovery.backoff, recovery.backoff_max, slot.recoveries)
     )
+    if failure == "preempted":
+        says = f"{attempt.provider} took its capacity back"
+        return (_requeue(holder, attempt, at.plus(wait), (), "recovery", says),)
+    avoid = tuple(dict.fromkeys((*slot.avoid, attempt.provider)))
     cause = "had no capacity" if failure == "no_capacity" else "broke"
     says = f"{attempt.provider} {cause}; another provider comes first"
     return (_requeue(holder, attempt, at.plus(wait), avoid, "recovery", says),)

@@ -29,15 +29,11 @@ def decide_shortage(
     `starts` is when the slot could start on held capacity; None: not by any end known today (or nobody asked,
     which is so only for work without a deadline).
     """
-    if not state.records.policy.sourcing.automatic or not _must_source(ask, survey, starts):
+    if not may_open(state, waiting, at) or not _must_source(ask, survey, starts):
         return ()
     known = needs_of(state, waiting.workload, waiting.slot)
-    if known:
-        last = known[-1]
-        if last.status == "covered":
-            return _after_loss(state, last, at)
-        if last.status != "closed" or not _may_ask_again(state, last, at):
-            return ()
+    if known and known[-1].status == "covered":
+        return _after_loss(state, known[-1], at)
     command = OpenNeed(
         id=f"need-{waiting.workload}.{waiting.slot}" + (f"-{len(known) + 1}" if known else ""),
         requirement=requirement_of(state, ask, at),
@@ -47,6 +43,16 @@ def decide_shortage(
     )
     facts = sourcing.decide(state, command, at)
     return tuple(_because(fact, survey) if isinstance(fact, NeedOpened) else fact for fact in facts)
+
+
+def may_open(state: State, waiting: Waiting, at: Instant) -> bool:
+    """Whether policy buys by itself, and the slot has no need that is still under way or was closed too lately."""
+    if not state.records.policy.sourcing.automatic:
+        return False
+    known = needs_of(state, waiting.workload, waiting.slot)
+    if not known or known[-1].status == "covered":
+        return True
+    return known[-1].status == "closed" and _may_ask_again(state, known[-1], at)
 
 
 def _because(fact: NeedOpened, survey: Survey) -> NeedOpened:
@@ -61,7 +67,7 @@ def needs_of(state: State, workload: str, slot: int) -> list[Need]:
     """The needs that a slot has opened, in order."""
     needs = state.sourcing.needs
     first = f"need-{workload}.{slot}"
-    found = []
+    found: list[Need] = []
     while (need := needs.get(first if not found else f"{first}-{len(found) + 1}")) is not None:
         found.append(need)
     return found
@@ -116,7 +122,7 @@ def _may_ask_again(state: State, need: Need, at: Instant) -> bool:
     """A need that could not be met is asked for again only after a while, or the market would be asked without end."""
     if need.closed_at is None or need.outcome == "met":
         return True
-    return at >= need.closed_at.plus(state.records.policy.sourcing.start_within)
+    return at >= need.closed_at.plus(state.sourcing_policy.start_within)
 
 
 def _scope(ask: Ask) -> dict[str, Attribute]:

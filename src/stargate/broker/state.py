@@ -16,9 +16,9 @@ from stargate.base import wire
 from stargate.base.errors import NotFoundError
 from stargate.base.time import FOREVER, Instant
 from stargate.broker.nodes import NodeMap
-from stargate.broker.policy import SourcingPolicy
+from stargate.broker.policy import SourcingPolicy, Team
 from stargate.broker.records import AttemptState, Records, Slot, WorkloadState
-from stargate.broker.sourcing.records import Lease, SourcingState
+from stargate.broker.sourcing.records import Lease, Need, SourcingState
 from stargate.broker.supply import Supply, SupplyClass, SupplyIndex
 from stargate.catalog import Pool, Provider, Site
 
@@ -40,6 +40,8 @@ class State:
 
     def __init__(self, records: Records | None = None) -> None:
         self.records = records if records is not None else Records()
+        self.clock = self.records.at
+        """The latest moment at which a command was handled; it never goes back, and a restart may forget some of it."""
         self.providers: Mapping[str, Provider] = {}
         self.sites: Mapping[str, Site] = {}
         self.catalog_pools: Mapping[str, Pool] = {}
@@ -51,14 +53,26 @@ class State:
         """Attempts that hold nodes."""
         self.live_on: dict[str, dict[str, AttemptState]] = {}
         """The same by pool."""
+        self.stopping: dict[str, AttemptState] = {}
+        """Those that were asked to stop."""
+        self.lost_on: dict[str, dict[str, AttemptState]] = {}
+        """Attempts given up for lost, by pool, until their supply comes back and they are told to stop."""
+        self.back: tuple[AttemptState, ...] = ()
+        """Those whose supply came back with the last such fact."""
+        self.teams: dict[str, Team] = {}
+        self.nominal_chips = 0
+        """Sum of all teams' quotas."""
         self.team_chips: dict[str, int] = {}
         self.provider_chips: dict[str, int] = {}
         self.chips_in_use = 0
         self.open_workloads = 0
         self._held: int | None = None
+        self._promised: tuple[object, Instant] = (None, FOREVER)
         self._egress: dict[str, Decimal] = {}
-        self.timers: list[Instant] = []
-        """A heap of moments at which something may be due; stale ones do no harm."""
+        self.timers: list[tuple[Instant, str]] = []
+        """A heap of moments at which something may be due, and the pool it concerns; stale ones do no harm."""
+        self.due_pools: set[str] = set()
+        """Pools of which a date has come that was not looked at yet."""
         self._derive()
 
     # -- what sourcing looks at (sourcing.view.View) ---------------------------------------------------------
@@ -136,9 +150,20 @@ class State:
 
     def next_due(self) -> Instant | None:
         """When to wake at the latest."""
-        own = self.timers[0] if self.timers else None
+        own = self.timers[0][0] if self.timers else None
         bought = self.sourcing.timers[0].at if self.sourcing.timers else None
-        return min((at for at in (own, bought) if at is not None), default=None)
+        promised = self.promised_until() if self.queue or self.sourcing.open_needs else None
+        return min((at for at in (own, bought, promised) if at is not None), default=None)
+
+    def promised_until(self) -> Instant | None:
+        """The next date at which what agreements said so far may change; None: none is known."""
+        view = self.book.view(self.records.world_facts, self.clock)
+        seen = (view, len(view.answers), self.records.seq)
+        if self._promised[0] != seen or self._promised[1] <= self.clock:
+            dates = (until for _, until, _ in view.answers.values() if until > self.clock)
+            self._promised = (seen, min(dates, default=FOREVER))
+        until = min(view.horizon.before, self._promised[1])
+        return until if until < FOREVER else None
 
     def digest(self) -> str:
         """A fingerprint of all records: equal for equal histories."""
@@ -157,19 +182,45 @@ class State:
 
     # -- derived indexes: each is kept by evolve, and rebuilt here from the records ----------------------------
 
-    def set_timer(self, at: Instant) -> None:
-        """Ask to be woken."""
+    def set_timer(self, at: Instant, pool: str = "") -> None:
+        """Ask to be woken, and to have the pool looked at."""
         if at < FOREVER:
-            heapq.heappush(self.timers, at)
+            heapq.heappush(self.timers, (at, pool))
+
+    def pop_due(self, at: Instant) -> bool:
+        """Take the timers that are due; whether there were any. Their pools are in `due_pools` from now on."""
+        due = bool(self.due_pools)
+        while self.timers and self.timers[0][0] <= at:
+            _, pool = heapq.heappop(self.timers)
+            due = True
+            if pool in self.catalog_pools:
+                self.due_pools.add(pool)
+        return due
 
     def enqueue(self, workload_id: str, slot: int) -> None:
         """A slot waits."""
         place = self.place_of(workload_id, slot)
         assert not self.waits(place), f"{workload_id} slot {slot} waits already"
         insort(self.queue, place)
-        not_before = self.records.workloads[workload_id].slots[slot].not_before
-        if not_before > self.records.at:
-            self.set_timer(not_before)
+        holder = self.records.workloads[workload_id]
+        self._set_waiting_timers(holder, holder.slots[slot])
+
+    def _set_waiting_timers(self, holder: WorkloadState, slot: Slot) -> None:
+        """When the slot may be tried, and when it is too late to wait for held capacity."""
+        work = holder.workload
+        moments = [slot.not_before]
+        if work.deadline is not None:
+            moments.append(work.deadline.plus(1 - (work.time_limit or self.records.policy.expected_run)))
+        for moment in moments:
+            if moment > self.records.at:
+                self.set_timer(moment)
+
+    def await_retry(self, need: Need) -> None:
+        """A need that could not be met may be asked for again after a while."""
+        if need.workload is not None and need.closed_at is not None:
+            moment = need.closed_at.plus(self.sourcing_policy.start_within)
+            if moment > self.records.at:
+                self.set_timer(moment)
 
     def dequeue(self, workload_id: str, slot: int) -> None:
         """A slot no longer waits."""
@@ -188,11 +239,14 @@ class State:
             assert supply.chips is None or supply.used <= supply.chips, f"supply {supply.id} is over-used"
         self.live[attempt.id] = attempt
         self.live_on.setdefault(attempt.pool, {})[attempt.id] = attempt
+        if attempt.status == "stopping":
+            self.stopping[attempt.id] = attempt
         self._count(attempt, attempt.chips)
 
     def vacate(self, attempt: AttemptState) -> None:
         """The attempt's gang gives its nodes back."""
         del self.live[attempt.id]
+        self.stopping.pop(attempt.id, None)
         del self.live_on[attempt.pool][attempt.id]
         self.nodes[attempt.pool].give(attempt.nodes, attempt.chips_per_node)
         supply = self.supplies.by_id.get(attempt.supply)
@@ -220,8 +274,11 @@ class State:
         supply.used = sum(a.chips for a in self.live_on.get(pool.id, {}).values() if a.supply == lease.id)
         self.supplies.add(supply)
         self.forget_held()
-        self.set_timer(Instant(max(0, lease.until - self.records.policy.migration.lease_end_notice)))
-        self.set_timer(lease.until)
+        self._set_end_timers(pool.id, lease.until)
+
+    def _set_end_timers(self, pool: str, until: Instant) -> None:
+        self.set_timer(Instant(max(0, until - self.records.policy.migration.lease_end_notice)), pool)
+        self.set_timer(until, pool)
 
     def drop_supply(self, supply_id: str) -> None:
         """A lease or holding is over; what runs on it is stopped by its own facts."""
@@ -235,7 +292,8 @@ class State:
 
     def redeclare(self) -> None:
         """Rebuild what follows from the declared catalog, agreements and policy; running work keeps its nodes."""
-        self.live, self.live_on, self.queue, self.timers = {}, {}, [], []
+        self.live, self.live_on, self.stopping, self.lost_on = {}, {}, {}, {}
+        self.queue, self.timers = [], []
         self.team_chips, self.provider_chips, self.chips_in_use = {}, {}, 0
         self._derive()
 
@@ -256,6 +314,9 @@ class State:
             pool.id: NodeMap(records.nodes.get(pool.id, 0), pool.chips_per_node, pool.block_nodes)
             for pool in catalog.pools
         }
+        self.teams = {team.id: team for team in records.policy.teams}
+        self.nominal_chips = sum(team.nominal_chips for team in records.policy.teams)
+        self.due_pools = set(self.catalog_pools)
         self.supplies = SupplyIndex()
         self._held, self._egress = None, {}
         for pool in catalog.pools:
@@ -279,14 +340,12 @@ class State:
                 agreement=pool.agreement or "",
             )
             self.supplies.add(supply)
-            self.set_timer(Instant(max(0, supply.until - self.records.policy.migration.lease_end_notice)))
-            self.set_timer(supply.until)
-        moments = [dated.from_ for dated in (*pool.nodes, *pool.prices)]
+            self._set_end_timers(pool.id, supply.until)
+        moments = [count.from_ for count in pool.nodes] + [price.from_ for price in pool.prices]
         moments += [price.until for price in pool.prices if price.until is not None]
         for moment in moments:
             if moment > self.records.at:
-                self.set_timer(moment)
-
+                self.set_timer(moment, pool.id)
         for key in (f"site:{pool.site}", f"provider:{pool.provider}"):
             known = self._egress.get(key)
             self._egress[key] = (
@@ -298,6 +357,8 @@ class State:
         for attempt in self.records.attempts.values():
             if attempt.status != "ended":
                 self.occupy(attempt)
+            elif attempt.outcome == "lost" and not attempt.fence_seq:
+                self.lost_on.setdefault(attempt.pool, {})[attempt.id] = attempt
 
     def _derive_queue(self) -> None:
         waiting = []
@@ -309,6 +370,7 @@ class State:
             for number, slot in enumerate(holder.slots):
                 if slot.status == "waiting":
                     waiting.append(Waiting(-holder.workload.priority, holder.seq, holder.id, number))
-                    if slot.not_before > self.records.at:
-                        self.set_timer(slot.not_before)
+                    self._set_waiting_timers(holder, slot)
         self.queue = sorted(waiting)
+        for need in self.sourcing.needs.values():
+            self.await_retry(need)
