@@ -9,6 +9,7 @@ from stargate.agreements.clause import ExclusiveServing, FirstRefusal, Residency
 from stargate.agreements.right import Window
 from stargate.agreements.scope import Filter
 from stargate.base.time import Instant
+from stargate.broker import Machine
 from stargate.broker.fact import Placed
 from stargate.broker.sourcing.fact import LeaseSigned, OfferEnded, OfferMade
 from stargate.broker.state import State
@@ -63,6 +64,28 @@ def breaches(state: State, entries: list[Any]) -> list[str]:
                     f"lease {fact.lease} was signed with {fact.party} before Microsoft's offer was closed"
                 )
     return found
+
+
+def overlooked(machine: Machine, now: Instant) -> list[str]:
+    """Dates ahead that concern the state and lie before the time at which the machine wants to be woken."""
+    records = machine.state.records
+    ahead: list[tuple[Instant, str]] = []
+    for pool in records.infrastructure.pools:
+        if pool.id not in records.counted:
+            ahead += [(count.from_, f"nodes of {pool.id}") for count in pool.nodes]
+        ahead += [(price.from_, f"price of {pool.id}") for price in pool.prices]
+        if pool.until is not None and pool.tenure != "market":
+            ahead.append((pool.until, f"end of {pool.id}"))
+            ahead.append(
+                (pool.until.plus(-records.policy.migration.lease_end_notice), f"notice of {pool.id}")
+            )
+    for holder in records.workloads.values():
+        ahead += [(slot.not_before, holder.id) for slot in holder.slots if slot.status == "waiting"]
+    for lease in records.sourcing.leases.values():
+        if lease.status == "active":
+            ahead.append((lease.until, f"end of {lease.id}"))
+    due = machine.next_due()
+    return [f"{what} at {at}; next due {due}" for at, what in ahead if now < at and (due is None or due > at)]
 
 
 def _placement(state: State, fact: Placed, parties: dict[str, str]) -> list[str]:

@@ -16,8 +16,8 @@ from stargate.broker.command import Cancel, MarkSupply, Report, Scale, SetCapaci
 from stargate.broker.policy import SourcingPolicy, Team
 from stargate.broker.sourcing.command import AnswerOffer, SubmitQuote, WithdrawNeed
 from stargate.workloads import Checkpoint
-from tests.broker.naive import AGREEMENTS, breaches
-from tests.broker.world import PROVIDERS, Bench, pool, work
+from tests.broker.naive import AGREEMENTS, breaches, overlooked
+from tests.broker.world import PROVIDERS, Bench, derived, pool, work
 
 POOLS = (
     pool("own", "azure", "wi", tenure="owned", nodes=2),
@@ -149,11 +149,18 @@ class BrokerUnderFire(RuleBasedStateMachine):
         """The naive judge finds nothing."""
         assert breaches(self.bench.state, self.bench.entries) == []
 
+    @invariant()
+    def nothing_due_is_missed(self) -> None:
+        """The machine asks to be woken no later than the first date that concerns it."""
+        assert overlooked(self.bench.machine, self.bench.now) == []
+
     def teardown(self) -> None:
         """Replaying the facts gives the same state, and so does a snapshot."""
-        digest = self.bench.state.digest()
-        assert self.bench.replayed().digest() == digest
-        assert type(self.bench.state).unpack(self.bench.state.pack()).digest() == digest
+        state = self.bench.state
+        again = type(state).unpack(state.pack())
+        replayed = self.bench.replayed()
+        assert replayed.digest() == again.digest() == state.digest()
+        assert derived(replayed) == derived(again) == derived(state)
 
 
 TestBrokerUnderFire = BrokerUnderFire.TestCase

@@ -10,6 +10,7 @@ from stargate.base.time import HOUR, MINUTE, Duration, Instant
 from stargate.broker import Envelope, Machine, Outcome, Policy, State
 from stargate.broker.command import Command, Declare, Report, Submit
 from stargate.broker.invariants import violations
+from stargate.broker.policy import SourcingPolicy
 from stargate.catalog import Infrastructure
 from stargate.catalog.dated import DatedCount, Price
 from stargate.catalog.party import Party, Provider
@@ -133,3 +134,35 @@ class Bench:
         for entry in self.entries:
             machine.apply(entry)
         return machine.state
+
+
+def policy(**changes: Any) -> Policy:
+    """Held capacity only, unless sourcing is asked for."""
+    return Policy(**({"lab": "lab", "sourcing": SourcingPolicy(automatic=False)} | changes))
+
+
+def derived(state: State) -> dict[str, Any]:
+    """Every index of a state, as plain data: two states with the same records must agree in all of it."""
+    return {
+        "queue": state.queue,
+        "live": sorted(state.live),
+        "live_on": {pool: sorted(live) for pool, live in sorted(state.live_on.items()) if live},
+        "stopping": sorted(state.stopping),
+        "lost_on": {pool: sorted(lost) for pool, lost in sorted(state.lost_on.items()) if lost},
+        "teams": {team: chips for team, chips in sorted(state.team_chips.items()) if chips},
+        "providers": {name: chips for name, chips in sorted(state.provider_chips.items()) if chips},
+        "counts": (state.chips_in_use, state.open_workloads, state.held_chips(), state.nominal_chips),
+        "nodes": {
+            pool: (nodes.nodes, nodes.free_nodes, nodes.free_chips, nodes.used_nodes)
+            for pool, nodes in sorted(state.nodes.items())
+        },
+        "supplies": {
+            name: (s.pool, s.kind, s.price, s.marginal, s.chips, s.used, s.until, s.agreement)
+            for name, s in sorted(state.supplies.by_id.items())
+        },
+        "listed": {
+            chip: {kind: listed for kind, listed in kinds.items() if listed}
+            for chip, kinds in state.supplies.by_chip.items()
+            if any(kinds.values())
+        },
+    }

@@ -1,0 +1,159 @@
+"""Preemption: whom it stops, and when it leaves everybody alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stargate.base.time import HOUR, MINUTE, Duration
+from stargate.broker.command import Cancel, Declare, MarkSupply
+from stargate.broker.fact import Stopping
+from stargate.broker.policy import Team
+from stargate.workloads import Topology
+from tests.broker.oracle import fits, free_chips
+from tests.broker.world import Bench, policy, pool, work
+
+
+def stopped(bench: Bench) -> list[str]:
+    """Whom the last command asked to give way."""
+    return [fact.attempt for fact in bench.of(Stopping) if fact.reason == "preempted"]
+
+
+def test_the_cheapest_victim_goes_and_nothing_counts_against_it() -> None:
+    """Of two that may be stopped, the one that loses less work goes; it waits again."""
+    bench = Bench(pool("a", nodes=2), policy=policy())
+    bench.submit(work("old"))
+    bench.run("old.0.1")
+    bench.wait(30 * MINUTE)
+    bench.submit(work("young"))
+    bench.run("young.0.1")
+    bench.wait(MINUTE)
+    bench.submit(work("urgent", priority=100))
+    assert stopped(bench) == ["young.0.1"]
+    bench.report("young.0.1", "stopped", step=7)
+    assert bench.where("urgent") == "a"
+    assert bench.where("young") == ""
+    assert bench.state.records.workloads["young"].slots[0].recoveries == 0
+
+
+def test_work_that_is_not_preemptible_stays() -> None:
+    """`preemptible: false` is a promise."""
+    bench = Bench(pool("a", nodes=1), policy=policy())
+    bench.submit(work("firm", preemptible=False))
+    bench.submit(work("urgent", priority=100))
+    assert bench.where("firm") == "a"
+    assert not stopped(bench)
+
+
+def test_nobody_is_stopped_where_it_would_not_be_enough() -> None:
+    """One node can be cleared, two are wanted."""
+    bench = Bench(pool("a", nodes=2), policy=policy())
+    bench.submit(work("firm", preemptible=False))
+    bench.submit(work("soft"))
+    bench.submit(work("urgent", nodes=2, priority=100))
+    assert not stopped(bench)
+
+
+def test_room_that_is_being_made_is_waited_for_everywhere() -> None:
+    """While a victim on one pool is stopping, nobody on another pool is stopped for the same gang."""
+    bench = Bench(pool("a", "oracle", nodes=1), pool("b", "aws", nodes=1), policy=policy())
+    for name in ("one", "two"):
+        bench.submit(work(name))
+    bench.submit(work("urgent", priority=100))
+    assert len(stopped(bench)) == 1
+    bench.submit(work("another"))
+    assert not stopped(bench)
+    bench.do(MarkSupply("site", "no", "draining"))
+    assert not stopped(bench)
+
+
+def test_the_dearer_victims_are_spared_first() -> None:
+    """When the last victim makes the first two needless in turn, the one that loses more is kept."""
+    bench = Bench(pool("a", nodes=2), policy=policy())
+    # Node 0: cheap (4) + firm (4). Node 1: dear (4) + last (4).
+    for name, firm in (("cheap", False), ("firm", True), ("dear", False), ("last", False)):
+        bench.submit(work(name, chips_per_node=4, preemptible=not firm))
+        bench.run(f"{name}.0.1")
+        bench.wait(MINUTE if name == "last" else 10 * MINUTE)
+    bench.submit(work("urgent", priority=9))
+    assert sorted(stopped(bench)) == ["dear.0.1", "last.0.1"]
+
+
+def test_reclaiming_stops_no_more_than_is_borrowed() -> None:
+    """A team that borrows 8 chips is not put below its own quota, though the other has quota for a larger gang."""
+    teams = (Team("red", 16), Team("blue", 24))
+    bench = Bench(pool("a", nodes=3), policy=policy(teams=teams))
+    for number in range(3):
+        bench.submit(work(f"red{number}", team="red"))
+    bench.submit(work("large", nodes=2, team="blue"))
+    assert not stopped(bench)
+    bench.do(Cancel("large"))
+    bench.submit(work("small", team="blue"))
+    assert len(stopped(bench)) == 1
+
+
+def test_a_team_without_quota_any_more_gives_way() -> None:
+    """All it uses is borrowed."""
+    bench = Bench(pool("a", nodes=1), policy=policy(teams=(Team("red", 8), Team("blue", 8))))
+    bench.submit(work("red", team="red"))
+    bench.submit(work("blue", team="blue"))
+    assert not stopped(bench)
+    bench.do(Declare(bench.state.records.infrastructure, (), policy(teams=(Team("blue", 8),))))
+    assert stopped(bench) == ["red.0.1"]
+
+
+GANGS = st.lists(
+    st.tuples(
+        st.integers(1, 3), st.sampled_from([2, 4, 8]), st.integers(0, 3), st.booleans(), st.integers(0, 9)
+    ),
+    min_size=1,
+    max_size=9,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(gangs=GANGS, nodes=st.integers(1, 4), chips=st.sampled_from([4, 8]), block=st.booleans())
+def test_victims_are_enough_and_none_is_needless(gangs: Any, nodes: int, chips: int, block: bool) -> None:
+    """They rank lower, may be stopped, make room together, and no smaller part of them would."""
+    place = pool("a", nodes=6, block_nodes=4)
+    bench = Bench(place, policy=policy())
+    for number, (count, per_node, priority, firm, age) in enumerate(gangs):
+        name = f"g{number}"
+        bench.submit(
+            work(name, count, chips_per_node=per_node, priority=priority, preemptible=not firm,
+                 time_limit=Duration(9 * HOUR))
+        )  # fmt: skip
+        if bench.where(name):
+            bench.run(f"{name}.0.{bench.state.records.workloads[name].slots[0].number}")
+        bench.wait(age * MINUTE)
+        while bench.state.stopping:
+            bench.report(min(bench.state.stopping), "stopped")
+    before = free_chips(bench.state, place)
+    topology = Topology(required="block") if block else Topology()
+    bench.submit(work("urgent", nodes, chips_per_node=chips, priority=2, topology=topology))
+    victims = [bench.state.records.attempts[name] for name in stopped(bench)]
+    works = bench.state.records.workloads
+
+    def room(gone: list[Any]) -> bool:
+        free = before.copy()
+        for attempt in gone:
+            for node in attempt.nodes:
+                free[node] += attempt.chips_per_node
+        return fits(free, place, nodes, chips, block=block)
+
+    allowed = [
+        attempt
+        for attempt in bench.state.live.values()
+        if works[attempt.workload].workload.priority < 2 and works[attempt.workload].workload.preemptible
+        if attempt.workload != "urgent"
+    ]
+    if bench.where("urgent"):
+        assert not victims
+    elif works["urgent"].slots[0].status == "waiting" and bench.state.queue[0].workload == "urgent":
+        assert bool(victims) == room(allowed)
+    for victim in victims:
+        assert victim in allowed
+        assert not room([other for other in victims if other is not victim])
+    assert not victims or room(victims)
