@@ -35,7 +35,7 @@ def test_the_files_are_declared(tmp_path: Path) -> None:
     command = read_plan(configured(tmp_path)).command
     assert len(command.infrastructure.pools) == 5
     assert command.policy.lab == "lab"
-    assert command.agreements == ()
+    assert [agreement.id for agreement in command.agreements] == ["ms-2025"]
 
 
 def test_every_problem_of_every_file_is_named(tmp_path: Path) -> None:

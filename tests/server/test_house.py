@@ -74,7 +74,7 @@ async def test_without_files_the_journal_decides(tmp_path: Path) -> None:
     config = configured(tmp_path)
     async with staged(config):
         pass
-    bare = msgspec.structs.replace(config, infrastructure=(), policy=())
+    bare = msgspec.structs.replace(config, infrastructure=(), agreements=(), policy=())
     async with staged(bare) as stage:
         assert await stage.house.driver.read(lambda state: len(state.catalog_pools)) == 5
         with pytest.raises(StateConflictError, match="without files"):

@@ -47,15 +47,25 @@ policy:
   sourcing: {automatic: false}
 """
 
+AGREEMENT = """
+agreement:
+  id: ms-2025
+  parties: [lab, microsoft]
+  customer: lab
+  supplier: microsoft
+  signed_on: 2025-01-21
+  clauses:
+    - {kind: first_refusal, id: rofr, mode: capability, window: {length: 10}, threshold_chips: 16}
+"""
+
 JOB = "name: job\nresources: {accelerators: H100:8}\nrun: echo hello\n"
 
 
 class Caller:
     """Somebody with a key, or without one."""
 
-    def __init__(self, house: House, key: str) -> None:
+    def __init__(self, app: Any, key: str) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        app: Any = create_app(house)
         transport = httpx.ASGITransport(app)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://stargate", headers=headers)
 
@@ -90,12 +100,13 @@ class Stage:
     def __init__(self, house: House, engine: FakeEngine) -> None:
         self.house = house
         self.engine = engine
-        self.operator = Caller(house, house.config.operator_key.read_text().strip())
+        self.app = create_app(house)
+        self.operator = Caller(self.app, house.config.operator_key.read_text().strip())
 
     async def caller(self, role: str, party: str = "") -> Caller:
         """Somebody with a new key."""
         body = {"name": f"{role}-{party}", "role": role} | ({"party": party} if party else {})
-        return Caller(self.house, (await self.operator.post("/v1/keys", body))["key"])
+        return Caller(self.app, (await self.operator.post("/v1/keys", body))["key"])
 
     async def settle(self) -> None:
         """Until nothing is in hand any more."""
@@ -117,6 +128,42 @@ class Stage:
         return self.house.driver._machine.state.digest()
 
 
+REQUIREMENT = {
+    "chips": 8,
+    "start_by": "2199-01-01",
+    "duration": "72h",
+    "chip_types": ["H200-SXM"],
+    "chips_per_node": 8,
+}
+TERMS = {
+    "chips": 8,
+    "start": "2198-12-01",
+    "duration": "72h",
+    "price_micro_usd_per_chip_hour": 1_500_000,
+    "chip_type": "H200-SXM",
+    "jurisdiction": "NO",
+}
+
+
+def need(id: str, **changes: Any) -> dict[str, Any]:
+    """The body that opens a need of 8 H200, which no right covers and aws serves at once."""
+    return {"id": id, "requirement": REQUIREMENT | changes, "party": "lab"}
+
+
+async def peopled(stage: Stage) -> None:
+    """Something of every kind: two workloads, an offer to microsoft, a quote of oracle-co, a lease with amazon."""
+    operator = stage.operator
+    await operator.post("/v1/workloads", {"id": "done", "yaml": JOB})
+    await stage.tick(8)
+    await operator.post("/v1/workloads", {"id": "waits", "yaml": f"{JOB}num_nodes: 99\n"})
+    await operator.post("/v1/needs", need("offered", chips=16))
+    await operator.post("/v1/needs", need("quoted", max_price_micro_usd_per_chip_hour=1_000_000))
+    quote = {"id": "quote", "provider": "oci", "pool": "oci-h200", "terms": TERMS}
+    await operator.post("/v1/needs/quoted/quotes", quote)
+    await operator.post("/v1/needs", need("leased"))
+    await stage.settle()
+
+
 def unheard(said: object) -> None:
     """Takes what an engine says before there is a server."""
 
@@ -126,9 +173,11 @@ def configured(data: Path, infrastructure: str = INFRASTRUCTURE, **changes: Any)
     data.mkdir(parents=True, exist_ok=True)
     (data / "infrastructure.yaml").write_text(infrastructure)
     (data / "policy.yaml").write_text(POLICY)
+    (data / "agreement.yaml").write_text(AGREEMENT)
     fields: dict[str, Any] = {
         "data": data / "server",
         "infrastructure": (data / "infrastructure.yaml",),
+        "agreements": (data / "agreement.yaml",),
         "policy": (data / "policy.yaml",),
         "limits": Limits(request_s=10.0),
     }

@@ -75,7 +75,7 @@ class Schemas:
     def _field(self, field: kinds.Field) -> Schema:
         schema = self.schema(field.type)
         if field.default is not msgspec.NODEFAULT:
-            default = wire.to_plain(field.default)
+            default = msgspec.json.decode(wire.to_json(field.default))
         elif field.default_factory in (list, dict, set):
             default = field.default_factory()
         else:
