@@ -24,16 +24,21 @@ VIEWS_KEPT = 16
 """Views of different instants that a book remembers."""
 
 
+NAMING = frozenset({"exercise", "cancel", "modify", "terminate"})
+"""Actions on a clause or agreement that the request names: the clause's scope has no say in who is meant."""
+
+
 class Shelf:
-    """Rules in force for one action, found by the attribute values they insist on."""
+    """Rules for one action, found by the attribute values they insist on."""
 
-    __slots__ = ("_keyed", "_others")
+    __slots__ = ("_keyed", "_named", "_others")
 
-    def __init__(self, lives: Sequence[Live]) -> None:
-        self._others = tuple(live for live in lives if live.rule.key is None)
+    def __init__(self, lives: Sequence[Live], action: str) -> None:
+        self._named = action in NAMING
+        self._others = tuple(live for live in lives if self._named or live.rule.key is None)
         keyed: dict[str, dict[str, list[Live]]] = {}
         for live in lives:
-            if live.rule.key is not None:
+            if live.rule.key is not None and not self._named:
                 field, values = live.rule.key
                 for value in dict.fromkeys(values):
                     keyed.setdefault(field, {}).setdefault(value, []).append(live)
@@ -56,11 +61,11 @@ class Shelf:
             live
             for live in found
             if (not live.rule.bound or not party or live.rule.bound == party)
-            and (live.rule.matcher is None or live.rule.matcher(attributes))
+            and (self._named or live.rule.matcher is None or live.rule.matcher(attributes))
         ]
 
 
-EMPTY = Shelf(())
+EMPTY = Shelf((), "")
 
 
 class View:
@@ -85,8 +90,8 @@ class View:
                 self._standings[id(live)] = standing
             for action in rule.reach:
                 (lives if standing.effect is None else dormant).setdefault(action, []).append(live)
-        self._lives = {action: Shelf(found) for action, found in lives.items()}
-        self._dormant = {action: Shelf(found) for action, found in dormant.items()}
+        self._lives = {action: Shelf(found, action) for action, found in lives.items()}
+        self._dormant = {action: Shelf(found, action) for action, found in dormant.items()}
 
     def covering(self, question: Question) -> list[Live]:
         """Rules in force that the question meets."""

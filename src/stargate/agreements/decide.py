@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stargate.agreements.book import Book, View
+from stargate.agreements.book import NAMING, Book, View
 from stargate.agreements.clause import Entitlement, FirstRefusal
 from stargate.agreements.decision import Decision, Effect, Outcome, Reason, Request
 from stargate.agreements.judge import Live, Question, Verdict
+from stargate.agreements.judge.capacity import asks_for
 from stargate.agreements.present import Standing
 from stargate.agreements.world import WorldFact
 from stargate.base.time import Instant
 
 _RANK: dict[Effect, int] = {"forbid": 0, "must_offer": 1, "permit": 2, "prefer": 3}
 _GRANTED = frozenset({"use", "resell", "sublicense"})
-_NAMING = frozenset({"exercise", "cancel", "modify", "terminate"})
-"""Actions on a clause or agreement that the request names: where none answers, nothing permits them."""
 ANSWERS_KEPT = 10_000
 """Answers that a view of a book remembers."""
 _PERMIT = Decision("permit")
@@ -233,8 +232,10 @@ def _by_default(view: View, question: Question, reasons: list[Reason]) -> Decisi
     """No clause decides: placement is permitted; rights over assets and clauses are not, once any clause names them."""
     asleep = view.dormant(question)
     dormant = [_why(live, standing) for live, standing in asleep]
-    if question.action in _NAMING:
-        found = dormant or [_unknown(question)]
+    if question.action in NAMING:
+        found = [_why(live, standing) for live, standing in asleep if asks_for(live, question)] or [
+            _unknown(question)
+        ]
         return Decision("forbid", (*reasons, *found))
     if question.action in _GRANTED:
         named = [reason for reason in reasons if reason.effect == "silent"]

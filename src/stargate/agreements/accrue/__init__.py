@@ -48,7 +48,7 @@ def accrue(
     lines += accrue_prepayments(timeline, usage, lines, prior)
     lines += accrue_backstops(timeline, inside, prior)
     lines += accrue_late_credits(timeline)
-    lines += accrue_credits(timeline, inside, (*prior, *lines))
+    lines += accrue_credits(timeline, usage, (*prior, *lines))
     lines += accrue_equity(timeline)
     return (*lines, *net(timeline, lines))
 

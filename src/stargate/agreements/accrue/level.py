@@ -13,8 +13,12 @@ from stargate.agreements.condition import day
 from stargate.agreements.period import Period, intervals
 from stargate.agreements.scope import matches
 from stargate.agreements.version import Version
+from stargate.agreements.world import WorldFact
 from stargate.base.money import format_usd, micro_usd, usd
 from stargate.base.time import Instant
+
+FAR = Instant.parse("9000-01-01")
+"""Beyond any interval that matters."""
 
 
 class Credit(NamedTuple):
@@ -41,7 +45,7 @@ def claim_ends(clause: ServiceLevel, missed: Period) -> Instant | None:
         return None
     if not clause.claim_periods:
         return missed.end
-    later = intervals(missed.end, Instant.parse("9000-01-01"), clause.interval)
+    later = intervals(missed.end, FAR, clause.interval)
     return [next(later) for _ in range(clause.claim_periods)][-1].end
 
 
@@ -57,8 +61,9 @@ def service_credit(
     ends = claim_ends(clause, missed)
     if ends is not None and claimed_at >= ends:
         return Credit(0, fraction, f"the claim of {day(claimed_at)} is late: claims ended {day(ends)}")
-    amount = micro_usd(usd(charge_micro_usd) * fraction)
-    if amount < micro_usd(clause.min_credit_usd):
+    exact = usd(charge_micro_usd) * fraction
+    amount = micro_usd(exact)
+    if exact < clause.min_credit_usd:
         least = format_usd(micro_usd(clause.min_credit_usd))
         return Credit(0, fraction, f"{format_usd(amount)} is less than the least credit of {least}")
     where = "on the next invoice" if clause.apply == "next_invoice" else "as a refund"
@@ -68,53 +73,63 @@ def service_credit(
 def accrue_credits(
     timeline: Timeline, usage: Sequence[Usage], charges: Sequence[ChargeLine]
 ) -> list[ChargeLine]:
-    """Credits for levels measured in the period, claimed by a fact `claimed/AGREEMENT/CLAUSE` (true from the claim).
+    """Credits for claims received in the period: they go on its invoice, never on that of the interval missed.
 
-    `usage` holds the measured level as a quantity of the clause's metric, at the start of its interval.
+    A claim is a fact `claimed/AGREEMENT/CLAUSE` whose value is the first day of the interval, as 2026-03-01.
+    `usage` holds the level measured over that interval as a quantity of the clause's metric; `charges` what
+    was charged in it.
     """
     lines: list[ChargeLine] = []
     for version in timeline.book.chart.versions:
         clause = version.clause
         if not isinstance(clause, ServiceLevel):
             continue
-        for item in usage:
-            if item.metric != clause.metric or not matches(clause.scope, item.seen()):
-                continue
-            if any(span.holds(item.start) for span in timeline.spans(version)):
-                lines.extend(_credited(timeline, version, clause, item, charges))
+        for claim in timeline.world.believed(f"claimed/{version.ref}", timeline.last.horizon):
+            if timeline.period.holds(claim.valid_from):
+                lines.extend(_credited(timeline, version, claim, usage, charges))
     return lines
 
 
 def _credited(
-    timeline: Timeline, version: Version, clause: ServiceLevel, item: Usage, charges: Sequence[ChargeLine]
+    timeline: Timeline,
+    version: Version,
+    claim: WorldFact,
+    usage: Sequence[Usage],
+    charges: Sequence[ChargeLine],
 ) -> list[ChargeLine]:
+    clause = version.clause
+    assert isinstance(clause, ServiceLevel), "asked of service levels only"
+    measured = [
+        item
+        for item in usage
+        if item.metric == clause.metric
+        and day(item.start) == claim.value
+        and version.added <= item.start < version.removed
+        and matches(clause.scope, item.seen())
+    ]
     giver, taker = version.party("payer", "supplier"), version.party("payee", "customer")
-    missed = next(intervals(item.start, Instant.parse("9000-01-01"), clause.interval))
-    charge = sum(
-        line.amount_micro_usd
-        for line in charges
-        if line.payer == taker
-        and line.payee == giver
-        and missed.holds(line.period.start)
-        and line.basis == "gross"
-    )
-    claims = timeline.world.believed(f"claimed/{version.ref}", timeline.last.horizon)
-    claimed = next(
-        (fact.valid_from for fact in claims if fact.value is True and fact.valid_from >= item.start), None
-    )
-    credit = service_credit(clause, item.quantity, charge, missed, claimed)
-    if not credit.amount_micro_usd:
-        return []
-    line = ChargeLine(
-        clause=version.ref,
-        kind="service_credit",
-        payer=giver,
-        payee=taker,
-        amount_micro_usd=credit.amount_micro_usd,
-        period=missed,
-        says=f"{clause.metric} was {item.quantity:%}: {credit.says}",
-        quantity=item.quantity,
-        due=missed.end,
-        text_ref=clause.text_ref,
-    )
-    return [line]
+    lines = []
+    for item in measured:
+        missed = next(intervals(item.start, FAR, clause.interval))
+        charge = sum(
+            line.amount_micro_usd
+            for line in charges
+            if (line.payer, line.payee, line.basis) == (taker, giver, "gross")
+            and missed.holds(line.period.start)
+        )
+        credit = service_credit(clause, item.quantity, charge, missed, claim.valid_from)
+        if credit.amount_micro_usd:
+            lines.append(
+                ChargeLine(
+                    clause=version.ref,
+                    kind="service_credit",
+                    payer=giver,
+                    payee=taker,
+                    amount_micro_usd=credit.amount_micro_usd,
+                    period=timeline.period,
+                    says=f"{clause.metric} was {item.quantity:%} from {claim.value}: {credit.says}",
+                    quantity=item.quantity,
+                    text_ref=clause.text_ref,
+                )
+            )
+    return lines

@@ -43,6 +43,8 @@ class Timeline:
             end = min(present.horizon.before, period.end)
             self.stretches.append(Stretch(Period(start, end), present, live))
             start = end
+        self.last = book.present(facts, Instant(period.end - 1), self.known_at)
+        """How things stand at the last instant of the period."""
 
     def spans(self, version: Version) -> list[Period]:
         """Where a version is in force, adjoining stretches joined."""
@@ -55,8 +57,3 @@ class Timeline:
             else:
                 found.append(stretch.period)
         return found
-
-    @property
-    def last(self) -> Present:
-        """How things stand just before the end of the period."""
-        return self.stretches[-1].present
