@@ -6,13 +6,13 @@ It keeps the driver's order: decide and apply, commit, effects, acknowledge. `Wo
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from stargate.base.errors import UserError
 from stargate.base.time import Duration, Instant
-from stargate.broker import Command, Envelope, Machine
+from stargate.broker import Command, Effect, Entry, Envelope, Machine
 from stargate.broker.command import Wake
 from stargate.broker.sourcing.records import Offer
 from stargate.journal import restart, snapshot_of, to_record
@@ -23,6 +23,8 @@ ANSWER_AFTER = Duration.parse("40s")
 """How long the holder of a right thinks."""
 
 STEPS_LIMIT = 20_000
+WRITE_TAKES = Duration.parse("3s")
+"""What comes in meanwhile is committed together."""
 
 Holder = Callable[[int, Offer], Command | None]
 """How a holder answers the n-th offer; None: not at all."""
@@ -57,7 +59,6 @@ class World:
     answered: set[str] = field(default_factory=set)
     outcomes: dict[str, str] = field(default_factory=dict)
     """What each sender was told."""
-    effects: int = 0
 
     def __post_init__(self) -> None:
         self.now = self.begins
@@ -103,7 +104,7 @@ class World:
         return min((max(at, self.now) for at in times if at is not None and at <= self.ends), default=None)
 
 
-def serve(world: World, journal: FaultyJournal, snapshot_every: int = 0) -> Machine:
+def serve(world: World, journal: FaultyJournal, snapshot_every: int = 0, batch: int = 1) -> Machine:
     """Start from the journal and go on to the end of the story. Raises SimulatedCrash where the journal says so."""
     found = restart(journal)
     assert not found.warnings, found.warnings
@@ -119,28 +120,51 @@ def serve(world: World, journal: FaultyJournal, snapshot_every: int = 0) -> Mach
         world.now = at
         world.happen()
         if due is not None and due <= at:  # the timer wins a tie
-            _handle(world, journal, machine, Envelope(f"wake-{at}-{machine.state.records.seq}", at, Wake()))
-        elif world.inbox and world.inbox[0].at <= at:
-            first = world.inbox[0]
-            world.outcomes[first.id] = _handle(world, journal, machine, Envelope(first.id, at, first.command))
-            world.inbox.remove(first)
-            heapq.heapify(world.inbox)
+            wake = Waiting(at, f"wake-{at}-{machine.state.records.seq}", Wake())
+            _handle(world, journal, machine, iter([wake]))
+        else:
+            _handle(world, journal, machine, _ready(world, machine, batch))
         if snapshot_every and journal.writes % snapshot_every == snapshot_every - 1:
             journal.save(*snapshot_of(machine))
     raise AssertionError("the story does not end")
 
 
-def _handle(world: World, journal: FaultyJournal, machine: Machine, envelope: Envelope) -> str:
-    try:
-        outcome = machine.handle(envelope)
-    except UserError as error:
-        return f"refused: {error}"
-    if outcome.entries:
-        journal.append([to_record(entry) for entry in outcome.entries])
-    for effect in outcome.effects:
+def _ready(world: World, machine: Machine, batch: int) -> Iterator[Waiting]:
+    """The next command, and those that come in while it is being written: up to `batch`, in order."""
+    waiting = sorted(world.inbox)[:batch]
+    if not waiting or waiting[0].at > world.now:
+        return
+    yield waiting[0]
+    for command in waiting[1:]:
+        others = (machine.next_due(), world.engine.next_due(), world.events[0].at if world.events else None)
+        first = all(at is None or command.at < at for at in others)
+        if not first or command.at > waiting[0].at.plus(WRITE_TAKES):
+            return
+        yield command
+
+
+def _handle(world: World, journal: FaultyJournal, machine: Machine, commands: Iterator[Waiting]) -> None:
+    """Decide and apply each; commit all at once; then effects; then acknowledge."""
+    told: dict[str, str] = {}
+    entries: list[Entry] = []
+    effects: list[Effect] = []
+    for waiting in commands:
+        world.now = max(world.now, waiting.at)
+        try:
+            outcome = machine.handle(Envelope(waiting.id, waiting.at, waiting.command))
+        except UserError as error:
+            told[waiting.id] = f"refused: {error}"
+            continue
+        told[waiting.id] = "done"
+        entries += outcome.entries
+        effects += outcome.effects
+    if entries:
+        journal.append([to_record(entry) for entry in entries])
+    for effect in effects:
         world.report(world.engine.ask(effect, world.now))
-        world.effects += 1
         journal.effect()
-    if outcome.entries:
+    if entries:
         journal.acknowledging()
-    return "done"
+    world.outcomes |= told
+    world.inbox = [waiting for waiting in world.inbox if waiting.id not in told]
+    heapq.heapify(world.inbox)
