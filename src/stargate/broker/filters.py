@@ -152,6 +152,8 @@ def refuse_supply(state: State, ask: Ask, option: Option, supply: Supply, at: In
         )
     if ask.workload.topology.required == "block" and ask.workload.nodes > pool.block_nodes:
         return Refusal("topology", f"a block has {pool.block_nodes} nodes; the gang must share one")
+    if supply.kind.tenure == "on_demand" and supply.pool not in state.records.prices:
+        return Refusal("price", f"pool {supply.pool} is paid by use, and no price is known for now")
     if option.cap_micro_usd_per_chip_hour is not None and supply.price > option.cap_micro_usd_per_chip_hour:
         return Refusal(
             "price",

@@ -277,6 +277,8 @@ class State:
         self._set_end_timers(pool.id, lease.until)
 
     def _set_end_timers(self, pool: str, until: Instant) -> None:
+        if until >= FOREVER:
+            return
         self.set_timer(Instant(max(0, until - self.records.policy.migration.lease_end_notice)), pool)
         self.set_timer(until, pool)
 

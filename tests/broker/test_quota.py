@@ -1,0 +1,89 @@
+"""Team quotas: own share, borrowing, giving back; sums that are never passed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stargate.broker import quota
+from stargate.broker.command import Cancel
+from stargate.broker.fact import Stopping
+from stargate.broker.policy import Team
+from stargate.workloads import Resources
+from tests.broker.world import Bench, policy, pool, work
+
+RED, BLUE = Team("red", 16), Team("blue", 16)
+
+
+def test_a_team_borrows_idle_quota_and_gives_it_back() -> None:
+    """Beyond its nominal quota a team runs on what others leave idle, until they reclaim it."""
+    bench = Bench(pool("a"), policy=policy(teams=(RED, BLUE)))
+    for number in range(5):
+        bench.submit(work(f"red{number}", team="red"))
+    assert [bool(bench.where(f"red{n}")) for n in range(5)] == [True, True, True, True, False]
+    bench.submit(work("blue0", team="blue"))
+    (stopping,) = bench.of(Stopping)
+    bench.report(stopping.attempt, "stopped")
+    assert bench.where("blue0") == "a"
+
+
+def test_a_borrowing_limit_holds() -> None:
+    """A team may borrow only so much."""
+    teams = (Team("red", 8, borrowing_limit_chips=8), BLUE)
+    bench = Bench(pool("a"), policy=policy(teams=teams))
+    for number in range(3):
+        bench.submit(work(f"red{number}", team="red"))
+    assert [bool(bench.where(f"red{n}")) for n in range(3)] == [True, True, False]
+    says = quota.over_quota(bench.state, "red", 8)
+    assert says is not None
+    assert "8 more would pass its quota of 8 and the 8 it may borrow" in says.says
+
+
+def test_own_quota_goes_before_borrowing() -> None:
+    """At equal priority who uses its own is served first, though it came later."""
+    bench = Bench(pool("a", nodes=3), policy=policy(teams=(Team("red", 8), BLUE)))
+    for name in ("first", "borrowed"):
+        bench.submit(work(name, team="red"))
+    bench.submit(work("wide", nodes=2, team="red"))
+    bench.submit(work("own", nodes=2, team="blue"))
+    (stopping,) = bench.of(Stopping)
+    bench.report(stopping.attempt, "stopped")
+    assert [bench.where(n) for n in ("own", "wide")] == ["a", ""]
+
+
+def test_a_dearer_alternative_is_held_to_the_quota_too() -> None:
+    """The small alternative would be within quota, but only the large one is to be had."""
+    wishes = (Resources(chip="H200", chips_per_node=4), Resources(chip="H100", chips_per_node=8))
+    team = Team("red", 4, borrowing_limit_chips=0)
+    bench = Bench(pool("a"), pool("b", chip="H200-SXM", nodes=0), policy=policy(teams=(team, BLUE)))
+    bench.submit(work("either", team="red", alternatives=wishes))
+    assert bench.where("either") == ""
+
+
+SUBMITS = st.lists(
+    st.tuples(st.sampled_from(["red", "blue", "green"]), st.integers(1, 3), st.sampled_from([4, 8]), st.booleans()),
+    min_size=1,
+    max_size=20,
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(submits=SUBMITS)
+def test_no_sum_is_passed_and_reclaiming_comes_to_rest(submits: Any) -> None:
+    """Whoever comes: no team above quota and limit, all within the sum; after every stop, peace returns."""
+    teams = (Team("red", 24), Team("blue", 16, borrowing_limit_chips=8), Team("green", 24))
+    bench = Bench(pool("a", nodes=8), policy=policy(teams=teams))
+    for number, (team, nodes, chips, cancels) in enumerate(submits):
+        bench.submit(work(f"j{number}", nodes, chips_per_node=chips, team=team))
+        for _ in range(100):
+            if not bench.state.stopping:
+                break
+            bench.report(min(bench.state.stopping), "stopped")
+        assert not bench.state.stopping
+        used = bench.state.team_chips
+        assert sum(used.values()) <= 64
+        assert used.get("blue", 0) <= 24
+        if cancels and number % 3 == 0:
+            bench.do(Cancel(f"j{number // 2}"))
