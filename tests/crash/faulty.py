@@ -104,6 +104,6 @@ class FaultyJournal:
             return
         self.crash = None
         folder = self.inner.path.parent
-        after = folder.with_name(f"{folder.name}-{write}-{point}")
-        disk = image(self.inner.path, after, keep_wal_bytes=keep_wal_bytes)
-        raise SimulatedCrash(disk)
+        name, _, number = folder.name.partition("-")
+        after = folder.with_name(f"{name}-{int(number or 0) + 1}")
+        raise SimulatedCrash(image(self.inner.path, after, keep_wal_bytes=keep_wal_bytes))

@@ -7,7 +7,7 @@ then the market. A provider dies, another is cut off for a while, people cancel,
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from stargate.agreements import Agreement, WorldFact
 from stargate.agreements.right import Terms
@@ -20,6 +20,7 @@ from stargate.broker.sourcing.command import AnswerOffer, SubmitQuote, WithdrawN
 from stargate.broker.sourcing.records import Offer
 from stargate.catalog import DatedCount, EngineRef, Infrastructure, Party, Pool, Price, Provider, Site, Tenure
 from stargate.workloads import Checkpoint, Resources, Workload
+from tests.crash.deals import deals, pact
 from tests.crash.engine import ScriptedEngine
 from tests.crash.server import Event, World
 
@@ -116,6 +117,8 @@ def script() -> list[tuple[str, Command]]:
         ("66m", Cancel("doomed", "ada")),
         ("80m", Cancel("web", "eve")),
         ("81m", Cancel("web", "eve")),
+        ("90m", Declare(infrastructure(), (pact(),), policy(notice="on_acknowledgement"))),
+        *deals(BEGIN),
     ]
 
 
@@ -126,6 +129,8 @@ def quoted(when: str) -> Terms:
 
 def answer(number: int, offer: Offer) -> Command | None:
     """How Microsoft answers: it cannot serve the first need, takes the second, and lets the third lapse."""
+    if offer.right.holder != "microsoft":
+        return None  # the others' answers are in the script
     if number % 3 == 0:
         return AnswerOffer(offer.id, "cannot_meet", "microsoft", unmet=("start_by",), text_ref="letter")
     if number % 3 == 1:
@@ -160,13 +165,15 @@ def service(name: str, replicas: int) -> Workload:
     )
 
 
-def policy() -> Policy:
+def policy(notice: Literal["on_issue", "on_acknowledgement"] = "on_issue") -> Policy:
     """Quotas for two teams, short waits."""
     return Policy(
         lab="openai",
         teams=(Team("research", 128), Team("product", 32)),
         recovery=Recovery(backoff=Duration.parse("2s"), stop_grace=Duration.parse("10s")),
-        sourcing=SourcingPolicy(market_window=Duration.parse("30s"), need_duration=Duration.parse("2h")),
+        sourcing=SourcingPolicy(
+            market_window=Duration.parse("30s"), need_duration=Duration.parse("2h"), notice=notice
+        ),
     )
 
 
@@ -214,12 +221,22 @@ def infrastructure() -> Infrastructure:
             pool("az-od", "azure", "east", "on_demand", 2, "4.00"),
             pool("az-market", "azure", "east", "market", 8, "5.00"),
             pool("oci-market", "oracle", "phoenix", "market", 8, "3.20", start_delay=Duration.parse("30s")),
+            pool("oci-late", "oracle", "phoenix", "market", 8, "3.00", since=END),
             pool("cw-market", "coreweave", "newark", "market", 8, "3.00"),
         ),
     )
 
 
-def pool(id: str, provider: str, site: str, tenure: Tenure, nodes: int, usd: str = "", **more: Any) -> Pool:
+def pool(
+    id: str,
+    provider: str,
+    site: str,
+    tenure: Tenure,
+    nodes: int,
+    usd: str = "",
+    since: Instant = SINCE,
+    **more: Any,
+) -> Pool:
     """Nodes of eight chips."""
     return Pool(
         id=id,
@@ -229,7 +246,11 @@ def pool(id: str, provider: str, site: str, tenure: Tenure, nodes: int, usd: str
         chip="H100-SXM",
         chips_per_node=8,
         engine=EngineRef(kind="local"),
-        nodes=(DatedCount(nodes=nodes, from_=SINCE),),
-        prices=(Price(usd_per_chip_hour=Decimal(usd), from_=SINCE),) if usd else (),
+        nodes=(DatedCount(nodes=nodes, from_=since),),
+        prices=tuple(
+            Price(usd_per_chip_hour=Decimal(usd) * factor, from_=since)
+            for factor, since in ((1, SINCE), (2, at("85m")))
+            if usd
+        ),
         **more,
     )
