@@ -27,18 +27,36 @@ def rules_of(versions: Sequence[Version]) -> list[Rule]:
         for version in versions
     }
     own = {id(version): _own_actions(version) for version in versions}
-    reach_of: dict[str, set[str]] = {}
-    for version in versions:
-        reach_of.setdefault(version.ref, set()).update(own[id(version)])
+    reach = _reach(versions, own, targets)
     found = []
     for version in versions:
         named = targets[id(version)]
-        inherited = frozenset(action for ref in named for action in reach_of.get(ref, ()))
+        inherited = frozenset(action for ref in named for action in reach.get(ref, ()))
         if own[id(version)] or inherited:
             found.append(
                 _rule(version, own[id(version)], inherited, named, versions, in_order=version in orders)
             )
     return found
+
+
+def _reach(
+    versions: Sequence[Version], own: dict[int, frozenset[str]], targets: dict[int, frozenset[str]]
+) -> dict[str, set[str]]:
+    """The actions each clause has a say in: its own, and those of what it is an exception to, at any remove."""
+    reach: dict[str, set[str]] = {}
+    for version in versions:
+        reach.setdefault(version.ref, set()).update(own[id(version)])
+    grown = True
+    while grown:
+        grown = False
+        for version in versions:
+            more = {action for ref in targets[id(version)] for action in reach.get(ref, ())} - reach[
+                version.ref
+            ]
+            if more:
+                reach[version.ref] |= more
+                grown = True
+    return reach
 
 
 def fields_looked_at(versions: Sequence[Version]) -> frozenset[str]:

@@ -153,7 +153,8 @@ def odd_attributes(entries: Sequence[Entry]) -> Iterator[Problem]:
         scopes += [(f"exceptions[{n}].scope", carve.scope) for n, carve in enumerate(entry.clause.exceptions)]
         for field, scope in scopes:
             for name in sorted(fields_of(scope) - ATTRIBUTES):
-                near = difflib.get_close_matches(name, ATTRIBUTES, n=1, cutoff=0.8)
+                alike = [known for known in ATTRIBUTES if abs(len(known) - len(name)) <= 1]
+                near = difflib.get_close_matches(name, alike, n=1, cutoff=0.75)
                 if near:
                     yield entry.problem(
                         f"no request has an attribute {name!r}",
