@@ -49,7 +49,7 @@ def world() -> World:
                 "doomed": 9_000,
                 "late": 300,
             },
-            failures={"flaky.0.1": "user", "third.0.1": "infrastructure"},
+            failures={"flaky.0.1": "user", "third.0.1": "infrastructure", "third.0.2": "infrastructure"},
         ),
         begins=BEGIN,
         ends=END,
