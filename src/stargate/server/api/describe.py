@@ -23,7 +23,12 @@ _OWN: dict[Any, Schema] = {
         "format": "instant",
         "description": "ISO 8601 with a zone, as 2025-01-21T14:00:00Z, or a date.",
     },
-    Duration: {"type": "string", "format": "duration", "description": "As 90s, 72h or 1d12h."},
+    # Not the format `duration`: that is ISO 8601's P3D.
+    Duration: {
+        "type": "string",
+        "pattern": r"^(0|([0-9]+(\.[0-9]+)?(us|ms|s|m|h|d|w))+)$",
+        "description": "As 90s, 72h or 1d12h.",
+    },
 }
 _BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 
