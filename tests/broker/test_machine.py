@@ -13,11 +13,13 @@ from stargate.base.errors import UserError
 from stargate.base.time import HOUR, MINUTE, Duration
 from stargate.broker import Policy
 from stargate.broker.command import Cancel, MarkSupply, Report, Scale, SetCapacity, Submit, Wake
+from stargate.broker.fact import Placed
 from stargate.broker.policy import SourcingPolicy, Team
+from stargate.broker.queue import decide_queue
 from stargate.broker.sourcing.command import AnswerOffer, SubmitQuote, WithdrawNeed
 from stargate.workloads import Checkpoint
 from tests.broker.naive import AGREEMENTS, breaches, overlooked
-from tests.broker.world import PROVIDERS, Bench, derived, pool, work
+from tests.broker.world import PROVIDERS, START, Bench, derived, policy, pool, work
 
 POOLS = (
     pool("own", "azure", "wi", tenure="owned", nodes=2),
@@ -150,6 +152,14 @@ class BrokerUnderFire(RuleBasedStateMachine):
         assert breaches(self.bench.state, self.bench.entries) == []
 
     @invariant()
+    def nothing_is_left_undone(self) -> None:
+        """A look at the whole queue finds no more than the short look at the newcomers did."""
+        state = self.bench.state
+        rest, state.at_rest = state.at_rest, None
+        assert decide_queue(state, state.clock) == ()
+        state.at_rest = rest
+
+    @invariant()
     def nothing_due_is_missed(self) -> None:
         """The machine asks to be woken no later than the first date that concerns it."""
         assert overlooked(self.bench.machine, self.bench.now) == []
@@ -165,3 +175,47 @@ class BrokerUnderFire(RuleBasedStateMachine):
 
 TestBrokerUnderFire = BrokerUnderFire.TestCase
 TestBrokerUnderFire.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+
+
+def test_a_repeated_command_is_answered_not_repeated() -> None:
+    """The same id is the same command, whatever happened in between."""
+    bench = Bench(pool("a"), policy=policy())
+    first = bench.do(Submit("lm", work("lm")), "key-1")
+    assert [type(e.fact) for e in first.entries][-1] is Placed
+    again = bench.do(Submit("lm", work("lm")), "key-1")
+    assert again.entries == ()
+    assert again.repeated_seq == first.entries[-1].seq
+
+
+def test_a_clock_that_is_set_back_does_not_turn_history_around() -> None:
+    """Entries are dated in order; what is timed is timed by the latest clock seen."""
+    bench = Bench(pool("a"), policy=policy())
+    bench.submit(work("lm"))
+    bench.wait(-HOUR)
+    bench.run("lm.0.1")
+    dates = [entry.at for entry in bench.entries]
+    assert dates == sorted(dates)
+    assert bench.state.records.attempts["lm.0.1"].started_at == START
+
+
+def test_reports_of_progress_look_at_nothing() -> None:
+    """What an engine says of running work lets nothing else start, and costs no pass over the queue."""
+    bench = Bench(pool("a", nodes=1), policy=policy())
+    for name in ("lm", "waits"):
+        bench.submit(work(name))
+    rest = bench.state.at_rest
+    assert rest is not None
+    bench.run("lm.0.1")
+    bench.report("lm.0.1", "checkpointed", step=3)
+    assert bench.state.at_rest is rest
+
+
+def test_a_newcomer_that_ranks_first_is_not_taken_for_one_behind() -> None:
+    """The short look at newcomers gives way to a whole one."""
+    bench = Bench(pool("a", nodes=2), policy=policy(preemption=False))
+    bench.submit(work("running"))
+    bench.submit(work("head", nodes=2))
+    bench.submit(work("long", time_limit=Duration(9 * HOUR)))
+    assert bench.where("long") == ""
+    bench.submit(work("urgent", priority=5, time_limit=Duration(9 * HOUR)))
+    assert bench.where("urgent") == "a"

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from stargate.broker.state import State
 
 
+RESTFUL = frozenset({Submitted, Accepted, Started, Checkpointed})
+"""Facts that change nobody's chances in the queue but those of who comes in with them."""
+
+
 def evolve(state: State, entry: Entry) -> None:
     """Apply one entry. Its number must follow the last one's, its time must not run backwards."""
     records = state.records
@@ -46,6 +50,8 @@ def evolve(state: State, entry: Entry) -> None:
     assert entry.at >= records.at, f"entry {entry.seq} is dated before entry {records.seq}"
     records.seq, records.at = entry.seq, entry.at
     state.clock = max(state.clock, entry.at)
+    if type(entry.fact) not in RESTFUL:
+        state.at_rest = None
     handler = _HANDLERS.get(type(entry.fact))
     if handler is None:
         sourcing.evolve(state, entry)
@@ -146,6 +152,8 @@ def _submitted(state: State, fact: Submitted) -> None:
     state.open_workloads += 1
     for number in range(replicas):
         state.enqueue(fact.id, number)
+        if state.at_rest is not None:
+            state.at_rest.newcomers.append((fact.id, number))
 
 
 def _placed(state: State, fact: Placed) -> None:

@@ -56,6 +56,8 @@ class Machine:
             run.apply(command)
         state.clock = at
         due = state.pop_due(at) or (wake is not None and wake.due)
+        if due or turned or wake is not None:
+            state.at_rest = None
         if due or turned or wake is not None or not run.quiet:
             run.settle(due=due, reconsider=turned or (wake is not None and wake.reconsider))
         return Outcome(tuple(run.entries), tuple(run.effects))

@@ -130,11 +130,15 @@ def placed(
 
 def _search(state: State, ask: Ask, at: Instant, reservation: Reservation | None) -> Survey:
     survey = Survey()
+    # Behind the first in line nobody asks where a busy place will be free, unless a deadline has to be met.
+    brief = reservation is not None and ask.workload.deadline is None
     for option in ask.options:
         for supply in _in_price_order(state, ask, option, at, survey):
             best = survey.choice
             if best is not None and _base_cost(ask, option, supply) > best.score:
                 break
+            if brief and survey.busy and state.nodes[supply.pool].free_chips < option.gang_chips:
+                continue
             refusal = refuse_supply(state, ask, option, supply, at)
             if refusal is not None:
                 survey.refuse(refusal)

@@ -20,7 +20,7 @@ from stargate.broker.ask import Ask, ask_of, least_chips
 from stargate.broker.fact import Fact, Stopping
 from stargate.broker.ground import Ground
 from stargate.broker.place import Choice, Survey, place, placed
-from stargate.broker.reserve import Reservation, earliest
+from stargate.broker.reserve import Reservation, Rest, earliest
 from stargate.broker.trial import Trial
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ def decide_queue(state: State, at: Instant) -> tuple[Fact, ...]:
     """What one pass decides. Empty when nothing can change until something happens."""
     facts: list[Fact] = []
     with Trial(state) as trial:
-        _Pass(state, at, trial, facts).run()
+        found = _Pass(state, at, trial, facts)
+        found.run()
+    state.at_rest = None if facts else Rest(found.reservation)
     return tuple(facts)
 
 
@@ -47,7 +49,7 @@ class _Pass:
         self._at = at
         self._trial = trial
         self._facts = facts
-        self._reservation: Reservation | None = None
+        self.reservation: Reservation | None = None
         self._blocked_shapes: dict[bytes, Survey] = {}
         self._blocked = 0
         self._stopping: set[str] = set()
@@ -56,7 +58,7 @@ class _Pass:
     def run(self) -> None:
         policy = self._state.records.policy
         started = 0
-        for waiting in self._in_order():
+        for waiting in self._newcomers() or self._in_order():
             if self._blocked > policy.backfill_depth or started >= PLACEMENTS_PER_PASS:
                 return
             holder, slot = self._state.slot(waiting)
@@ -66,12 +68,34 @@ class _Pass:
             # Within a pass capacity only shrinks: what one slot could not have, its like cannot have either.
             survey = self._blocked_shapes.get(ask.shape)
             if survey is None:
-                survey = place(self._state, ask, self._at, self._reservation)
+                survey = place(self._state, ask, self._at, self.reservation)
             if survey.choice is not None:
                 self._start(waiting, ask, survey, survey.choice)
                 started += 1
             else:
                 self._block(waiting, ask, survey)
+
+    def _newcomers(self) -> list[Waiting] | None:
+        """Those who came since nothing more could be done, where they stand behind the first in line; None: look at all.
+
+        Nobody else's chances have changed, and what is kept for the first in line is known.
+        """
+        rest = self._state.at_rest
+        if rest is None or not rest.newcomers:
+            return None
+        places = sorted(self._state.place_of(*name) for name in rest.newcomers)
+        first = rest.reservation
+        if first is not None:
+            head = self._state.place_of(first.holder, first.slot)
+            if any(place < head or self._overtakes(place, head) for place in places):
+                return None
+        self.reservation = first
+        return places
+
+    def _overtakes(self, place: Waiting, head: Waiting) -> bool:
+        """With quotas, who uses its own goes before who borrows."""
+        work = self._state.records.workloads[place.workload].workload
+        return place.order == head.order and quota.may_reclaim(self._state, work.team, least_chips(work))
 
     def _in_order(self) -> Iterator[Waiting]:
         """The queue; at equal priority those who would borrow quota come after those who use their own."""
@@ -107,7 +131,7 @@ class _Pass:
     def _start(self, waiting: Waiting, ask: Ask, survey: Survey, choice: Choice) -> None:
         _, slot = self._state.slot(waiting)
         grounds = survey.grounds()
-        reserved = self._reservation
+        reserved = self.reservation
         if reserved is not None:
             says = f"backfilled: it cannot delay {reserved.holder}, due on {reserved.supply.pool}"
             grounds += (Ground(says),)
@@ -121,7 +145,7 @@ class _Pass:
         # What nothing held could ever serve stands in nobody's way.
         self._blocked += bool(survey.busy)
         self._blocked_shapes[ask.shape] = survey
-        first = self._reservation is None and bool(survey.busy)
+        first = self.reservation is None and bool(survey.busy)
         asks = not self._sourced and shortage.may_open(self._state, waiting, self._at)
         if first:
             self._preempt(waiting, ask, survey)
@@ -129,7 +153,9 @@ class _Pass:
         if first or (asks and survey.busy and ask.workload.deadline is not None):
             start = earliest(self._state, ask, survey.busy, self._at, frozenset(self._stopping))
         if first and start is not None:
-            self._reservation = Reservation(self._state, ask, start, frozenset(self._stopping), self._at)
+            self.reservation = Reservation(
+                self._state, ask, waiting.slot, start, frozenset(self._stopping), self._at
+            )
         if asks:
             # One need a pass: the next is judged against what this one leaves on the market.
             starts = None if start is None else start.at

@@ -30,8 +30,11 @@ class Start(NamedTuple):
 class Reservation:
     """Room for a gang on one supply from `starts` on, and the nodes of its pool as they will be then."""
 
-    def __init__(self, state: State, ask: Ask, start: Start, stopping: frozenset[str], at: Instant) -> None:
-        self.starts, self.supply, self.holder = start.at, start.supply, ask.workload_id
+    def __init__(
+        self, state: State, ask: Ask, slot: int, start: Start, stopping: frozenset[str], at: Instant
+    ) -> None:
+        self.starts, self.supply = start.at, start.supply
+        self.holder, self.slot = ask.workload_id, slot
         self._count, self._chips = ask.workload.nodes, start.option.chips_per_node
         self._topology = required(ask.workload)
         self._then = state.nodes[start.supply.pool].copy()
@@ -68,6 +71,14 @@ class Reservation:
             self._spare -= len(nodes) * chips
 
 
+class Rest:
+    """A pass over the queue found nothing to do: for whom room is kept, and who has come since."""
+
+    def __init__(self, reservation: Reservation | None) -> None:
+        self.reservation = reservation
+        self.newcomers: list[tuple[str, int]] = []
+
+
 def earliest(
     state: State,
     ask: Ask,
@@ -81,22 +92,29 @@ def earliest(
     """
     best: Start | None = None
     for option, supply in busy:
-        found = _on_supply(state, ask, option, supply, at, stopping)
-        if found is not None and (best is None or found < best.at):
+        before = FOREVER if best is None else best.at
+        found = _on_supply(state, ask, option, supply, at, stopping, before)
+        if found is not None:
             best = Start(found, option, supply)
     return best
 
 
 def _on_supply(
-    state: State, ask: Ask, option: Option, supply: Supply, at: Instant, stopping: frozenset[str]
+    state: State,
+    ask: Ask,
+    option: Option,
+    supply: Supply,
+    at: Instant,
+    stopping: frozenset[str],
+    before: Instant,
 ) -> Instant | None:
     nodes = state.nodes[supply.pool]
-    last_start = supply.until - state.records.policy.migration.lease_end_notice
+    before = min(before, supply.until.plus(-state.records.policy.migration.lease_end_notice))
     given: list[AttemptState] = []
     spare = supply.spare
     try:
         for end, attempt in _ends(state, supply, stopping, at):
-            if end >= last_start:
+            if end >= before:
                 return None
             nodes.give(attempt.nodes, attempt.chips_per_node)
             given.append(attempt)

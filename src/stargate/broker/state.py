@@ -18,6 +18,7 @@ from stargate.base.time import FOREVER, Instant
 from stargate.broker.nodes import NodeMap
 from stargate.broker.policy import SourcingPolicy, Team
 from stargate.broker.records import AttemptState, Records, Slot, WorkloadState
+from stargate.broker.reserve import Rest
 from stargate.broker.sourcing.records import Lease, Need, SourcingState
 from stargate.broker.supply import Supply, SupplyClass, SupplyIndex
 from stargate.catalog import Pool, Provider, Site
@@ -71,6 +72,8 @@ class State:
         self._egress: dict[str, Decimal] = {}
         self.timers: list[tuple[Instant, str]] = []
         """A heap of moments at which something may be due, and the pool it concerns; stale ones do no harm."""
+        self.at_rest: Rest | None = None
+        """Set while nothing that matters to the queue has happened, but for newcomers, since a pass found no work."""
         self.due_pools: set[str] = set()
         """Pools of which a date has come that was not looked at yet."""
         self._derive()
