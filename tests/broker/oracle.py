@@ -81,9 +81,7 @@ def _score(
         work.topology.required == "block" or not fits(free, pool, work.nodes, chips, block=False)
     ):
         return None
-    egress = sum(
-        (data.size_gib * _egress(state, data.site) for data in work.inputs if data.site != pool.site)
-    )
+    egress = sum(data.size_gib * _egress(state, data.site) for data in work.inputs if data.site != pool.site)
     score = micro_usd((cost if pool.tenure == "on_demand" else 0) + egress)
     return score, work.topology.preferred == "block" and not tight, pool.id
 

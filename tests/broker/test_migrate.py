@@ -106,7 +106,8 @@ def test_egress_of_the_checkpoint_counts() -> None:
         policy=policy(migration=Migration(min_saving_usd=Decimal(1))),
     )
     bench.do(MarkSupply("pool", "cheap", "draining"))
-    bench.submit(work("lm", time_limit=Duration(100 * HOUR), checkpoint=Checkpoint("c", size_gib=Decimal(10_000))))  # fmt: skip
+    heavy = Checkpoint("c", size_gib=Decimal(10_000))
+    bench.submit(work("lm", time_limit=Duration(100 * HOUR), checkpoint=heavy))
     bench.run("lm.0.1")
     bench.report("lm.0.1", "checkpointed", step=1)
     bench.do(MarkSupply("pool", "cheap", "up"))
