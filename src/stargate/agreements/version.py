@@ -40,7 +40,7 @@ class Version:
 
     def party(self, role: str, default: str) -> str:
         """The party a clause names in a role, or else the agreement's customer or supplier."""
-        named: str = getattr(self.clause, role)
+        named: str = getattr(self.clause, role, "")
         return named or getattr(self.home, default)
 
 

@@ -34,7 +34,7 @@ class Entry:
 
     def party(self, role: str, default: str) -> str:
         """The party in a role, or the agreement's customer or supplier."""
-        named: str = getattr(self.clause, role)
+        named: str = getattr(self.clause, role, "")
         return named or getattr(self.home, default)
 
 
