@@ -17,10 +17,10 @@ STATEMENTS_PER_TEST = 50
 
 def test_folders_of_tests_mirror_the_source() -> None:
     report(
-        Fault(path, 1, f"there is no package {folder}", "Put the test where its subject is")
+        Fault(path, 1, f"there is no package {folder.parts[0]}", "Put the test where its subject is")
         for path in python("tests")
         if (folder := path.parent.relative_to(TESTS)) != Path()
-        if folder.parts[0] not in ACROSS and not (SOURCE / folder).is_dir()
+        if folder.parts[0] not in ACROSS and not (SOURCE / folder.parts[0]).is_dir()
     )
 
 
