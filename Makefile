@@ -19,7 +19,7 @@ test: $(VENV)/.test  ## the tests, without the slow ones
 	$(BIN)/python -m pytest -q -m "not slow"
 
 test-all: lint docs  ## what CI runs: lint, types, layers, style, docs, every test
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --ignore=tests/style
 
 lint: $(VENV)/.dev  ## ruff, mypy, the layers, the style tests
 	$(BIN)/ruff check
@@ -45,7 +45,7 @@ format: $(VENV)/.dev  ## put the source into its one form
 	$(BIN)/ruff format --quiet
 
 clean:  ## remove everything that was made
-	rm -rf $(VENV) build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .bench build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name '*.egg-info' -prune -exec rm -rf {} +
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
