@@ -146,7 +146,9 @@ def test_a_clock_that_is_set_back_forgets_no_date() -> None:
 @settings(max_examples=60, deadline=None)
 @given(
     counts=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 6)), max_size=6),
-    prices=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20), st.integers(1, 9)), min_size=1, max_size=4),
+    prices=st.lists(
+        st.tuples(st.integers(0, 60), st.integers(1, 20), st.integers(1, 9)), min_size=1, max_size=4
+    ),
     looks=st.lists(st.integers(0, 70), max_size=12),
     restart=st.booleans(),
 )

@@ -40,7 +40,10 @@ def test_the_map_agrees_with_a_plain_count(nodes: int, size: int, block: int, st
             room = [n for n in range(limit) if size - used.get(n, 0) >= chips]
             gang = found.find(number % 6 + 1, chips, topology)
             if gang is None:
-                assert topology == "block" or len(room) < number % 6 + 1 or chips > size
+                fullest = max(
+                    (sum(n // block == b for n in room) for b in {n // block for n in room}), default=0
+                )
+                assert (fullest if topology == "block" else len(room)) < number % 6 + 1
                 continue
             assert len(set(gang)) == number % 6 + 1
             assert set(gang) <= set(room)
@@ -57,6 +60,9 @@ def test_the_map_agrees_with_a_plain_count(nodes: int, size: int, block: int, st
         elif what == "resize":
             found.resize(number)
             limit = number
+        twin = found.copy()
+        assert (twin.free_chips, twin.free_nodes) == (found.free_chips, found.free_nodes)
+        assert twin.find(3, 2) == found.find(3, 2)
         assert found.free_chips == sum(size - used.get(n, 0) for n in range(limit))
         assert found.free_nodes == sum(1 for n in range(limit) if not used.get(n))
 
@@ -84,3 +90,22 @@ def test_parts_of_nodes_are_filled_first() -> None:
     assert found.find(1, 2) == (2,)
     assert found.find(1, 3) == (0,)
     assert found.find(1, 9) is None
+
+
+def test_a_gang_of_parts_finds_the_block_that_has_room() -> None:
+    """Two halves of nodes in one block, where no block has two whole nodes left."""
+    found = NodeMap(6, 8, 3)
+    found.take((0, 1, 3, 5), 4)
+    found.take((2, 4), 8)
+    assert found.find(2, 4, "block") in {(0, 1), (3, 5)}
+    assert found.find(3, 4, "block") is None
+    assert found.find(1, 4, "block") == (0,)
+
+
+def test_a_copy_goes_its_own_way() -> None:
+    """What is tried on it leaves the original alone."""
+    found = NodeMap(4, 8, 2)
+    twin = found.copy()
+    twin.take((0, 1), 8)
+    twin.take((2,), 3)
+    assert (found.free_chips, found.used_nodes) == (32, frozenset())

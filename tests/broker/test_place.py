@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,7 +39,7 @@ OPTIONS = st.fixed_dictionaries(
         "pool": st.sampled_from(["p0", "p1"]),
         "max_usd_per_chip_hour": st.just(Decimal(2)),
     },
-).map(lambda fields: Resources(**fields))
+).map(lambda fields: msgspec.convert(fields, Resources))
 WORK = st.fixed_dictionaries(
     {
         "nodes": st.integers(1, 5),

@@ -60,7 +60,8 @@ def soonest(running: list[AttemptState], job: Job, nodes: int, now: Instant) -> 
 def promises_and_starts(jobs: list[Job], nodes: int) -> list[tuple[str, Instant, Instant]]:
     """Play the jobs to their end: (name, start promised when it was first in line, start)."""
     bench = Bench(pool("a", nodes=nodes), policy=policy())
-    begin, known, promised = bench.now, {f"j{n}": job for n, job in enumerate(jobs)}, {}
+    begin, known = bench.now, {f"j{n}": job for n, job in enumerate(jobs)}
+    promised: dict[str, Instant] = {}
     events: list[tuple[int, int, str]] = []
     arrival = 0
     for name, job in known.items():

@@ -56,7 +56,7 @@ def infrastructure(*pools: Pool) -> Infrastructure:
 
 def work(name: str = "job", nodes: int = 1, **changes: Any) -> Workload:
     """A training run of one hour on whole nodes, saving checkpoints, unless said otherwise."""
-    resources = {
+    resources: dict[str, Any] = {"chip": "H100", "chips_per_node": 8} | {
         key: changes.pop(key)
         for key in ("chip", "chips_per_node", "provider", "site", "pool", "max_usd_per_chip_hour")
         if key in changes
@@ -65,7 +65,7 @@ def work(name: str = "job", nodes: int = 1, **changes: Any) -> Workload:
         "name": name,
         "kind": "train",
         "nodes": nodes,
-        "alternatives": (Resources(**({"chip": "H100", "chips_per_node": 8} | resources)),),
+        "alternatives": (Resources(**resources),),
         "time_limit": Duration(1 * HOUR),
         "checkpoint": Checkpoint(path="ckpt"),
     }
@@ -138,7 +138,8 @@ class Bench:
 
 def policy(**changes: Any) -> Policy:
     """Held capacity only, unless sourcing is asked for."""
-    return Policy(**({"lab": "lab", "sourcing": SourcingPolicy(automatic=False)} | changes))
+    fields: dict[str, Any] = {"lab": "lab", "sourcing": SourcingPolicy(automatic=False)}
+    return Policy(**(fields | changes))
 
 
 def derived(state: State) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class _Pass:
                 self._block(waiting, ask, survey)
 
     def _newcomers(self) -> list[Waiting] | None:
-        """Those who came since nothing more could be done, where they stand behind the first in line; None: look at all.
+        """Those who came since nothing more could be done, if they stand behind the first in line; None: look at all.
 
         Nobody else's chances have changed, and what is kept for the first in line is known.
         """

@@ -228,9 +228,8 @@ class State:
     def dequeue(self, workload_id: str, slot: int) -> None:
         """A slot no longer waits."""
         place = self.place_of(workload_id, slot)
-        at = bisect_left(self.queue, place)
-        assert self.queue[at] == place, f"{workload_id} slot {slot} does not wait"
-        del self.queue[at]
+        assert self.waits(place), f"{workload_id} slot {slot} does not wait"
+        del self.queue[bisect_left(self.queue, place)]
 
     def occupy(self, attempt: AttemptState) -> None:
         """The attempt's gang takes its nodes (again: after a restart some may be nodes that the pool has lost)."""
