@@ -21,6 +21,8 @@ from stargate.server.fleet import Fleet
 
 _OFFSET_LIMIT = 1 << 48
 _CONTINUATION = range(0x80, 0xC0)
+_LEADS = {2: range(0xC2, 0xE0), 3: range(0xE0, 0xF0), 4: range(0xF0, 0xF5)}
+"""Bytes that begin a character of so many bytes."""
 
 
 class AttemptView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -105,13 +107,12 @@ async def read_logs(
 
 
 def _partial(data: bytes) -> int:
-    """How many bytes at the end are the beginning of a character whose rest comes later."""
+    """How many bytes at the end are the beginning of a UTF-8 character whose rest comes later."""
     for back in range(1, min(4, len(data)) + 1):
         byte = data[-back]
-        if byte in _CONTINUATION:
-            continue
-        wanted = 4 if byte >= 0xF0 else 3 if byte >= 0xE0 else 2 if byte >= 0xC0 else 1
-        return back if wanted > back else 0
+        if byte not in _CONTINUATION:
+            wanted = next((size for size, leads in _LEADS.items() if byte in leads), 1)
+            return back if wanted > back else 0
     return 0
 
 
