@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stargate.agreements.right import Requirement
+from stargate.base.errors import UserError
 from stargate.base.time import Duration, Instant
 from stargate.broker import sourcing
 from stargate.broker.ground import Ground
@@ -41,14 +42,18 @@ def decide_shortage(
         scope=_scope(ask),
         workload=waiting.workload,
     )
-    facts = sourcing.decide(state, command, at)
+    try:
+        facts = sourcing.decide(state, command, at)
+    except UserError:
+        return ()  # nobody asked for this need, so there is nobody to refuse: the slot waits for what is held
     return tuple(_because(fact, survey) if isinstance(fact, NeedOpened) else fact for fact in facts)
 
 
 def may_open(state: State, waiting: Waiting, at: Instant) -> bool:
     """Whether policy buys by itself, and the slot has no need that is still under way or was closed too lately."""
-    if not state.records.policy.sourcing.automatic:
-        return False
+    policy = state.records.policy
+    if not policy.sourcing.automatic or not policy.lab:
+        return False  # without a party to buy for, nothing can be bought
     known = needs_of(state, waiting.workload, waiting.slot)
     if not known or known[-1].status == "covered":
         return True
