@@ -163,7 +163,7 @@ def _exercise(
     answered = _answered(command, effect=True)
     if offer.right.mode == "first_offer" and _wants_comparison(offer):
         return (answered, *_not_taken(need, offer, taking, at))
-    if offer.share_chips:
+    if offer.shared:
         says = f"{offer.right.holder} takes up to {chips} chips; its part is known when all have answered"
         ground = Ground(says, clause=offer.right.clause)
         return (answered, OfferSubscribed(offer.id, chips, taking.pool.id, taking.terms, (ground,)))

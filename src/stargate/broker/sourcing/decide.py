@@ -108,7 +108,7 @@ def _acknowledge(view: View, command: AcknowledgeOffer, at: Instant) -> Facts:
             "only the holder can say that it arrived",
             (right.clause,),
         )
-    if offer.received_at is not None or not is_open(offer):
+    if offer.received_at is not None or offer.status != "offered":
         return ()
     closes = deadline(right.window, right.calendar, at)
     says = f"received by {right.holder}; it may answer before {closes}"

@@ -33,6 +33,7 @@ def _offer_made(sourcing: SourcingState, fact: facts.OfferMade, at: Instant) -> 
         requirement=fact.requirement,
         chips=fact.chips,
         offered_at=at,
+        shared=fact.shared,
         share_chips=fact.share_chips,
         terms=fact.terms,
         quote=fact.quote,

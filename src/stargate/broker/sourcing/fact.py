@@ -67,6 +67,7 @@ class OfferMade(msgspec.Struct, frozen=True, tag="offer_made", omit_defaults=Tru
     right: Right
     requirement: Requirement
     chips: int
+    shared: bool = False
     share_chips: int = 0
     terms: Terms | None = None
     quote: str = ""

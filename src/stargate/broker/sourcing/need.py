@@ -203,7 +203,7 @@ def step(view: View, need: Need, at: Instant) -> tuple[SourcingFact, ...]:
     if waiting:
         return allocate(view, need, waiting, at) or (_waits_for_answers(waiting[0].right.holder, need),)
     standing = standings(view, need, at)
-    asked = tuple(one for one in standing if one.right.mode != "match" and _must_ask(one))
+    asked = tuple(one for one in standing if _must_ask(one) and _comes_first(need, one))
     if asked:
         passed = tuple(one.ground for one in standing if not _must_ask(one))
         return offer_to(view, need, next_tier(asked), at, passed)
@@ -214,6 +214,11 @@ def step(view: View, need: Need, at: Instant) -> tuple[SourcingFact, ...]:
             NeedWaits(need.id, "quotes", (Ground(f"quotes are collected until {need.market_closes_at}"),)),
         )
     return decide_award(view, need, at, standing)
+
+
+def _comes_first(need: Need, standing: Standing) -> bool:
+    """A match waits for a quote to match, unless a deal is at hand already."""
+    return standing.right.mode != "match" or standing.right.clause in need.changed
 
 
 def _must_ask(standing: Standing) -> bool:

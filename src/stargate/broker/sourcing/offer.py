@@ -46,7 +46,7 @@ def offer_to(
         weights = {one.right.clause: one.right.weight for one in tier}
         shares = entitlements(need.missing_chips, need.requirement.chips_per_node, weights)
     return tuple(
-        _offer(view, need, one, at, number, shares.get(one.right.clause, 0), grounds)
+        _offer(view, need, one, at, number, shares.get(one.right.clause), grounds)
         for number, one in enumerate(tier, len(need.offers) + 1)
     )
 
@@ -57,7 +57,7 @@ def _offer(
     standing: Standing,
     at: Instant,
     number: int,
-    share_chips: int,
+    share_chips: int | None,
     grounds: tuple[Ground, ...],
 ) -> OfferMade:
     changed = need.changed.get(standing.right.clause)
@@ -65,7 +65,9 @@ def _offer(
     chips = standing.chips if terms is None else min(standing.chips, terms.chips)
     quote = changed.quote if changed is not None else ""
     made = make(view, need, standing.right, at, chips=chips, number=number, grounds=grounds)
-    return msgspec.structs.replace(made, terms=terms, quote=quote, share_chips=share_chips)
+    return msgspec.structs.replace(
+        made, terms=terms, quote=quote, shared=share_chips is not None, share_chips=share_chips or 0
+    )
 
 
 def make(
@@ -144,13 +146,14 @@ def withdraw(offer: Offer, says: str) -> OfferEnded:
 def void(view: View, offer: Offer, at: Instant) -> OfferEnded | None:
     """The end of an offer whose right has ended, rests or was changed, if the clause says so; else None."""
     right = offer.right
-    need = view.sourcing.needs[offer.need]
-    live = {one.clause: one for one, _ in covering(view, need, at)}
-    now = live.get(right.clause)
-    if now is None and at >= right.until:
+    if at >= right.until:
+        # As it was when the offer was made: a right that was prolonged meanwhile asks anew.
         if right.at_end == "complete":
             return None
         return end(offer, "void", f"the right ended {right.until}; open offers end with it")
+    need = view.sourcing.needs[offer.need]
+    live = {one.clause: one for one, _ in covering(view, need, at)}
+    now = live.get(right.clause)
     if now is None or (now != right and not now.suspended):
         if right.on_amendment == "complete":
             return None

@@ -74,10 +74,15 @@ def _standing(view: View, need: Need, right: Right, burdened: int, at: Instant) 
         )
         return Standing(right, 0, why)
     refusal = need.refusals.get(right.clause)
-    if refusal is not None and at < refusal.until:
+    if refusal is not None and at < refusal.until and _same_mode(view, refusal, right):
         until = "" if refusal.until == FOREVER else f" until {refusal.until}"
         return Standing(right, chips, f"its refusal of version {refusal.version} stands{until}", refusal)
     return Standing(right, chips, "it is to be asked first")
+
+
+def _same_mode(view: View, refusal: Refusal, right: Right) -> bool:
+    """Whoever refused to serve has not refused to match: an amended right begins anew."""
+    return not refusal.offer or view.sourcing.offers[refusal.offer].right.mode == right.mode
 
 
 def open_leases(view: View, need: Need) -> Iterable[Lease]:
