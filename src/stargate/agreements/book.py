@@ -12,7 +12,7 @@ from stargate.agreements.horizon import Horizon
 from stargate.agreements.judge import Live, Question, Rule
 from stargate.agreements.present import Present, Standing
 from stargate.agreements.right import Calendar
-from stargate.agreements.rules import fields_looked_at, rules_of
+from stargate.agreements.rules import fields_looked_at, precedence_of, rules_of
 from stargate.agreements.scope import Matcher, compiled
 from stargate.agreements.version import Chain, Version
 from stargate.agreements.world import World, WorldFact
@@ -139,7 +139,8 @@ class Book:
         self.agreements = tuple(agreements)
         self.chain = Chain(self.agreements)
         self.chart = Chart(self.chain.versions)
-        self.rules = tuple(rules_of(self.chain.versions))
+        self.precedence = precedence_of(self.chain.versions)
+        self.rules = tuple(rules_of(self.chain.versions, self.precedence))
         self.fields = fields_looked_at(self.chain.versions)
         """Attributes any clause looks at: requests that agree in these get the same answer."""
         self.answer_fields = tuple(sorted(self.fields | {"provider", "provider_party"}))

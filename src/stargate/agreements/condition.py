@@ -104,6 +104,16 @@ class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
                 return fact
         return None
 
+    def since(self, world: World, horizon: Horizon) -> WorldFact | None:
+        """The fact from which on it has held without a break until now; None if it does not hold."""
+        began: WorldFact | None = None
+        for fact in world.believed(self.fact, horizon, self.verifier):
+            if not self.test(fact.value):
+                began = None
+            elif began is None:
+                began = fact
+        return began
+
     def holds(self, world: World, horizon: Horizon, verifier: str = "") -> bool | None:
         """Whether it holds now; None if nothing is known of the fact."""
         fact = world.latest(self.fact, horizon, self.verifier or verifier)

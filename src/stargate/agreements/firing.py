@@ -172,10 +172,13 @@ class Firing:
         )
 
     def fulfilled(self, version: Version) -> Fired | None:
-        """When a condition precedent was first fulfilled in all its parts."""
+        """When a condition precedent was first fulfilled in all its parts; after its `until` it no longer can be."""
         clause = version.clause
         assert isinstance(clause, ConditionPrecedent), "only conditions are fulfilled"
-        return self._all_true(clause.when, clause.verifier, EVER, FOREVER, evidence=False)
+        end = None if clause.until is None else self.resolve(clause.until, version.home.id)
+        return self._all_true(
+            clause.when, clause.verifier, EVER, FOREVER if end is None else end, evidence=False
+        )
 
     def _all_true(
         self,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from stargate.agreements.clause import (
+    ConditionPrecedent,
     End,
     FirstRefusal,
     Start,
@@ -98,8 +99,32 @@ class Present:
         home = version.home.id
         signed = version.home.signed_on
         at = EVER if own is None else self.firing.resolve(own, home)
+        waits = [self.met(item) for item in self.awaited(version)]
+        if version.ref in self.chart.starters:
+            started = [hit.fired.at for hit in self._hits.get(version.ref, ()) if hit.kind is Start]
+            waits.append(min(started, default=None))
+        known = [instant for instant in waits if instant is not None]
+        if at is None or len(known) < len(waits):
+            return FOREVER
         floor = max(version.added, self.firing.span(home).start, EVER if signed is None else signed)
-        return FOREVER if at is None else max(at, floor)
+        return max(at, floor, *known)
+
+    def awaited(self, version: Version) -> list[Version]:
+        """Condition precedents (and triggers) that stand and that the wording waits for."""
+        named = [absolute(name, version.home.id) for name in many(version.clause.requires)]
+        found = [*self.chart.conditions.get(version.ref, ())]
+        found += [item for ref in named for item in self.chart.by_ref.get(ref, ())]
+        return [item for item in found if self.firing.current(item)]
+
+    def met(self, condition: Version) -> Instant | None:
+        """When a condition came true; None while it has not."""
+        if isinstance(condition.clause, Trigger):
+            fired = self.firing.fired(condition.ref)
+        elif isinstance(condition.clause, ConditionPrecedent):
+            fired = self.firing.fulfilled(condition)
+        else:
+            return None
+        return None if fired is None else fired.at
 
     def waivers(self) -> list[Version]:
         """Waivers in force."""
@@ -239,23 +264,13 @@ class Present:
 
     def _waits(self, version: Version) -> Standing | None:
         """An unfulfilled condition precedent."""
-        home = version.home.id
-        conditions = [
-            item for item in self.chart.conditions.get(version.ref, ()) if self.firing.current(item)
-        ]
         for name in many(version.clause.requires):
-            ref = absolute(name, home)
-            named = [item for item in self.chart.by_ref.get(ref, ()) if self.firing.added(item)]
-            if not named:
+            ref = absolute(name, version.home.id)
+            if not any(self.firing.added(item) for item in self.chart.by_ref.get(ref, ())):
                 return Standing("pending", f"it waits for {ref}, which is nowhere defined")
-            conditions.extend(item for item in named if self.firing.current(item))
-        for item in conditions:
-            when = getattr(item.clause, "when", ())
-            if isinstance(item.clause, Trigger):
-                met = self.firing.fired(item.ref) is not None
-            else:
-                met = self.firing.fulfilled(item) is not None
-            if not met:
+        for item in self.awaited(version):
+            if self.met(item) is None:
+                when = getattr(item.clause, "when", ())
                 says = f"it waits for {item.ref}: {' and '.join(part.says() for part in when)}"
                 return Standing("pending", says, needs=tuple(part.fact for part in when))
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from stargate.agreements.clause import Clause, Term, Waiver, many
 from stargate.agreements.firing import absolute
@@ -15,8 +16,19 @@ from stargate.base.ids import clause_id
 _DEFAULTS = {"grantor": "customer"}
 
 
-def rules_of(versions: Sequence[Version]) -> list[Rule]:
-    """A rule for each wording that decides requests, by itself or as an exception to one that does."""
+class Precedence(NamedTuple):
+    """Which clauses are silent where which others speak."""
+
+    targets: dict[int, frozenset[str]]
+    """By `id` of a version: what it silences, as an exception, an order form or a master that precedes."""
+    silencers: dict[str, list[Version]]
+    """The same the other way round: who silences a clause, by its ref."""
+    orders: frozenset[int]
+    """Versions of order forms that precede their master's: they speak only for what is held under the order."""
+
+
+def precedence_of(versions: Sequence[Version]) -> Precedence:
+    """Exceptions as they say, and order forms over their masters (or under them, where the order's term says so)."""
     orders, masters = _precedence(versions)
     targets = {
         id(version): frozenset(
@@ -26,6 +38,16 @@ def rules_of(versions: Sequence[Version]) -> list[Rule]:
         )
         for version in versions
     }
+    silencers: dict[str, list[Version]] = {}
+    for version in versions:
+        for ref in targets[id(version)]:
+            silencers.setdefault(ref, []).append(version)
+    return Precedence(targets, silencers, frozenset(id(version) for version in orders))
+
+
+def rules_of(versions: Sequence[Version], precedence: Precedence) -> list[Rule]:
+    """A rule for each wording that decides requests, by itself or as an exception to one that does."""
+    targets = precedence.targets
     own = {id(version): _own_actions(version) for version in versions}
     reach = _reach(versions, own, targets)
     found = []
@@ -34,7 +56,14 @@ def rules_of(versions: Sequence[Version]) -> list[Rule]:
         inherited = frozenset(action for ref in named for action in reach.get(ref, ()))
         if own[id(version)] or inherited:
             found.append(
-                _rule(version, own[id(version)], inherited, named, versions, in_order=version in orders)
+                _rule(
+                    version,
+                    own[id(version)],
+                    inherited,
+                    named,
+                    versions,
+                    in_order=id(version) in precedence.orders,
+                )
             )
     return found
 

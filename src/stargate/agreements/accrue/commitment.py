@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from stargate.agreements.accrue.line import ChargeLine, Usage
+from stargate.agreements.accrue.reach import speaks
 from stargate.agreements.accrue.timeline import Timeline
 from stargate.agreements.clause import Commitment, Portion, many
 from stargate.agreements.condition import Comparison
@@ -132,13 +133,13 @@ def _eligible(
     """The fraction of a unit of use that counts."""
     clause = version.clause
     assert isinstance(clause, Commitment), "asked of commitments only"
-    if metric != metric_of(clause) or not any(span.holds(at) for span in timeline.spans(version)):
+    if metric != metric_of(clause):
         return Decimal(0)
     if seen.get("party", version.party("payer", "customer")) != version.party("payer", "customer"):
         return Decimal(0)
     if seen.get("provider_party", version.party("payee", "supplier")) != version.party("payee", "supplier"):
         return Decimal(0)
-    if not _meets(clause.scope, seen):
+    if not speaks(timeline, version, seen, at):
         return Decimal(0)
     if not clause.eligible:
         return Decimal(1)

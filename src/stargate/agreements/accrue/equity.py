@@ -6,13 +6,10 @@ from decimal import ROUND_DOWN, Decimal
 
 from stargate.agreements.accrue.line import ChargeLine
 from stargate.agreements.accrue.timeline import Timeline
-from stargate.agreements.clause import EquityGrant, many
+from stargate.agreements.clause import EquityGrant
 from stargate.agreements.condition import day
-from stargate.agreements.firing import absolute
-from stargate.agreements.version import Version
 from stargate.agreements.world import number
 from stargate.base.money import micro_usd
-from stargate.base.time import Instant
 
 
 def equity_quantity(clause: EquityGrant, price_usd: Decimal) -> int:
@@ -27,9 +24,9 @@ def accrue_equity(timeline: Timeline) -> list[ChargeLine]:
         clause = version.clause
         if not isinstance(clause, EquityGrant) or not timeline.spans(version):
             continue
-        event = _event(timeline, version, clause)
+        event = timeline.last.start(version)
         prices = timeline.world.believed(clause.price_fact, timeline.last.horizon)
-        if event is None or not prices:
+        if not prices:
             continue
         price_fact = next((fact for fact in reversed(prices) if fact.valid_from <= event), prices[0])
         price = number(price_fact.value)
@@ -54,19 +51,3 @@ def accrue_equity(timeline: Timeline) -> list[ChargeLine]:
             )
         )
     return lines
-
-
-def _event(timeline: Timeline, version: Version, clause: EquityGrant) -> Instant | None:
-    """When the last of its conditions was fulfilled; its start where it has none."""
-    firing = timeline.last.firing
-    refs = [absolute(name, version.home.id) for name in many(clause.requires)]
-    conditions = [
-        item for ref in refs for item in timeline.book.chart.by_ref.get(ref, ()) if firing.current(item)
-    ]
-    conditions += [
-        item for item in timeline.book.chart.conditions.get(version.ref, ()) if firing.current(item)
-    ]
-    met = [firing.fulfilled(item) for item in conditions]
-    if any(fired is None for fired in met):
-        return None
-    return max((fired.at for fired in met if fired is not None), default=timeline.last.start(version))

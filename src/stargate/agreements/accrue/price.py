@@ -7,12 +7,12 @@ from decimal import Decimal
 from itertools import pairwise
 
 from stargate.agreements.accrue.line import ChargeLine, LineKind, Usage
+from stargate.agreements.accrue.reach import speaks
 from stargate.agreements.accrue.timeline import Timeline
 from stargate.agreements.capacity import quantity_at
 from stargate.agreements.clause import CapacityReservation, Price
 from stargate.agreements.firing import absolute
 from stargate.agreements.period import Period
-from stargate.agreements.scope import matches
 from stargate.agreements.version import Version
 from stargate.agreements.world import World, number
 from stargate.base.money import micro_usd
@@ -51,7 +51,7 @@ def accrue_prices(timeline: Timeline, usage: Sequence[Usage]) -> list[ChargeLine
         spans = timeline.spans(version) if isinstance(clause, Price) else []
         if not isinstance(clause, Price) or not spans:
             continue
-        used = _used(version, clause, usage, spans)
+        used = _used(timeline, version, clause, usage)
         reservation = _reservation(timeline, version, clause)
         factor = index_at(clause, timeline.world, timeline)
         if reservation is None:
@@ -62,7 +62,7 @@ def accrue_prices(timeline: Timeline, usage: Sequence[Usage]) -> list[ChargeLine
     return lines
 
 
-def _used(version: Version, clause: Price, usage: Sequence[Usage], spans: Sequence[Period]) -> Decimal:
+def _used(timeline: Timeline, version: Version, clause: Price, usage: Sequence[Usage]) -> Decimal:
     payer, payee = version.party("payer", "customer"), version.party("payee", "supplier")
     metric = clause.metric or clause.unit
     return sum(
@@ -72,8 +72,7 @@ def _used(version: Version, clause: Price, usage: Sequence[Usage], spans: Sequen
             if item.metric == metric
             and item.party in ("", payer)
             and item.provider in ("", payee)
-            and matches(clause.scope, item.seen())
-            and any(span.holds(item.start) for span in spans)
+            and speaks(timeline, version, item.seen(), item.start)
         ),
         Decimal(0),
     )

@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from stargate.agreements.accrue.line import ChargeLine, Usage
+from stargate.agreements.accrue.reach import speaks
 from stargate.agreements.accrue.timeline import Timeline
 from stargate.agreements.clause import RevenueShare
 from stargate.agreements.firing import absolute
 from stargate.agreements.period import Period, add_months, intervals
-from stargate.agreements.scope import matches
 from stargate.agreements.version import Version
 from stargate.base.money import format_usd, micro_usd, usd
 from stargate.base.time import Instant
@@ -71,38 +71,62 @@ def _accrue_share(
     clause = version.clause
     assert isinstance(clause, RevenueShare), "asked of shares only"
     spans = _accruing(timeline, version, clause)
-    payer, payee = version.party("payer", "customer"), version.party("payee", "supplier")
-    earner = clause.base.earned_by or payer
-    base = _sum(clause, usage, spans, earner)
+    found: list[ChargeLine] = []
+    for part in _cap_intervals(clause, timeline.period):
+        inside = [cut for span in spans if (cut := span.meets(part.start, part.end)) is not None]
+        base = _base(
+            timeline, version, usage, inside, [line for line in lines if part.holds(line.period.start)]
+        )
+        if base > 0:
+            mine = [
+                line
+                for line in (*prior, *lines, *found)
+                if line.clause == version.ref and line.kind == "share"
+            ]
+            found.append(_share_line(version, clause, part, base, mine))
+    return found
+
+
+def _base(
+    timeline: Timeline,
+    version: Version,
+    usage: Sequence[Usage],
+    spans: Sequence[Period],
+    lines: Sequence[ChargeLine],
+) -> Decimal:
+    """What the share is taken of: gross, less what is not counted, with the shares received that count."""
+    clause = version.clause
+    assert isinstance(clause, RevenueShare), "asked of shares only"
+    earner = clause.base.earned_by or version.party("payer", "customer")
     taken = _takes(version)
-    base += sum(
-        (usd(line.amount_micro_usd) for line in lines if line.clause in taken and line.payee == earner),
-        Decimal(0),
-    )
-    if base <= 0:
-        return []
-    mine = [line for line in (*prior, *lines) if line.clause == version.ref and line.kind == "share"]
+    shares = [line.amount_micro_usd for line in lines if line.clause in taken and line.payee == earner]
+    return _sum(timeline, version, usage, spans, earner) + usd(sum(shares))
+
+
+def _share_line(
+    version: Version, clause: RevenueShare, period: Period, base: Decimal, mine: Sequence[ChargeLine]
+) -> ChargeLine:
+    payer, payee = version.party("payer", "customer"), version.party("payee", "supplier")
     counted = sum((line.quantity or Decimal(0) for line in mine), Decimal(0))
     full = micro_usd(share_of(clause, base, counted))
     amount = capped(full, clause.cap_total_usd, sum(line.amount_micro_usd for line in mine))
-    amount = capped(amount, clause.cap_period_usd, _this_interval(clause, timeline.period, mine, version))
+    amount = capped(amount, clause.cap_period_usd, _this_interval(clause, period, mine))
     says = f"{payer} passes on {format_usd(amount)} of {format_usd(micro_usd(base))} to {payee}"
     if amount < full:
         says += f": cut from {format_usd(full)} by the cap"
-    line = ChargeLine(
+    return ChargeLine(
         clause=version.ref,
         kind="share",
         payer=payer,
         payee=payee,
         amount_micro_usd=amount,
-        period=timeline.period,
+        period=period,
         says=says,
         quantity=base,
         unit="usd",
         price_usd=clause.rate,
         text_ref=clause.text_ref,
     )
-    return [line]
 
 
 def _accruing(timeline: Timeline, version: Version, clause: RevenueShare) -> list[Period]:
@@ -116,28 +140,38 @@ def _accruing(timeline: Timeline, version: Version, clause: RevenueShare) -> lis
     return [cut for span in spans if (cut := span.meets(span.start, end)) is not None]
 
 
-def _sum(clause: RevenueShare, usage: Iterable[Usage], spans: Sequence[Period], earner: str) -> Decimal:
-    """The base: gross less what is not counted."""
+def _sum(
+    timeline: Timeline, version: Version, usage: Iterable[Usage], spans: Sequence[Period], earner: str
+) -> Decimal:
+    """Gross less what is not counted, within the spans in which the share accrues."""
+    clause = version.clause
+    assert isinstance(clause, RevenueShare), "asked of shares only"
     total = Decimal(0)
     for item in usage:
         sign = 1 if item.metric == clause.base.metric else -1 if item.metric in clause.base.less else 0
-        if not sign or item.party not in ("", earner) or not matches(clause.scope, item.seen()):
+        if not sign or item.party not in ("", earner) or not any(span.holds(item.start) for span in spans):
             continue
-        if any(span.holds(item.start) for span in spans):
+        if speaks(timeline, version, item.seen(), item.start):
             total += sign * item.quantity
     return total
 
 
-def _this_interval(clause: RevenueShare, period: Period, mine: Sequence[ChargeLine], version: Version) -> int:
-    """What was owed already in the cap's interval; intervals of a year and more count from the calendar year."""
+def _cap_intervals(clause: RevenueShare, period: Period) -> list[Period]:
+    """The period, cut where an interval with a cap of its own ends. Intervals count from the calendar year."""
+    if clause.cap_period_usd is None:
+        return [period]
+    year = Instant.parse(f"{period.start.datetime().year:04d}-01-01")
+    whole = intervals(year, period.end, clause.cap_interval)
+    return [cut for part in whole if (cut := part.meets(period.start, period.end)) is not None]
+
+
+def _this_interval(clause: RevenueShare, period: Period, mine: Sequence[ChargeLine]) -> int:
+    """What was owed already in the cap's interval."""
     if clause.cap_period_usd is None:
         return 0
     year = Instant.parse(f"{period.start.datetime().year:04d}-01-01")
-    here = next(
-        part
-        for part in intervals(year, add_months(year, 12), clause.cap_interval)
-        if part.holds(period.start)
-    )
+    whole = intervals(year, add_months(year, 24), clause.cap_interval)
+    here = next(part for part in whole if part.holds(period.start))
     return sum(line.amount_micro_usd for line in mine if here.holds(line.period.start))
 
 

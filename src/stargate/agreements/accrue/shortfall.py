@@ -115,7 +115,7 @@ def accrue_shortfalls(
                 if not timeline.period.start < end <= timeline.period.end:
                     continue
                 if any(span.holds(Instant(end - 1)) for span in spans):
-                    money = _Money(timeline, facts, usage, (*prior, *lines))
+                    money = _Money(timeline, facts, usage, (*prior, *lines, *found))
                     found.extend(money.lines(version, run, deadline))
     return found
 
@@ -141,7 +141,7 @@ class _Money(NamedTuple):
             return [self.shortfall(version, clause, run, deadline, consumed, short)]
         drawn = min(consumed - deadline.minimum, self.bank(version, clause, deadline.over.end))
         if clause.shortfall == "make_up" and drawn > 0:
-            return [self.make_up(version, deadline, drawn)]
+            return [self.make_up(version, clause, deadline, drawn)]
         return []
 
     def consumed(self, version: Version, run: Run, over: Period) -> Decimal:
@@ -176,17 +176,22 @@ class _Money(NamedTuple):
         )
 
     def bank(self, version: Version, clause: Commitment, at: Instant) -> Decimal:
-        """Paid for and not taken, and not expired."""
-        total = Decimal(0)
-        for line in self.charges:
-            if line.clause != version.ref or line.kind != "make_up":
-                continue
+        """Paid for, not taken since, and not expired. What is taken is the oldest that had not expired then."""
+        lots: list[tuple[Instant, Decimal]] = []
+        mine = [line for line in self.charges if line.clause == version.ref and line.kind == "make_up"]
+        for line in sorted(mine, key=lambda line: line.period.end):
+            quantity = line.quantity or Decimal(0)
             if line.payer == version.party("payer", "customer"):
-                fresh = not clause.make_up_period or line.period.end.plus(clause.make_up_period) >= at
-                total += (line.quantity or Decimal(0)) if fresh else Decimal(0)
-            else:
-                total -= line.quantity or Decimal(0)
-        return max(Decimal(0), total)
+                end = line.period.end
+                lots.append((end.plus(clause.make_up_period) if clause.make_up_period else FOREVER, quantity))
+                continue
+            kept: list[tuple[Instant, Decimal]] = []
+            for expires, left in lots:
+                drawn = min(left, quantity) if expires >= line.period.end else Decimal(0)
+                quantity -= drawn
+                kept.append((expires, left - drawn))
+            lots = kept
+        return sum((left for expires, left in lots if expires >= at), Decimal(0))
 
     def shortfall(
         self,
@@ -198,9 +203,8 @@ class _Money(NamedTuple):
         short: Decimal,
     ) -> ChargeLine:
         """What is short, and what becomes of it."""
-        price = Decimal(1) if clause.category == "Spend" else clause.shortfall_price_usd
+        unit, price = _priced(clause)
         amount = 0 if price is None else micro_usd(short * price)
-        unit = "usd" if clause.category == "Spend" else str(clause.unit)
         of = f" of {run.portion}" if run.portion else ""
         money = format_usd(micro_usd(short)) if clause.category == "Spend" else f"{short} {unit}"
         return ChargeLine(
@@ -218,20 +222,29 @@ class _Money(NamedTuple):
             text_ref=clause.text_ref,
         )
 
-    def make_up(self, version: Version, deadline: Deadline, drawn: Decimal) -> ChargeLine:
-        """What was taken beyond the minimum and had been paid before comes back."""
+    def make_up(self, version: Version, clause: Commitment, deadline: Deadline, drawn: Decimal) -> ChargeLine:
+        """What was taken beyond the minimum and had been paid before comes back, at the price that was paid."""
+        unit, price = _priced(clause)
         return ChargeLine(
             clause=version.ref,
             kind="make_up",
             payer=version.party("payee", "supplier"),
             payee=version.party("payer", "customer"),
-            amount_micro_usd=micro_usd(drawn),
+            amount_micro_usd=0 if price is None else micro_usd(drawn * price),
             period=deadline.over,
-            says=f"{drawn} taken beyond the minimum had been paid as shortfall before",
+            says=f"{drawn} {unit} taken beyond the minimum had been paid as shortfall before",
             quantity=drawn,
-            unit="usd",
-            text_ref=version.clause.text_ref,
+            unit=unit,
+            price_usd=price,
+            text_ref=clause.text_ref,
         )
+
+
+def _priced(clause: Commitment) -> tuple[str, Decimal | None]:
+    """The unit in which it is reckoned, and what one costs where it is short."""
+    return (
+        ("usd", Decimal(1)) if clause.category == "Spend" else (str(clause.unit), clause.shortfall_price_usd)
+    )
 
 
 def _belongs(item: Usage, run: Run) -> bool:

@@ -36,6 +36,7 @@ class Timeline:
         self.known_at = period.end if known_at is None else known_at
         self.world = book.world(facts)
         self.stretches: list[Stretch] = []
+        self._spans: dict[int, list[Period]] = {}
         start = period.start
         while start < period.end and len(self.stretches) < CHANGES_LIMIT:
             present = book.present(facts, start, self.known_at)
@@ -48,6 +49,9 @@ class Timeline:
 
     def spans(self, version: Version) -> list[Period]:
         """Where a version is in force, adjoining stretches joined."""
+        kept = self._spans.get(id(version))
+        if kept is not None:
+            return kept
         found: list[Period] = []
         for stretch in self.stretches:
             if id(version) not in stretch.in_force:
@@ -56,4 +60,5 @@ class Timeline:
                 found[-1] = Period(found[-1].start, stretch.period.end)
             else:
                 found.append(stretch.period)
+        self._spans[id(version)] = found
         return found

@@ -47,8 +47,8 @@ def _with_failover(live: Live, question: Question, holder: str) -> Verdict:
     name = filled(clause.failover.fact, {**question.attributes, "holder": holder})
     after = clause.failover.after
     relief = f"{name} for {after.short()}" if after else name
-    down = question.latest(name)
-    if down is not None and down.value is True and question.reached(down.valid_from.plus(after)):
+    down = question.since(name)
+    if down is not None and question.reached(down.valid_from.plus(after)):
         says = f"{holder} has been down since {day(down.valid_from)}, which lifts its exclusivity"
         return live.verdict("permit", says, facts=(str(down),))
     return _forbid(
@@ -56,5 +56,5 @@ def _with_failover(live: Live, question: Question, holder: str) -> Verdict:
         holder,
         named=question.names_provider,
         failover=f"the failover relief ({relief})",
-        needs=name if down is None else "",
+        needs=name if question.latest(name) is None else "",
     )

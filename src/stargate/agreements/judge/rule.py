@@ -82,6 +82,10 @@ class Question:
         """The fact by which that name first became true."""
         return Comparison(name).first(self.world, self.horizon)
 
+    def since(self, name: str) -> WorldFact | None:
+        """The fact from which on that name has been true without a break."""
+        return Comparison(name).since(self.world, self.horizon)
+
     def latest(self, name: str) -> WorldFact | None:
         """What is so now under that name."""
         return self.world.latest(name, self.horizon)

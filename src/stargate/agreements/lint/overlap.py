@@ -34,6 +34,8 @@ def _apart(a: Filter, b: Filter) -> bool:
         return not set(a.values) & set(b.values)
     if "NotExists" in kinds:
         return len(kinds) > 1
+    if kinds == {"Within"}:
+        return not any(within(str(p), str(q)) or within(str(q), str(p)) for p in a.values for q in b.values)
     one, two = (a, b) if a.operator in equal else (b, a)
     if one.operator in equal and two.operator in ("NotIn", "NotEquals"):
         return set(one.values) <= set(two.values)
