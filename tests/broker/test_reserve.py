@@ -147,3 +147,14 @@ def test_a_service_is_not_backfilled_before_the_first_in_line() -> None:
     bench.submit(work("head", nodes=4))
     bench.submit(work("chat", kind="serve", time_limit=None))
     assert bench.where("chat") == ""
+
+
+def test_the_last_chips_of_a_lease_are_kept_too() -> None:
+    """Four nodes, a lease of three: a node would be left, but no chips of the lease."""
+    bench = Bench(pool("a", tenure="owned"), policy=policy())
+    bench.state.supplies.by_id["a"].chips = 24
+    bench.submit(work("running", time_limit=Duration(2 * HOUR)))
+    bench.submit(work("head", nodes=3))
+    bench.submit(work("long", time_limit=Duration(9 * HOUR)))
+    bench.submit(work("short", time_limit=Duration(1 * HOUR)))
+    assert [bench.where(n) for n in ("head", "long", "short")] == ["", "", "a"]

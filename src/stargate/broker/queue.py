@@ -54,6 +54,8 @@ class _Pass:
         self._blocked = 0
         self._stopping: set[str] = set()
         self._sourced = False
+        self._spent: dict[str, int] = {}
+        """The least that was too much for a team."""
 
     def run(self) -> None:
         policy = self._state.records.policy
@@ -115,7 +117,14 @@ class _Pass:
             yield from borrowers
 
     def _over_quota(self, work: Workload) -> bool:
-        return quota.over_quota(self._state, work.team, least_chips(work)) is not None
+        # Within a pass teams only use more: what was too much stays too much.
+        chips, spent = least_chips(work), self._spent.get(work.team)
+        if spent is not None and chips >= spent:
+            return True
+        if quota.over_quota(self._state, work.team, chips) is None:
+            return False
+        self._spent[work.team] = chips
+        return True
 
     def _within_quota(self, ask: Ask) -> Ask:
         """The wish without the alternatives that want more than the team may have."""
