@@ -12,7 +12,7 @@ from stargate.broker.command import DeclareFact, MarkSupply, Submit
 from stargate.engines.fake import FakeEngine, Script
 from stargate.server.house import SERVER
 from tests.server.test_driver import job
-from tests.server.world import INFRASTRUCTURE, configured, staged, unheard
+from tests.server.world import INFRASTRUCTURE, JOB, configured, staged, unheard
 
 pytestmark = pytest.mark.anyio
 
@@ -161,3 +161,11 @@ async def test_what_no_journal_holds_is_refused(tmp_path: Path, text: str) -> No
         with pytest.raises(InputError, match="put on record"):
             await stage.house.ask(SERVER, DeclareFact(WorldFact("x", 2**70, Instant(1))))
         assert stage.digest() == before
+
+
+async def test_without_a_policy_nothing_is_bought_and_nothing_breaks(tmp_path: Path) -> None:
+    config = msgspec.structs.replace(configured(tmp_path), policy=())
+    async with staged(config) as stage:
+        await stage.operator.post("/v1/workloads", {"id": "big", "yaml": f"{JOB}num_nodes: 99\n"})
+        assert await stage.house.driver.read(lambda state: len(state.queue)) == 1
+        assert not stage.house.driver.failure

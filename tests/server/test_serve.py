@@ -122,7 +122,8 @@ def test_jobs_are_stopped_where_that_is_asked_and_go_on_later(tmp_path: Path) ->
 def test_a_second_server_on_the_same_folder_is_refused(server: RealServer) -> None:
     server.start()
     server.await_ready()
-    other = subprocess.run(server._command, capture_output=True, text=True, timeout=60, check=False)
+    command = ["0" if part == str(server.port) else part for part in server._command]
+    other = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert other.returncode == 2
     assert "another server" in other.stderr
     assert "Traceback" not in other.stderr

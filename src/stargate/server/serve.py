@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 import uvicorn
 
@@ -26,6 +26,8 @@ from stargate.server.house import House, open_house
 
 _BACKLOG = 1_024
 _LOOK_S = 0.25
+_OWNER_ONLY = 0o077
+"""The journal holds variables of workloads: nobody else reads what the server writes."""
 
 
 def serve(config: ServerConfig, *, as_json: bool = False) -> None:
@@ -35,27 +37,33 @@ def serve(config: ServerConfig, *, as_json: bool = False) -> None:
     UnavailableError when it had to stop by itself.
     """
     demand_safe(config)
+    os.umask(_OWNER_ONLY)
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("stargate").setLevel(logging.INFO)
     asyncio.run(_serve(config, as_json=as_json))
 
 
 async def _serve(config: ServerConfig, *, as_json: bool) -> None:
-    async with open_house(config) as house:
-        listening = _listen(config)
-        server = _Server(_settings(house))
-        url = _url(config.host, listening.getsockname()[1])
-        with _announced(config, url), _signals(server):
-            task = asyncio.create_task(server.serve(sockets=[listening]))
-            _say(house, url, as_json=as_json)
-            while not task.done():
-                if house.driver.failure:
-                    server.should_exit = True
-                await asyncio.wait([task], timeout=_LOOK_S)
-            await task
-        failure = house.driver.failure
-    if failure:
-        raise UnavailableError(failure, "start the server again: it goes on from its journal")
+    # First the port: where it is taken, nothing is opened and no agent started.
+    with closing(_bound(config)) as listening:
+        async with open_house(config) as house:
+            await _listen(house, listening, as_json=as_json)
+    if house.driver.failure:
+        raise UnavailableError(house.driver.failure, "start the server again: it goes on from its journal")
+
+
+async def _listen(house: House, listening: socket.socket, *, as_json: bool) -> None:
+    """Until a signal, or until the house has failed."""
+    server = _Server(_settings(house))
+    url = _url(house.config.host, listening.getsockname()[1])
+    with _announced(house.config, url), _signals(server):
+        task = asyncio.create_task(server.serve(sockets=[listening]))
+        _say(house, url, as_json=as_json)
+        while not task.done():
+            if house.driver.failure:
+                server.should_exit = True
+            await asyncio.wait([task], timeout=_LOOK_S)
+        await task
 
 
 class _Server(uvicorn.Server):
@@ -84,7 +92,7 @@ def _settings(house: House) -> uvicorn.Config:
     )
 
 
-def _listen(config: ServerConfig) -> socket.socket:
+def _bound(config: ServerConfig) -> socket.socket:
     try:
         family, kind, proto, _, address = socket.getaddrinfo(
             config.host, config.port, type=socket.SOCK_STREAM

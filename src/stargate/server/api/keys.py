@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Any
 
 import msgspec
@@ -14,6 +15,8 @@ from stargate.server.api.page import After, Id, Limit, cut
 from stargate.server.api.route import Asking, Here, changing, reading
 from stargate.server.api.terms import Name, demand_time
 from stargate.server.auth import Key, Role
+
+_log = logging.getLogger(__name__)
 
 
 class KeyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -61,12 +64,15 @@ class KeyPage(msgspec.Struct, frozen=True):
 
 
 @changing("/v1/keys", "keys.manage", status=201)
-async def make_key(house: Here, data: JSONBody[KeyBody]) -> KeyMade:
+async def make_key(house: Here, actor: Asking, data: JSONBody[KeyBody]) -> KeyMade:
     """Make a key."""
     if data.party:
         await house.driver.read(lambda state: _demand_party(state.records.infrastructure, data.party))
     key, token = house.keyring.make(
         data.name, data.role, house.clock(), party=data.party, expires=data.expires
+    )
+    _log.info(
+        "%s made the key %s (%s, %s) for %s", actor.name, key.id, key.role, key.party or "no party", key.name
     )
     return KeyMade(**msgspec.structs.asdict(_view(key)), key=token)
 
@@ -81,7 +87,9 @@ async def list_keys(house: Here, limit: Limit = 50, after: After = "") -> KeyPag
 @changing("/v1/keys/{id:str}/revoke", "keys.manage")
 async def revoke_key(house: Here, actor: Asking, id: Id) -> KeyView:
     """From the next request on the key is worth nothing."""
-    return _view(house.keyring.revoke(id, house.clock(), by=actor))
+    key = house.keyring.revoke(id, house.clock(), by=actor)
+    _log.info("%s revoked the key %s of %s", actor.name, key.id, key.name)
+    return _view(key)
 
 
 def _demand_party(infrastructure: Any, party: str) -> None:

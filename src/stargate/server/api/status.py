@@ -13,13 +13,13 @@ from stargate.base.time import Instant
 from stargate.broker import State
 from stargate.server.access import ANYBODY
 from stargate.server.api.route import Asking, Here, reading
+from stargate.server.errors import UnavailableError
 
 
 class Health(msgspec.Struct, frozen=True):
     """The server answers."""
 
-    status: str
-    """`ok`; anything else says what is wrong."""
+    status: Literal["ok"]
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -41,8 +41,8 @@ class Status(msgspec.Struct, frozen=True):
     """The state of the server in a few lines."""
 
     version: str
-    status: str
-    """`ok`; anything else says what is wrong."""
+    status: Literal["ok"]
+    """That it answers; `troubles` says what is odd."""
     actor: str
     """Whose key was used for this request."""
     role: str
@@ -68,8 +68,10 @@ class Status(msgspec.Struct, frozen=True):
 
 @get("/health", opt={"action": ANYBODY})
 async def health(house: Here) -> Health:
-    """Whether the server takes commands. Needs no key and tells nothing else."""
-    return Health("ok" if not house.driver.failure else "failed")
+    """Whether the server takes commands; 503 where it does not. Needs no key and tells nothing else."""
+    if house.driver.failure:
+        raise UnavailableError("the server had to stop", "see its log, and start it again")
+    return Health("ok")
 
 
 @reading("/v1/status", "status.read")
