@@ -40,9 +40,7 @@ class Instant(int):
             else:
                 moment = datetime.fromisoformat(text)
         except ValueError:
-            raise ValueError(
-                f"{text!r} is not a time; write 2025-01-21 or 2025-01-21T14:00:00Z"
-            ) from None
+            raise ValueError(f"{text!r} is not a time; write 2025-01-21 or 2025-01-21T14:00:00Z") from None
         if moment.tzinfo is None:
             raise ValueError(f"{text!r} has no time zone; add Z or an offset such as -08:00")
         return cls.of(moment)
