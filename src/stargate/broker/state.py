@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from stargate.agreements import Book, Decision, Request, decide
+from stargate.agreements import Book, Decision, Fate, Request, decide, fate
 from stargate.agreements.right import Right
 from stargate.agreements.rights import rights
 from stargate.base import wire
@@ -90,6 +90,10 @@ class State:
         """How to buy."""
         return self.records.policy.sourcing
 
+    def chip_id(self, name: str) -> str:
+        """The catalog's id of a chip as a person calls it. Raises NotFoundError."""
+        return self.records.infrastructure.chip_named(name).id
+
     def nodes_at(self, pool: Pool, at: Instant) -> int:
         """Operational nodes: as counted where somebody counts, else as the catalog says for `at`."""
         return self.records.nodes[pool.id] if pool.id in self.records.counted else pool.nodes_at(at)
@@ -97,6 +101,10 @@ class State:
     def rights(self, at: Instant, request: Request) -> tuple[Right, ...]:
         """Live first-refusal rights that cover the request, in rank order."""
         return rights(self.book, self.records.world_facts, at, request)
+
+    def fate(self, at: Instant, right: Right) -> Fate:
+        """What has become of a right under which an offer is open."""
+        return fate(self.book, self.records.world_facts, at, right)
 
     def decision(self, at: Instant, request: Request) -> Decision:
         """What the agreements say."""

@@ -11,7 +11,14 @@ import pytest
 from stargate.agreements.right import Right
 from stargate.base.time import DAY, HOUR, Duration, Instant
 from stargate.broker.sourcing.command import AnswerOffer, ReviseNeed, SubmitQuote, WithdrawQuote
-from stargate.broker.sourcing.fact import LeaseSigned, NeedRevised, OfferAnswered, TailExpired, TermsChanged
+from stargate.broker.sourcing.fact import (
+    LeaseSigned,
+    NeedRevised,
+    OfferAnswered,
+    OfferKept,
+    TailExpired,
+    TermsChanged,
+)
 from tests.broker.sourcing.world import T0, World, pool, requirement, right, terms, usd
 
 ORACLE = right("orcl/rofr", "oracle", rank=2)
@@ -404,6 +411,29 @@ def test_the_end_of_the_right_while_an_offer_is_open_follows_the_clause(rule: st
     world.open()
     world.run_until(world_days(3))
     assert world.offer(0).status == status
+
+
+def test_an_offer_that_is_completed_under_the_old_terms_is_on_record_once() -> None:
+    world = World(right())
+    world.open()
+    world.clauses.clear()
+    world.review()
+    world.review()
+    assert [(one.offer, one.final) for one in world.facts(OfferKept)] == [("n.o1", True)]
+    world.clauses.append(({}, right(suspended="an uncured default")))
+    world.review()
+    assert world.offer().status == "offered", "whatever becomes of the right afterwards"
+
+
+def test_the_offer_of_a_right_that_is_prolonged_goes_on() -> None:
+    world = World(right(at_end="void", until=world_days(3)))
+    world.open()
+    world.clauses[:] = [({}, right(at_end="void", until=world_days(6)))]
+    world.run_until(world_days(3))
+    assert world.offer().status == "offered"
+    assert [(one.until, one.final) for one in world.facts(OfferKept)] == [(world_days(6), False)]
+    world.run_until(world_days(6))
+    assert world.offer().status == "void"
 
 
 def world_days(count: int) -> Instant:

@@ -234,6 +234,9 @@ def microsoft(answer: Any, **more: Any) -> AnswerOffer:
         (OpenNeed("m", requirement(), LAB, parts=(Part(8),)), InputError, "add up to 64"),
         (OpenNeed("m", requirement(), LAB, parent="x"), NotFoundError, "no need 'x'"),
         (OpenNeed("m", requirement(), LAB, renews="x"), NotFoundError, "no lease 'x'"),
+        (OpenNeed("m", requirement(chip_types=("h1000",)), LAB), NotFoundError, "no chip 'h1000'"),
+        (ReviseNeed("n", requirement(chip_types=("h1000",))), NotFoundError, "no chip 'h1000'"),
+        (SubmitQuote("q", "n", "oci", "oci-tx", terms(chip_type="h1000")), NotFoundError, "no chip 'h1000'"),
         (ReviseNeed("x", requirement()), NotFoundError, "no need"),
         (WithdrawNeed("x"), NotFoundError, "no need"),
         (AnswerOffer("x", "accept", "microsoft"), NotFoundError, "no offer"),
@@ -281,6 +284,13 @@ def test_nonsense_is_refused_with_words_and_changes_nothing(
     with pytest.raises(error, match=says):
         world.do(command)
     assert len(world.log) == before
+
+
+def test_chips_go_by_any_of_their_names() -> None:
+    world = World()
+    world.open(wanted=requirement(chip_types=("H100", "h100")))
+    assert world.need().requirement.chip_types == ("h100",)
+    assert world.need().status == "covered"
 
 
 def test_a_closed_need_takes_nothing_more() -> None:

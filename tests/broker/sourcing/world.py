@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from stargate.agreements import Decision, Reason, Request
+from stargate.agreements import Decision, Fate, Reason, Request
 from stargate.agreements.right import Calendar, Requirement, Right, Terms, Window
 from stargate.base import wire
+from stargate.base.errors import NotFoundError
 from stargate.base.time import DAY, Duration, Instant
 from stargate.broker import sourcing
 from stargate.broker.policy import SourcingPolicy
@@ -116,6 +117,11 @@ class World:
 
     # -- View ----------------------------------------------------------------------------------------------
 
+    def chip_id(self, name: str) -> str:
+        if name.lower() not in {"h100", "h200", "b200", "mi300x"}:
+            raise NotFoundError(f"no chip {name!r}", "name one of the catalog's")
+        return name.lower()
+
     def status_of(self, one: Pool) -> str:
         return self.marks.get(one.id) or self.marks.get(one.provider) or "up"
 
@@ -128,7 +134,19 @@ class World:
             for scope, one in self.clauses
             if at < one.until and all(request.attributes.get(name) == value for name, value in scope.items())
         ]
-        return tuple(sorted(covering, key=lambda one: one.rank))
+        return tuple(sorted(covering, key=lambda one: (one.rank, one.clause)))
+
+    def fate(self, at: Instant, right: Right) -> Fate:
+        now = next((one for _, one in self.clauses if one.clause == right.clause), None)
+        if now is None:
+            return Fate("amended", right.on_amendment, "the right was removed")
+        if at >= now.until:
+            return Fate("ended", right.at_end, "the right has ended")
+        if now.suspended:
+            return Fate("suspended", says=now.suspended)
+        if _terms(now) != _terms(right):
+            return Fate("amended", right.on_amendment, "the right was changed")
+        return Fate("live")
 
     def decision(self, at: Instant, request: Request) -> Decision:
         asked = (request.attributes.get("pool"), request.attributes.get("provider"))
@@ -254,6 +272,10 @@ class World:
         for at, fact in facts:
             sourcing.apply(again, fact, at)
         assert wire.pack(again) == packed
+
+
+def _terms(one: Right) -> Right:
+    return msgspec.structs.replace(one, until=EVER, suspended="")
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -34,7 +34,7 @@ from stargate.broker.sourcing.holding import choose_pool, holder_terms
 from stargate.broker.sourcing.lease import sign_holder
 from stargate.broker.sourcing.offer import end, is_open, lapse, refusal_of, void
 from stargate.broker.sourcing.records import Need, Offer, Waiver
-from stargate.broker.sourcing.request import current, term
+from stargate.broker.sourcing.request import current, named_chip, term
 from stargate.broker.sourcing.view import View
 from stargate.catalog import Pool
 
@@ -177,7 +177,7 @@ def _wants_comparison(offer: Offer) -> bool:
 
 def _taking(view: View, need: Need, offer: Offer, command: AnswerOffer, chips: int, at: Instant) -> Taking:
     pool = choose_pool(view, need, offer.right.holder, chips, at, command.pool)
-    named = command.terms or _put(offer, at)
+    named = named_chip(view, command.terms) if command.terms is not None else _put(offer, at)
     terms = holder_terms(view, need, pool, chips, at, named)
     if terms is None:
         raise StateConflictError(

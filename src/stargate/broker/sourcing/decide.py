@@ -14,7 +14,7 @@ from stargate.base.errors import ForbiddenError, NotFoundError, StateConflictErr
 from stargate.base.time import Instant
 from stargate.broker.ground import Ground
 from stargate.broker.sourcing import delivery, quote
-from stargate.broker.sourcing.answer import decide_answer, over
+from stargate.broker.sourcing.answer import decide_answer
 from stargate.broker.sourcing.command import (
     AcknowledgeOffer,
     AnswerOffer,
@@ -37,8 +37,8 @@ from stargate.broker.sourcing.fact import (
     TailExpired,
 )
 from stargate.broker.sourcing.need import close, decide_open, decide_revise, decide_withdraw, step
-from stargate.broker.sourcing.offer import is_open, lapse, make, open_offers, void
-from stargate.broker.sourcing.records import Offer, SourcingState, Timer, TimerKind
+from stargate.broker.sourcing.offer import follow_right, is_open, lapse, make, open_offers
+from stargate.broker.sourcing.records import SourcingState, Timer, TimerKind
 from stargate.broker.sourcing.rights import standings
 from stargate.broker.sourcing.view import View
 from stargate.broker.sourcing.waiver import decide_waiver
@@ -77,9 +77,9 @@ def review(view: View, at: Instant) -> Facts:
         if need.look_at is not None or need.status == "covered":
             continue
         for offer in open_offers(view, need):
-            ended = void(view, offer, at)
-            if ended is not None:
-                return (ended,)
+            found = follow_right(view, offer, at)
+            if found is not None:
+                return (found,)
         facts = step(view, need, at)
         if not any(isinstance(fact, NeedWaits) for fact in facts):
             return facts
@@ -164,11 +164,10 @@ def _offer_due(view: View, timer: Timer, at: Instant) -> Facts:
 
 
 def _right_ended(view: View, timer: Timer, at: Instant) -> Facts:
-    """Only clauses that void open offers at their end have this timer."""
-    offer: Offer = view.sourcing.offers[timer.id]
-    ended = over(view, offer, at)
-    assert ended is not None, f"the right behind {offer.id} has ended"
-    return (ended,)
+    offer = view.sourcing.offers[timer.id]
+    found = follow_right(view, offer, at)
+    assert found is not None, f"the right behind {offer.id} was to be looked at"
+    return (found,)
 
 
 def _tail_ended(view: View, timer: Timer, at: Instant) -> Facts:

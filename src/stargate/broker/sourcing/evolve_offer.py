@@ -39,6 +39,7 @@ def _offer_made(sourcing: SourcingState, fact: facts.OfferMade, at: Instant) -> 
         quote=fact.quote,
         received_at=fact.received_at,
         deadline=fact.deadline,
+        right_until=fact.right.until,
     )
     sourcing.offers[offer.id] = offer
     need.offers.append(offer.id)
@@ -46,8 +47,7 @@ def _offer_made(sourcing: SourcingState, fact: facts.OfferMade, at: Instant) -> 
     need.waits_for = "answers"
     looked(sourcing, need)
     arm(sourcing, offer.deadline, "offer_deadline", offer.id)
-    if fact.right.at_end == "void":
-        arm(sourcing, fact.right.until, "right_end", offer.id)
+    arm(sourcing, offer.right_until, "right_end", offer.id)
 
 
 def _offer_received(sourcing: SourcingState, fact: facts.OfferReceived, at: Instant) -> None:
@@ -92,6 +92,14 @@ def _offer_subscribed(sourcing: SourcingState, fact: facts.OfferSubscribed, at: 
     look(sourcing, sourcing.needs[offer.need], at)
 
 
+def _offer_kept(sourcing: SourcingState, fact: facts.OfferKept, at: Instant) -> None:
+    offer = _offer(sourcing, fact.offer, facts.OfferKept)
+    assert not offer.kept, f"{offer.id} is kept already"
+    disarm(sourcing, offer.right_until, "right_end", offer.id)
+    offer.right_until, offer.kept = fact.until, fact.final
+    arm(sourcing, offer.right_until, "right_end", offer.id)
+
+
 def _offer_ended(sourcing: SourcingState, fact: facts.OfferEnded, at: Instant) -> None:
     offer = _offer(sourcing, fact.offer, facts.OfferEnded, fact.outcome)
     assert offer.ended_at is None, f"{offer.id} has ended already"
@@ -101,8 +109,7 @@ def _offer_ended(sourcing: SourcingState, fact: facts.OfferEnded, at: Instant) -
     offer.unmet = fact.unmet
     offer.holder_terms = fact.terms or offer.holder_terms
     disarm(sourcing, offer.deadline, "offer_deadline", offer.id)
-    if offer.right.at_end == "void":
-        disarm(sourcing, offer.right.until, "right_end", offer.id)
+    disarm(sourcing, offer.right_until, "right_end", offer.id)
     need = sourcing.needs[offer.need]
     if fact.refusal is not None:
         keep_refusal(sourcing, need, fact.refusal)
@@ -127,6 +134,7 @@ HANDLERS: Handlers = {
     facts.OfferReceived: _offer_received,
     facts.OfferAnswered: _offer_answered,
     facts.OfferSubscribed: _offer_subscribed,
+    facts.OfferKept: _offer_kept,
     facts.OfferEnded: _offer_ended,
     facts.WaiverGranted: _waiver_granted,
 }

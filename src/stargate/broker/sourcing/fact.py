@@ -110,6 +110,18 @@ class OfferSubscribed(msgspec.Struct, frozen=True, tag="offer_subscribed", omit_
     grounds: tuple[Ground, ...] = ()
 
 
+class OfferKept(msgspec.Struct, frozen=True, tag="offer_kept", omit_defaults=True):
+    """The right has ended or was changed; the open offer is completed under the old terms.
+
+    Not `final`: the right was prolonged instead, and lives until `until`.
+    """
+
+    offer: str
+    until: Instant
+    final: bool
+    grounds: tuple[Ground, ...] = ()
+
+
 class OfferEnded(msgspec.Struct, frozen=True, tag="offer_ended", omit_defaults=True):
     """The one end of an offer. `refusal` is what now stands against the holder's right, if anything."""
 
@@ -309,6 +321,7 @@ SourcingFact = (
     | OfferReceived
     | OfferAnswered
     | OfferSubscribed
+    | OfferKept
     | OfferEnded
     | WaiverGranted
     | NeedWaits

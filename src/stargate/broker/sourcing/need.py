@@ -24,7 +24,7 @@ from stargate.broker.sourcing.fact import (
 )
 from stargate.broker.sourcing.offer import next_tier, offer_to, open_offers, withdraw
 from stargate.broker.sourcing.records import Need
-from stargate.broker.sourcing.request import current, moved_by
+from stargate.broker.sourcing.request import current, moved_by, named_chips
 from stargate.broker.sourcing.rights import Standing, covering, standings
 from stargate.broker.sourcing.tier import allocate
 from stargate.broker.sourcing.view import View
@@ -39,6 +39,7 @@ FAMILY_LIMIT = 1_000
 
 def decide_open(view: View, command: OpenNeed, at: Instant) -> tuple[SourcingFact, ...]:
     """A new need. The same command again changes nothing. Raises InputError, NotFoundError or StateConflictError."""
+    command = msgspec.structs.replace(command, requirement=named_chips(view, command.requirement))
     known = view.sourcing.needs.get(command.id)
     if known is not None:
         if _same(known, command):
@@ -71,6 +72,8 @@ def decide_open(view: View, command: OpenNeed, at: Instant) -> tuple[SourcingFac
         root=root,
         scope=command.scope,
         parts=command.parts,
+        emergency=command.emergency,
+        renews=command.renews,
     )
     clauses = tuple(right.clause for right, _ in covering(view, preview, at))
     return (msgspec.structs.replace(opened, clauses=clauses),)
@@ -122,6 +125,7 @@ def decide_revise(view: View, command: ReviseNeed, at: Instant) -> tuple[Sourcin
     need = view.sourcing.needs[command.need]
     if need.status == "closed":
         raise StateConflictError(f"need {need.id} is closed", "open a new need")
+    command = msgspec.structs.replace(command, requirement=named_chips(view, command.requirement))
     if command.requirement == need.requirement:
         return ()
     if command.requirement.chips < max(need.held_chips, 1):

@@ -8,7 +8,7 @@ from stargate.agreements.refusal import deadline, entitlements
 from stargate.agreements.right import Right, Terms
 from stargate.base.time import FOREVER, Instant
 from stargate.broker.ground import Ground
-from stargate.broker.sourcing.fact import OfferEnded, OfferMade, OfferOutcome, SourcingFact
+from stargate.broker.sourcing.fact import OfferEnded, OfferKept, OfferMade, OfferOutcome, SourcingFact
 from stargate.broker.sourcing.records import Need, Offer, Refusal
 from stargate.broker.sourcing.request import current, moved_by
 from stargate.broker.sourcing.rights import Standing, covering
@@ -145,20 +145,33 @@ def withdraw(offer: Offer, says: str) -> OfferEnded:
 
 def void(view: View, offer: Offer, at: Instant) -> OfferEnded | None:
     """The end of an offer whose right has ended, rests or was changed, if the clause says so; else None."""
+    found = follow_right(view, offer, at)
+    return found if isinstance(found, OfferEnded) else None
+
+
+def follow_right(view: View, offer: Offer, at: Instant) -> OfferEnded | OfferKept | None:
+    """What becomes of an open offer now that its right is what it is; None: nothing new."""
+    if offer.kept:
+        return None
     right = offer.right
-    if at >= right.until:
-        # As it was when the offer was made: a right that was prolonged meanwhile asks anew.
-        if right.at_end == "complete":
-            return None
-        return end(offer, "void", f"the right ended {right.until}; open offers end with it")
+    found = view.fate(at, right)
+    ground = Ground(found.says or f"the right is {found.status}", clause=right.clause)
+    if found.status == "suspended":
+        return end(offer, "void", f"the right rests: {found.says}")
+    if found.status != "live" and found.open_offers == "void":
+        return end(offer, "void", f"{ground.says}; open offers end with it")
+    if found.status != "live":
+        return OfferKept(offer.id, FOREVER, final=True, grounds=(ground,))
+    if at < offer.right_until:
+        return None
+    until = _prolonged(view, offer, at)
+    return OfferKept(offer.id, until, final=False, grounds=(Ground("the right was prolonged", right.clause),))
+
+
+def _prolonged(view: View, offer: Offer, at: Instant) -> Instant:
+    """Until when the right is known to live now."""
     need = view.sourcing.needs[offer.need]
-    live = {one.clause: one for one, _ in covering(view, need, at)}
-    now = live.get(right.clause)
-    if now is None or (now != right and not now.suspended):
-        if right.on_amendment == "complete":
-            return None
-        says = "the right was removed" if now is None else "the right was changed"
-        return end(offer, "void", f"{says}; open offers end with the old terms")
-    if now.suspended:
-        return end(offer, "void", f"the right rests: {now.suspended}")
-    return None
+    for right, _ in covering(view, need, at):
+        if right.clause == offer.right.clause and right.until > at:
+            return right.until
+    return FOREVER

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from stargate.base.errors import ForbiddenError, InputError, NotFoundError, Problem, StateConflictError
 from stargate.base.ids import is_name
 from stargate.base.time import FOREVER, Instant
@@ -11,6 +13,7 @@ from stargate.broker.sourcing.command import AwardNeed, SubmitQuote, WithdrawQuo
 from stargate.broker.sourcing.fact import QuoteEnded, QuoteReceived, SourcingFact
 from stargate.broker.sourcing.market import survey
 from stargate.broker.sourcing.records import Need
+from stargate.broker.sourcing.request import named_chip
 from stargate.broker.sourcing.rights import standings
 from stargate.broker.sourcing.view import View
 
@@ -21,6 +24,7 @@ QUOTES_LIMIT = 1_000
 def decide_submit(view: View, command: SubmitQuote, at: Instant) -> tuple[SourcingFact, ...]:
     """A quote may come at any time while the need is open; it is looked at when its turn has come."""
     need = view.sourcing.needs[command.need]
+    command = msgspec.structs.replace(command, terms=named_chip(view, command.terms))
     known = view.sourcing.quotes.get(command.id)
     if known is not None:
         if (known.need, known.pool, known.terms) == (command.need, command.pool, command.terms):

@@ -188,6 +188,10 @@ class Offer(msgspec.Struct):
     received_at: Instant | None = None
     deadline: Instant | None = None
     """A timely answer is received before this instant. None: not yet received."""
+    right_until: Instant = FOREVER
+    """When the right has to be looked at again."""
+    kept: bool = False
+    """It is completed under the old terms, whatever becomes of the right."""
     status: OfferStatus = "offered"
     answers: list[Recorded] = []
     taken_chips: int = 0

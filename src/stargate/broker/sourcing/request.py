@@ -9,7 +9,7 @@ import msgspec
 
 from stargate.agreements import Request
 from stargate.agreements.refusal import later
-from stargate.agreements.right import Requirement
+from stargate.agreements.right import Requirement, Terms
 from stargate.base.time import Duration, Instant
 from stargate.broker.sourcing.command import Attribute
 from stargate.broker.sourcing.records import Need
@@ -17,11 +17,23 @@ from stargate.broker.sourcing.view import View
 from stargate.catalog import Pool
 
 
-def attributes_of(
-    requirement: Requirement, scope: Mapping[str, Attribute], need: str, chips: int
-) -> dict[str, Any]:
+def named_chips(view: View, requirement: Requirement) -> Requirement:
+    """The requirement with chips under the catalog's ids. Raises NotFoundError for a chip nobody knows."""
+    ids = tuple(dict.fromkeys(view.chip_id(name) for name in requirement.chip_types))
+    return msgspec.structs.replace(requirement, chip_types=ids)
+
+
+def named_chip(view: View, terms: Terms) -> Terms:
+    """The same for the terms of a deal."""
+    return (
+        msgspec.structs.replace(terms, chip_type=view.chip_id(terms.chip_type)) if terms.chip_type else terms
+    )
+
+
+def attributes_of(need: Need, scope: Mapping[str, Attribute], chips: int) -> dict[str, Any]:
     """What is known before any provider is: the scope of the need, and its requirement."""
-    found: dict[str, Any] = {**scope, "need": need, "chips": chips}
+    requirement = need.requirement
+    found: dict[str, Any] = {**scope, "need": need.id, "chips": chips, **_circumstances(need)}
     if requirement.chip_types:
         found["chip"] = requirement.chip_types
     if requirement.jurisdictions:
@@ -30,9 +42,14 @@ def attributes_of(
     return found
 
 
+def _circumstances(need: Need) -> dict[str, bool]:
+    said = {"emergency": need.emergency, "renewal": bool(need.renews)}
+    return {name: True for name, is_so in said.items() if is_so}
+
+
 def need_request(need: Need) -> Request:
     """May this need be sourced, and who is to be asked first?"""
-    attributes = attributes_of(need.requirement, need.scope, need.id, need.requirement.chips)
+    attributes = attributes_of(need, need.scope, need.requirement.chips)
     return Request(action="source", party=need.party, attributes=attributes)
 
 
@@ -46,7 +63,7 @@ def part_requests(need: Need) -> tuple[tuple[int, Request], ...]:
             Request(
                 action="source",
                 party=need.party,
-                attributes=attributes_of(need.requirement, {**need.scope, **part.scope}, need.id, part.chips),
+                attributes=attributes_of(need, {**need.scope, **part.scope}, part.chips),
             ),
         )
         for part in need.parts
@@ -63,6 +80,7 @@ def pool_request(view: View, need: Need, pool: Pool, chips: int, refused: tuple[
         provider=provider.party,
         attributes={
             **need.scope,
+            **_circumstances(need),
             "need": need.id,
             "chips": chips,
             "chip": pool.chip,

@@ -39,7 +39,7 @@ def standings(view: View, need: Need, at: Instant) -> tuple[Standing, ...]:
 
 
 def covering(view: View, need: Need, at: Instant) -> tuple[tuple[Right, int], ...]:
-    """Live rights with the chips of the whole need that each burdens, in rank order, ties by clause."""
+    """Live rights with the chips of the whole need that each burdens, in rank order, ties as asked."""
     asked = [(chips, view.rights(at, request)) for chips, request in part_requests(need)]
     found = {right.clause: right for _, rights in asked for right in rights if right.holder != need.party}
     burdens = [
@@ -52,7 +52,7 @@ def covering(view: View, need: Need, at: Instant) -> tuple[tuple[Right, int], ..
         )
         for clause, right in found.items()
     ]
-    return tuple(sorted(burdens, key=lambda burden: (burden[0].rank, burden[0].clause)))
+    return tuple(sorted(burdens, key=lambda burden: burden[0].rank))
 
 
 def _standing(view: View, need: Need, right: Right, burdened: int, at: Instant) -> Standing:

@@ -24,6 +24,7 @@ from stargate.broker.sourcing.fact import (
     NeedWaits,
     OfferAnswered,
     OfferEnded,
+    OfferKept,
     OfferMade,
     OfferReceived,
     OfferSubscribed,
@@ -52,6 +53,8 @@ OFFER: Table = {
     ("", OfferMade): "offered",
     ("offered", OfferReceived): "offered",
     ("offered", OfferAnswered): "offered",
+    ("offered", OfferKept): "offered",
+    ("subscribed", OfferKept): "subscribed",
     ("offered", OfferSubscribed): "subscribed",
     ("offered", OfferEnded): (
         "accepted | partial | declined | cannot_meet | lapsed | waived | withdrawn | void | not_taken"

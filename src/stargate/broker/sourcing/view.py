@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from stargate.agreements import Decision, Request
+from stargate.agreements import Decision, Fate, Request
 from stargate.agreements.right import Right
 from stargate.base.time import Instant
 from stargate.broker.policy import SourcingPolicy
@@ -36,6 +36,9 @@ class View(Protocol):
     def sites(self) -> Mapping[str, Site]:
         """Every site by id."""
 
+    def chip_id(self, name: str) -> str:
+        """The catalog's id of a chip as a person calls it. Raises NotFoundError."""
+
     def status_of(self, pool: Pool) -> str:
         """`up`, `draining` or `lost`."""
 
@@ -44,6 +47,9 @@ class View(Protocol):
 
     def rights(self, at: Instant, request: Request) -> tuple[Right, ...]:
         """Live first-refusal rights that cover the request, in rank order; suspended ones say why."""
+
+    def fate(self, at: Instant, right: Right) -> Fate:
+        """What has become of a right under which an offer is open."""
 
     def decision(self, at: Instant, request: Request) -> Decision:
         """What the agreements say to the request."""
