@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 Topology = Literal["block", "pool", "any"]
@@ -76,7 +76,7 @@ class NodeMap:
         for node in range(nodes, old):
             spare = self._spare.get(node)
             if spare is None:
-                self._set_whole(node, free=False)
+                self._set_whole((node,), free=False)
             else:
                 self._hide_spare(node, spare)
 
@@ -109,22 +109,25 @@ class NodeMap:
 
     def restore(self, nodes: tuple[int, ...], chips: int) -> None:
         """Undo a `give`: like `take`, but the gang may stand on nodes that the pool has lost since."""
+        whole: list[int] = []
         for node in nodes:
             known = node < self.nodes
             spare = self._spare.get(node)
             if spare is None:
                 spare = self.chips_per_node
                 if known:
-                    self._set_whole(node, free=False)
+                    whole.append(node)
             elif known:
                 self._hide_spare(node, spare)
             assert spare >= chips, f"node {node} has {spare} chips, not {chips}"
             self._spare[node] = spare - chips
             if known:
                 self._show_spare(node, spare - chips)
+        self._set_whole(whole, free=False)
 
     def give(self, nodes: tuple[int, ...], chips: int) -> None:
         """Return what `take` took."""
+        whole: list[int] = []
         for node in nodes:
             spare = self._spare.pop(node)
             if node < self.nodes:
@@ -136,7 +139,8 @@ class NodeMap:
                 if node < self.nodes:
                     self._show_spare(node, spare)
             elif node < self.nodes:
-                self._set_whole(node, free=True)
+                whole.append(node)
+        self._set_whole(whole, free=True)
 
     def _grow(self, old: int, nodes: int) -> None:
         """Nodes old..nodes-1 join: the ragged ends one by one, whole blocks at once."""
@@ -160,7 +164,7 @@ class NodeMap:
                 continue
             spare = self._spare.get(node)
             if spare is None:
-                self._set_whole(node, free=True)
+                self._set_whole((node,), free=True)
             else:
                 self._show_spare(node, spare)
 
@@ -225,20 +229,35 @@ class NodeMap:
         bits = _bits(self._blocks[block])
         return tuple(first + next(bits) for _ in range(count))
 
-    def _set_whole(self, node: int, *, free: bool) -> None:
-        block, bit = divmod(node, self._block_nodes)
+    def _set_whole(self, nodes: Sequence[int], *, free: bool) -> None:
+        """Nodes become wholly free, or no longer are. A gang lies in few blocks: each is counted anew once."""
+        block, mask = 0, 0
+        for node in nodes:
+            its, bit = divmod(node, self._block_nodes)
+            if its != block and mask:
+                self._flip(block, mask, free=free)
+                mask = 0
+            block = its
+            mask |= 1 << bit
+        if mask:
+            self._flip(block, mask, free=free)
+
+    def _flip(self, block: int, mask: int, *, free: bool) -> None:
         old = self._blocks[block]
-        new = old | 1 << bit if free else old & ~(1 << bit)
-        assert new != old, f"node {node} was already {'free' if free else 'taken'}"
+        assert old & mask == (0 if free else mask), f"block {block}: {mask:b} of {old:b} was already so"
+        new = old ^ mask
         self._blocks[block] = new
         self._by_free[old.bit_count()] &= ~(1 << block)
         self._by_free[new.bit_count()] |= 1 << block
-        self.free_chips += self.chips_per_node if free else -self.chips_per_node
+        chips = mask.bit_count() * self.chips_per_node
+        self.free_chips += chips if free else -chips
 
     def _show_spare(self, node: int, spare: int) -> None:
-        self._by_spare[spare] |= 1 << node
-        self.free_chips += spare
+        if spare:  # a full node is never looked for
+            self._by_spare[spare] |= 1 << node
+            self.free_chips += spare
 
     def _hide_spare(self, node: int, spare: int) -> None:
-        self._by_spare[spare] &= ~(1 << node)
-        self.free_chips -= spare
+        if spare:
+            self._by_spare[spare] &= ~(1 << node)
+            self.free_chips -= spare
