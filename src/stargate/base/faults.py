@@ -277,7 +277,7 @@ def _leaf(value: Any, kind: Any, path: str, error: str) -> Fault:
         if _is_struct(member)
         for field in msgspec.structs.fields(member)
     ]
-    if fields:
+    if fields and not isinstance(value, dict):  # a mapping that breaks a rule has its fields already
         remedy = f"Write its fields: {', '.join(fields[:LISTED_LIMIT])}."
     elif any(get_origin(member) in (tuple, list) for member in members):
         remedy = "Write a list: `[a, b]`, or one `- item` a line."
