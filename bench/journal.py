@@ -43,13 +43,14 @@ from stargate.broker.ground import Ground
 from stargate.broker.machine import Machine
 from stargate.broker.policy import Policy
 from stargate.catalog import DatedCount, Infrastructure, Party, Pool, Provider, Site
-from stargate.journal import Record, Replay, SqliteJournal, restart, snapshot_of, to_record
+from stargate.journal import Record, SqliteJournal, snapshot_of, to_record
 from stargate.workloads import Resources, Workload
 
 REPLAY_TARGET_S = 10.0
 RESTART_TARGET_S = 2.0
 START = Instant.parse("2026-01-01")
-NODES_PER_JOB = 4
+GANG_NODES = 4
+"""Every eighth job is a gang of so many nodes; the others take one."""
 JOBS_AT_ONCE = 2_000
 BATCH_RECORDS = 1_000
 
@@ -177,25 +178,54 @@ def commit(folder: Path) -> list[Row]:
 # -- replaying --------------------------------------------------------------------------------------------
 
 
-def replayed(folder: Path, count: int) -> Row:
-    """From the first fact to the state after the last, hashes checked."""
+IN_A_NEW_PROCESS = """
+import json, resource, sys, time
+from pathlib import Path
+from stargate.journal import SqliteJournal, restart
+
+wall, cpu = time.perf_counter(), time.process_time()
+found = restart(SqliteJournal(Path(sys.argv[1])))
+figures = {
+    "wall_s": time.perf_counter() - wall,
+    "cpu_s": time.process_time() - cpu,
+    "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    "seq": found.state.state.records.seq,
+    "snapshot": found.snapshot,
+}
+assert not found.warnings, found.warnings
+print(json.dumps(figures))
+"""
+
+
+def restart_in_a_new_process(path: Path) -> Row:
+    """What it says of itself, and `process_s`: from its start to its end."""
+    command = [sys.executable, "-c", IN_A_NEW_PROCESS, str(path)]
+    begin = time.perf_counter()
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    figures: Row = json.loads(done.stdout)
+    return figures | {"process_s": time.perf_counter() - begin}
+
+
+def replayed(folder: Path, facts: int) -> Row:
+    """From the first fact to the state after the last, hashes checked; the best of three runs."""
     path = folder / "replay.db"
     with SqliteJournal(path, durable=False) as journal:
-        fill(journal, islice(history(), count))
-    with SqliteJournal(path) as journal:
-        wall, cpu = timed(lambda: _expect(restart(journal), count, snapshot=0))
+        fill(journal, islice(history(), facts))
+    best = min((restart_in_a_new_process(path) for _ in range(3)), key=lambda run: run["wall_s"])
+    assert (best["seq"], best["snapshot"]) == (facts, 0), best
     return {
-        "facts": count,
-        "wall_s": wall,
-        "cpu_s": cpu,
-        "us_per_fact": wall / count * 1e6,
+        "facts": facts,
+        "wall_s": best["wall_s"],
+        "cpu_s": best["cpu_s"],
+        "us_per_fact": best["wall_s"] / facts * 1e6,
+        "peak_mib": best["peak_mib"],
         "file_mib": path.stat().st_size / 2**20,
         "target_s": REPLAY_TARGET_S,
     }
 
 
 def restarted(folder: Path, jobs: int) -> Row:
-    """A new process, from its start to a machine that takes commands; the snapshot and 1,000 facts after it."""
+    """A new process, from its start to its end: the snapshot, and 1,000 facts after it; the best of three."""
     path = folder / "restart.db"
     machine = Machine()
     with SqliteJournal(path, durable=False) as journal:
@@ -203,40 +233,20 @@ def restarted(folder: Path, jobs: int) -> Row:
         pack_wall, _ = timed(lambda: snapshot_of(machine))
         state = snapshot_of(machine)
         save_wall, _ = timed(lambda: journal.save(*state))
-        seq = machine.state.records.seq
-        at = machine.state.records.at
-        tail = [Entry(seq + n, at, f"tail-{n}", submitted(jobs + n)) for n in range(1, 1_001)]
-        fill(journal, iter(tail))
-    program = (
-        "import sys; from pathlib import Path; from stargate.journal import SqliteJournal, restart;"
-        "found = restart(SqliteJournal(Path(sys.argv[1])));"
-        "assert not found.warnings, found.warnings; print(found.snapshot, len(found.state.state.records.workloads))"
-    )
-    done: list[str] = []
-    command = [sys.executable, "-c", program, str(path)]
-    runs = [
-        timed(
-            lambda: done.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-        )[0]
-        for _ in range(3)
-    ]
-    assert set(done) == {f"{seq} {jobs + 1_000}\n"}, done
-    with SqliteJournal(path) as journal:
-        inside, cpu = timed(lambda: _expect(restart(journal), seq + 1_000, snapshot=seq))
+        seq, at = machine.state.records.seq, machine.state.records.at
+        tail = (Entry(seq + n, at, f"tail-{n}", submitted(jobs + n)) for n in range(1, 1_001))
+        fill(journal, tail)
+    best = min((restart_in_a_new_process(path) for _ in range(3)), key=lambda run: run["process_s"])
+    assert (best["seq"], best["snapshot"]) == (seq + 1_000, seq), best
     return {
         "jobs": jobs,
-        "wall_s": statistics.median(runs),
-        "without_process_start_s": inside,
-        "cpu_s": cpu,
+        "wall_s": best["process_s"],
+        "of_it_restart_s": best["wall_s"],
+        "peak_mib": best["peak_mib"],
         "pack_s": pack_wall,
         "save_s": save_wall,
         "target_s": RESTART_TARGET_S,
     }
-
-
-def _expect(found: Replay[Machine], seq: int, snapshot: int) -> None:
-    assert (found.head.seq, found.snapshot, found.warnings) == (seq, snapshot, ()), found
-    assert found.state.state.records.seq == seq
 
 
 def compressed(path: Path) -> list[Row]:
@@ -289,12 +299,17 @@ def declared() -> Declared:
     return Declared(infrastructure(), (), Policy())
 
 
+def nodes_of(number: int) -> int:
+    """Nodes of the n-th job."""
+    return 1 if number % 8 else GANG_NODES
+
+
 def submitted(number: int) -> Submitted:
     """An ordinary training job."""
     work = Workload(
         name=f"train-{number}",
         kind="train",
-        nodes=NODES_PER_JOB,
+        nodes=nodes_of(number),
         alternatives=(Resources(chip="H100-SXM", chips_per_node=8),),
         team="research",
         time_limit=Duration(HOUR),
@@ -306,7 +321,7 @@ def submitted(number: int) -> Submitted:
 
 def placed(number: int, at: Instant, place: int) -> Placed:
     """It starts on the `place`-th gang of nodes."""
-    pool, first = place % 8, place // 8 * NODES_PER_JOB
+    pool, first = place % 8, place // 8 * GANG_NODES
     ground = Ground("cheapest of 8 candidates: the capacity is owned, and the block keeps the gang together")
     return Placed(
         attempt=f"train-{number}.0.1",
@@ -316,7 +331,7 @@ def placed(number: int, at: Instant, place: int) -> Placed:
         supply=f"pool-{pool}",
         pool=f"pool-{pool}",
         provider="lab" if pool % 2 else "cloud",
-        nodes=tuple(range(first, first + NODES_PER_JOB)),
+        nodes=tuple(range(first, first + nodes_of(number))),
         chips_per_node=8,
         price_micro_usd_per_chip_hour=2_100_000,
         expected_end=at.plus(HOUR),
@@ -352,7 +367,7 @@ def history() -> Iterator[Entry]:
 
 def open_jobs(machine: Machine, jobs: int) -> Iterator[Entry]:
     """So many jobs that have not ended: as many as fit run, the others wait. The machine follows."""
-    room = 8 * 4_096 // NODES_PER_JOB
+    room = 8 * 4_096 // GANG_NODES
     facts: Iterator[tuple[str, Fact]] = chain(
         [("declare", declared())],
         ((f"submit-{number}", submitted(number)) for number in range(jobs)),
