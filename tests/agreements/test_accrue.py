@@ -303,3 +303,67 @@ def test_even_minimums_add_up_to_the_amount(amount_micro: int, months: int) -> N
         == amount_micro
         == micro_usd(Decimal(amount_micro).scaleb(-6))
     )
+
+
+def test_a_part_may_count_up_to_a_fraction_of_what_is_due(make: MakeBook) -> None:
+    eligible = [
+        {"scope": [{"field": "source", "values": ["cloud"]}]},
+        {"scope": [{"field": "source", "values": ["marketplace"]}], "at_most": 0.25},
+        {"scope": [{"field": "source", "values": ["partner"]}], "share": 0.5},
+    ]
+    commitment = {
+        "kind": "commitment",
+        "id": "c",
+        "minimum": 1000,
+        "fulfillment_interval": "Annual",
+        "from": "2025-01-01",
+        "until": "2027-01-01",
+        "eligible": eligible,
+    }
+    book = make(deal(commitment))
+    usage = (
+        used("spend_usd", 400, "2025-02-01", source="cloud"),
+        used("spend_usd", 200, "2025-03-01", source="marketplace"),
+        used("spend_usd", 200, "2025-04-01", source="marketplace"),
+        used("spend_usd", 100, "2025-05-01", source="partner"),
+        used("spend_usd", 100, "2025-05-01", source="elsewhere"),
+    )
+    assert brief(accrue(book, (), usage, span("2025-12-01", "2026-01-01"))) == [("shortfall", Decimal(300))]
+
+
+def test_a_warrant_is_a_number_of_shares(make: MakeBook, fact: MakeFact) -> None:
+    deployed = {"fact": "deployed_gw", "operator": ">=", "value": 1}
+    warrant = {"shares": 160_000_000, "strike_usd": 0.01}
+    book = make(
+        deal(
+            {"kind": "condition_precedent", "id": "first-gigawatt", "when": [deployed]},
+            {"kind": "equity_grant", "id": "w", "requires": "first-gigawatt", **warrant},
+        )
+    )
+    year = span("2026-01-01", "2027-01-01")
+    assert accrue(book, (fact("deployed_gw", "0.9", "2026-06-01"),), (), year) == ()
+    (line,) = accrue(book, (fact("deployed_gw", 1, "2026-09-01"),), (), year)
+    assert (line.kind, int(line.quantity or 0), line.amount_micro_usd) == ("equity", 160_000_000, 0)
+    assert (line.price_usd, line.due) == (Decimal("0.01"), Instant.parse("2026-09-01"))
+
+
+def test_a_guarantor_pays_what_is_due_and_unpaid(make: MakeBook) -> None:
+    book = make(deal({"kind": "backstop", "id": "b", "base": "unpaid", "cap_usd": 100}))
+    usage = (used("due_usd", 80, "2025-03-01"), used("paid_usd", 30, "2025-03-05"))
+    first = accrue(book, (), usage, span("2025-03-01", "2025-04-01"))
+    assert brief(first) == [("backstop", Decimal(50))]
+    again = (used("due_usd", 80, "2025-04-01"),)
+    assert brief(accrue(book, (), again, span("2025-04-01", "2025-05-01"), prior=first)) == [
+        ("backstop", Decimal(50))
+    ]
+
+
+def test_hourly_commitments_are_reckoned_hour_by_hour(make: MakeBook) -> None:
+    commitment = {"kind": "commitment", "id": "c", "minimum": 10, "fulfillment_interval": "Hourly"}
+    book = make(deal(commitment | {"from": "2020-01-01"}))
+    usage = (used("spend_usd", 14, "2025-03-01T00:30:00Z"), used("spend_usd", 4, "2025-03-01T02:10:00Z"))
+    lines = accrue(book, (), usage, span("2025-03-01", "2025-03-01T03:00:00Z"))
+    assert [(line.period.start.iso()[11:16], int(line.quantity or 0)) for line in lines] == [
+        ("01:00", 10),
+        ("02:00", 6),
+    ]

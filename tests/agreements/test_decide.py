@@ -286,3 +286,27 @@ def test_only_the_last_wording_explains_itself(make: MakeBook) -> None:
     gone = {"kind": "amendment", "id": "two", "from": "2025-03-01", "removes": ["api"]}
     answer = ask(make(deal("a", "alpha", EXCLUSIVE, change, gone)), "serve", "beta", product="api")
     assert [(reason.effect, "a/two" in reason.says) for reason in answer.reasons] == [("ended", True)]
+
+
+def test_cancelling_may_cost_a_fee(make: MakeBook) -> None:
+    clause = {"kind": "capacity_reservation", "id": "r", "quantity": 8, "cancellation_fee_percent": 12}
+    answer = ask(make(deal("a", "alpha", clause)), "cancel", "alpha", clause="a/r")
+    assert answer.outcome == "permit"
+    assert [(item.kind, item.debtor, "12 %" in item.says) for item in answer.obligations] == [
+        ("pay", "lab", True)
+    ]
+    assert ask(make(deal("a", "alpha", clause)), "modify", "alpha", clause="r").obligations == ()
+
+
+def test_a_list_of_facts_that_grows_is_seen(make: MakeBook, fact: MakeFact) -> None:
+    book = make(deal("a", "alpha", EXCLUSIVE | {"suspended_by": [{"fact": "dispute"}]}))
+    facts: list[WorldFact] = []
+    request = Request("serve", "lab", "beta", {"product": "api"})
+    seen = [decide(book, facts, AT, request).outcome]
+    facts.append(fact("dispute"))
+    seen.append(decide(book, facts, AT, request).outcome)
+    facts.append(fact("dispute", False, "2025-02-01"))
+    seen.append(decide(book, facts, AT, request).outcome)
+    facts.pop()
+    seen.append(decide(book, facts, AT, request).outcome)
+    assert seen == ["forbid", "permit", "forbid", "permit"]

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from operator import is_
 
 from stargate.agreements.agreement import Agreement
+from stargate.agreements.clause import Residency
 from stargate.agreements.decision import Decision
 from stargate.agreements.firing import Chart, absolute
 from stargate.agreements.horizon import Horizon
 from stargate.agreements.judge import Live, Question, Rule
+from stargate.agreements.judge.residency import PLACES_KEPT, unsatisfied
 from stargate.agreements.present import Present, Standing
 from stargate.agreements.right import Calendar
 from stargate.agreements.rules import fields_looked_at, precedence_of, rules_of
@@ -28,41 +30,64 @@ NAMING = frozenset({"exercise", "cancel", "modify", "terminate"})
 """Actions on a clause or agreement that the request names: the clause's scope has no say in who is meant."""
 
 
+Entry = tuple[str, Matcher | None, Live]
+"""The party it binds (empty: all), the scope that is left to test, the rule."""
+
+
 class Shelf:
     """Rules for one action, found by the attribute values they insist on."""
 
-    __slots__ = ("_keyed", "_named", "_others")
+    __slots__ = ("_by_place", "_keyed", "_others", "_places")
 
     def __init__(self, lives: Sequence[Live], action: str) -> None:
-        self._named = action in NAMING
-        self._others = tuple(live for live in lives if self._named or live.rule.key is None)
-        keyed: dict[str, dict[str, list[Live]]] = {}
+        others: list[Entry] = []
+        keyed: dict[str, dict[str, list[Entry]]] = {}
+        self._places: list[Entry] = []
+        """Residencies that speak of everything: of these only those count that the place does not satisfy."""
+        self._by_place: dict[str, tuple[Entry, ...]] = {}
         for live in lives:
-            if live.rule.key is not None and not self._named:
-                field, values = live.rule.key
+            rule = live.rule
+            entry: Entry = (rule.bound, None if action in NAMING else rule.matcher, live)
+            if isinstance(live.clause, Residency) and live.plain and rule.matcher is None:
+                self._places.append(entry)
+            elif rule.key is None or action in NAMING:
+                others.append(entry)
+            else:
+                field, values = rule.key
                 for value in dict.fromkeys(values):
-                    keyed.setdefault(field, {}).setdefault(value, []).append(live)
-        self._keyed = tuple((field, by_value) for field, by_value in keyed.items())
+                    keyed.setdefault(field, {}).setdefault(value, []).append(entry)
+        self._others = tuple(others)
+        self._keyed = tuple(keyed.items())
 
     def covering(self, question: Question) -> list[Live]:
         """The rules whose scope and party the question meets."""
         attributes, party = question.attributes, question.party
-        found: list[Live] = []
+        entries: list[Entry] = []
         for field, by_value in self._keyed:
             value = attributes.get(field)
             if type(value) is str:
-                found.extend(by_value.get(value, ()))
+                entries.extend(by_value.get(value, ()))
             elif value is not None:
                 values = value if isinstance(value, tuple | list) else (value,)
-                several = {id(live): live for part in values for live in by_value.get(part, ())}
-                found.extend(several.values())
-        found.extend(self._others)
+                several = {id(entry): entry for part in values for entry in by_value.get(part, ())}
+                entries.extend(several.values())
+        entries.extend(self._others)
+        if self._places:
+            entries.extend(self._unsatisfied(question))
         return [
             live
-            for live in found
-            if (not live.rule.bound or not party or live.rule.bound == party)
-            and (self._named or live.rule.matcher is None or live.rule.matcher(attributes))
+            for bound, matcher, live in entries
+            if (not bound or not party or bound == party) and (matcher is None or matcher(attributes))
         ]
+
+    def _unsatisfied(self, question: Question) -> tuple[Entry, ...]:
+        """Residencies that have something to say of the question's place."""
+        found = self._by_place.get(question.place)
+        if found is None:
+            found = tuple(entry for entry in self._places if unsatisfied(entry[2].clause, question.place))
+            if len(self._by_place) < PLACES_KEPT:
+                self._by_place[question.place] = found
+        return found
 
 
 EMPTY = Shelf((), "")
@@ -148,6 +173,7 @@ class Book:
             calendar.name: calendar for agreement in self.agreements for calendar in agreement.calendars
         }
         self._world = World(())
+        self._given: Sequence[WorldFact] = ()
         self._views: list[View] = []
 
     @classmethod
@@ -161,11 +187,15 @@ class Book:
         return own or self._calendars.get(name) or UTC_CALENDAR
 
     def world(self, facts: Sequence[WorldFact]) -> World:
-        """The facts indexed; the last ones are remembered (a tuple is known again at once)."""
+        """The facts indexed; the last ones are remembered. A list that is handed in again may only have grown."""
         kept = self._world.facts
-        if facts is not kept and not (len(facts) == len(kept) and all(map(is_, facts, kept))):
+        count = len(facts)
+        if facts is self._given and count == len(kept) and (not count or facts[-1] is kept[-1]):
+            return self._world
+        if not (count == len(kept) and all(map(is_, facts, kept))):
             self._world = World(facts)
             self._views.clear()
+        self._given = facts
         return self._world
 
     def view(self, facts: Sequence[WorldFact], at: Instant) -> View:

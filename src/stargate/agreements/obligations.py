@@ -199,12 +199,18 @@ def _share(version: Version, present: Present) -> Iterator[Obligation]:
 def _grant(version: Version, present: Present) -> Iterator[Obligation]:
     clause = version.clause
     assert isinstance(clause, EquityGrant), "the table maps kinds"
+    worth = None if clause.value_usd is None else micro_usd(clause.value_usd)
+    fixed = f"{clause.shares:,} shares at {clause.strike_usd} USD" if clause.shares is not None else ""
     yield _made(
         version,
         present,
         "issue",
-        f"Issue shares worth {format_usd(micro_usd(clause.value_usd))} at {clause.price_fact}",
-        amount_micro_usd=micro_usd(clause.value_usd),
+        f"Issue {fixed}"
+        if worth is None
+        else f"Issue shares worth {format_usd(worth)} at {clause.price_fact}",
+        amount_micro_usd=worth,
+        quantity=clause.shares,
+        unit="" if clause.shares is None else "shares",
         debtor=version.party("payer", "supplier"),
         creditor=version.party("payee", "customer"),
     )
@@ -218,7 +224,9 @@ def _backstop(version: Version, present: Present) -> Iterator[Obligation]:
         version,
         present,
         "take_unsold",
-        f"Pay {clause.price_usd} USD for each of the {clause.unit} that nobody else bought",
+        f"Pay {clause.price_usd} USD for each of the {clause.unit} that nobody else bought"
+        if clause.base == "unsold"
+        else "Pay what is due and was not paid",
         amount_micro_usd=None if cap is None else micro_usd(cap),
         **_pays(version),
     )

@@ -56,16 +56,29 @@ def months_between(start: Instant, at: Instant) -> int:
     return months if add_months(start, months) <= at else months - 1
 
 
-def intervals(start: Instant, end: Instant, interval: Interval) -> Iterator[Period]:
-    """The fulfilment intervals of a span, counted from its start; the last one may be cut short."""
+def intervals(
+    start: Instant, end: Instant, interval: Interval, since: Instant | None = None
+) -> Iterator[Period]:
+    """The fulfilment intervals of a span, counted from its start; the last one may be cut short.
+
+    With `since` only those that end later than that: what lies before is skipped without being counted out.
+    """
     if interval not in _FIXED and interval not in _MONTHS:
         yield Period(start, end)
         return
-    for index in range(INTERVALS_LIMIT):
+    skipped = 0 if since is None or since <= start else _before(start, interval, since)
+    for index in range(skipped, skipped + INTERVALS_LIMIT):
         first, last = _edge(start, interval, index), _edge(start, interval, index + 1)
         if first >= end:
             return
         yield Period(first, min(last, end))
+
+
+def _before(start: Instant, interval: Interval, since: Instant) -> int:
+    """How many intervals have ended by `since`."""
+    if interval in _FIXED:
+        return (since - start) // _FIXED[interval]
+    return max(0, months_between(start, since) // _MONTHS[interval])
 
 
 def _edge(start: Instant, interval: Interval, index: int) -> Instant:

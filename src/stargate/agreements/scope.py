@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from operator import ge, gt, le, lt
 from typing import Any, Literal
 
 import msgspec
@@ -42,11 +43,12 @@ def within(place: str, area: str) -> bool:
     return place == area or (place.startswith(area) and place[len(area) : len(area) + 1] == "-")
 
 
-_ORDER: dict[str, Callable[[Decimal, Decimal], bool]] = {
-    "AtLeast": lambda left, right: left >= right,
-    "AtMost": lambda left, right: left <= right,
-    "MoreThan": lambda left, right: left > right,
-    "LessThan": lambda left, right: left < right,
+Number = int | Decimal
+_ORDER: dict[str, Callable[[Number, Number], bool]] = {
+    "AtLeast": ge,
+    "AtMost": le,
+    "MoreThan": gt,
+    "LessThan": lt,
 }
 _TEXT: dict[str, Callable[[str, str], bool]] = {
     "StartsWith": str.startswith,
@@ -131,6 +133,8 @@ def _one(item: Filter) -> Matcher:
         return lambda attributes: attributes.get(field) is not None
     if operator == "NotExists":
         return lambda attributes: attributes.get(field) is None
+    if operator in _ORDER:
+        return _ordered(item)
     test, negated = _test(operator, item.values)
 
     def match(attributes: Attributes) -> bool:
@@ -146,6 +150,22 @@ def _one(item: Filter) -> Matcher:
     return match
 
 
+def _ordered(item: Filter) -> Matcher:
+    """A comparison with one number. Counts of chips are whole numbers, and compared as such."""
+    field, compare, bound = item.field, _ORDER[item.operator], number(item.values[0])
+    assert bound is not None, "checked when the filter was made"
+    whole = int(bound) if bound == bound.to_integral_value() else bound
+
+    def match(attributes: Attributes) -> bool:
+        value = attributes.get(field)
+        if type(value) is int:
+            return compare(value, whole)
+        several = value if isinstance(value, tuple | list | frozenset) else (value,)
+        return any((read := number(part)) is not None and compare(read, whole) for part in several)
+
+    return match
+
+
 def _plain(value: Scalar) -> Scalar:
     return canonical(value) if isinstance(value, Decimal) else value
 
@@ -155,15 +175,6 @@ def _test(operator: str, values: tuple[Scalar, ...]) -> tuple[Callable[[Scalar],
     if operator in ("In", "Equals", "NotIn", "NotEquals"):
         chosen = frozenset(values)
         return (lambda value: value in chosen), operator.startswith("Not")
-    if operator in _ORDER:
-        compare, bound = _ORDER[operator], number(values[0])
-        assert bound is not None, "checked when the filter was made"
-
-        def ordered(value: Scalar) -> bool:
-            read = number(value)
-            return read is not None and compare(read, bound)
-
-        return ordered, False
     wanted = _TEXT[_NOT.get(operator, operator)]
     parts = tuple(str(value) for value in values)
     return (lambda value: any(wanted(str(value), part) for part in parts)), operator in _NOT

@@ -23,14 +23,16 @@ def accrue_backstops(
         if not isinstance(clause, Backstop):
             continue
         spans = timeline.spans(version)
-        counted = {clause.capacity_metric: Decimal(0), clause.sold_metric: Decimal(0)}
+        whole, sold = clause.metrics
+        counted = {whole: Decimal(0), sold: Decimal(0)}
         for item in usage:
             inside = item.metric in counted and any(span.holds(item.start) for span in spans)
             if inside and matches(clause.scope, item.seen()):
                 counted[item.metric] += item.quantity
-        unsold = counted[clause.capacity_metric] - counted[clause.sold_metric]
+        unsold = counted[whole] - counted[sold]
         if unsold <= 0:
             continue
+        unit = "usd" if clause.base == "unpaid" else clause.unit
         full = micro_usd(unsold * clause.price_usd)
         before = sum(line.amount_micro_usd for line in prior if line.clause == version.ref)
         amount = capped(full, clause.cap_usd, before)
@@ -43,9 +45,9 @@ def accrue_backstops(
                 payee=version.party("payee", "supplier"),
                 amount_micro_usd=amount,
                 period=timeline.period,
-                says=f"{unsold} {clause.unit} unsold{cut}",
+                says=f"{unsold:,} {unit} {clause.base}{cut}",
                 quantity=unsold,
-                unit=clause.unit,
+                unit=unit,
                 price_usd=clause.price_usd,
                 text_ref=clause.text_ref,
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
@@ -14,13 +14,14 @@ from stargate.agreements.condition import Comparison
 from stargate.agreements.firing import absolute
 from stargate.agreements.period import add_months
 from stargate.agreements.present import Present
-from stargate.agreements.scope import compiled
+from stargate.agreements.scope import matches
 from stargate.agreements.version import Version
 from stargate.base.money import usd
 from stargate.base.time import Instant
 
 CommitmentStatus = Literal["Pending", "Active", "Completed", "Expired", "Canceled"]
 """FOCUS says Exhausted for Completed."""
+NONE: Mapping[str, Decimal] = {}
 
 
 class Run(NamedTuple):
@@ -59,12 +60,14 @@ def consumption(
     timeline: Timeline,
     usage: Sequence[Usage],
     lines: Sequence[ChargeLine] = (),
-    prior: dict[str, Decimal] | None = None,
+    prior: Mapping[str, Decimal] = NONE,
+    due: Mapping[str, Decimal] = NONE,
 ) -> dict[str, Decimal]:
     """What counts towards each commitment in a period: each unit once, unless commitments share it.
 
     Use goes to the commitment of the highest priority, then to the one that ends first, up to its amount, then
-    to the next. `lines` are charges that count as spend; `prior` is what counted before.
+    to the next. `lines` are charges that count as spend; `prior` is what counted before; `due` is what a part
+    with `at_most` is a fraction of (default: the commitment's amount).
     """
     present = timeline.last
     versions = [
@@ -75,21 +78,25 @@ def consumption(
     versions.sort(key=lambda item: (-item.clause.priority, present.until(item), item.ref))
     shared = _shared(versions)
     found = {item.ref: Decimal(0) for item in versions}
+    parts: dict[tuple[str, int], Decimal] = {}
     for metric, quantity, at, seen in _spend(usage, lines):
         free, takers = quantity, set[str]()
         for version in versions:
-            share = _eligible(timeline, version, metric, at, seen)
-            if not share:
+            part = _eligible(timeline, version, metric, at, seen)
+            if part is None or not part.share:
                 continue
             with_others = bool(shared.get(version.ref, set()) & takers)
-            before = Decimal(0) if prior is None else prior.get(version.ref, Decimal(0))
-            counted = min(
-                (quantity if with_others else free) * share, _room(version, found[version.ref] + before)
+            key = (version.ref, part.number)
+            room = min(
+                _room(version, found[version.ref] + prior.get(version.ref, Decimal(0))),
+                _part_room(version, part, due) - parts.get(key, Decimal(0)),
             )
+            counted = min((quantity if with_others else free) * part.share, room)
             if counted > 0:
                 found[version.ref] += counted
+                parts[key] = parts.get(key, Decimal(0)) + counted
                 takers.add(version.ref)
-                free -= Decimal(0) if with_others else counted / share
+                free -= Decimal(0) if with_others else counted / part.share
     return found
 
 
@@ -127,28 +134,40 @@ def metric_of(clause: Commitment) -> str:
     return clause.metric or ("spend_usd" if clause.category == "Spend" else str(clause.unit))
 
 
+class _Part(NamedTuple):
+    """The part of what is eligible to which some use belongs."""
+
+    number: int
+    share: Decimal
+    at_most: Decimal
+
+
 def _eligible(
     timeline: Timeline, version: Version, metric: str, at: Instant, seen: dict[str, object]
-) -> Decimal:
-    """The fraction of a unit of use that counts."""
+) -> _Part | None:
+    """How much of a unit of use counts, and as which part; None: it does not."""
     clause = version.clause
     assert isinstance(clause, Commitment), "asked of commitments only"
     if metric != metric_of(clause):
-        return Decimal(0)
-    if seen.get("party", version.party("payer", "customer")) != version.party("payer", "customer"):
-        return Decimal(0)
-    if seen.get("provider_party", version.party("payee", "supplier")) != version.party("payee", "supplier"):
-        return Decimal(0)
+        return None
+    payer, payee = version.party("payer", "customer"), version.party("payee", "supplier")
+    if seen.get("party", payer) != payer or seen.get("provider_party", payee) != payee:
+        return None
     if not speaks(timeline, version, seen, at):
-        return Decimal(0)
+        return None
     if not clause.eligible:
-        return Decimal(1)
-    return max((item.share for item in clause.eligible if _meets(item.scope, seen)), default=Decimal(0))
+        return _Part(0, Decimal(1), Decimal(1))
+    parts = [
+        _Part(index, item.share, item.at_most)
+        for index, item in enumerate(clause.eligible)
+        if matches(item.scope, seen)
+    ]
+    return max(parts, key=lambda part: part.share, default=None)
 
 
-def _meets(scope: tuple[object, ...], seen: dict[str, object]) -> bool:
-    matcher = compiled(scope)  # type: ignore[arg-type]
-    return matcher is None or matcher(seen)
+def _part_room(version: Version, part: _Part, due: Mapping[str, Decimal]) -> Decimal:
+    whole = due.get(version.ref, getattr(version.clause, "amount", None))
+    return Decimal("Infinity") if whole is None or part.at_most == 1 else whole * part.at_most
 
 
 def _room(version: Version, counted: Decimal) -> Decimal:

@@ -50,8 +50,18 @@ class Deadline(NamedTuple):
     """The minimum counts from the start of the run, and what was paid as short before counts towards it."""
 
 
-def deadlines(clause: Commitment, run: Run) -> tuple[Deadline, ...]:
-    """Every interval, milestone or end at which something is due, in order. A run without end has only its ramp's."""
+def deadlines(clause: Commitment, run: Run, within: Period | None = None) -> tuple[Deadline, ...]:
+    """Every interval, milestone or end at which something is due, in order; with `within`, those that end there.
+
+    A commitment without end has none but those of its minimum or ramp.
+    """
+    found = _deadlines(clause, run, within)
+    if within is None:
+        return tuple(found)
+    return tuple(item for item in found if within.start < item.over.end <= within.end)
+
+
+def _deadlines(clause: Commitment, run: Run, within: Period | None) -> Sequence[Deadline]:
     if clause.milestones:
         return tuple(
             Deadline(Period(run.start, item.by), item.amount * run.share, cumulative=True)
@@ -61,7 +71,11 @@ def deadlines(clause: Commitment, run: Run) -> tuple[Deadline, ...]:
     if clause.minimum is None and not clause.ramp:
         return _even(clause, run)
     found = []
-    for interval in intervals(run.start, min(run.end, _HORIZON), clause.fulfillment_interval):
+    end = min(run.end, _HORIZON)
+    since = None if within is None else within.start
+    for interval in intervals(run.start, end, clause.fulfillment_interval, since):
+        if within is not None and interval.end > within.end:
+            break
         minimum = (
             step_at(clause, run, interval.start)
             if clause.ramp
@@ -110,11 +124,8 @@ def accrue_shortfalls(
             continue
         spans = timeline.spans(version)
         for run in runs(version, timeline.last):
-            for deadline in deadlines(clause, run):
-                end = deadline.over.end
-                if not timeline.period.start < end <= timeline.period.end:
-                    continue
-                if any(span.holds(Instant(end - 1)) for span in spans):
+            for deadline in deadlines(clause, run, timeline.period):
+                if any(span.holds(Instant(deadline.over.end - 1)) for span in spans):
                     money = _Money(timeline, facts, usage, (*prior, *lines, *found))
                     found.extend(money.lines(version, run, deadline))
     return found
@@ -132,7 +143,7 @@ class _Money(NamedTuple):
         """The shortfall, or what an excess draws from the make-up bank; nothing where it came out even."""
         clause = version.clause
         assert isinstance(clause, Commitment), "asked of commitments only"
-        consumed = self.consumed(version, run, deadline.over)
+        consumed = self.consumed(version, run, deadline)
         counted = consumed + self.carried(version, clause, run, deadline)
         if deadline.cumulative:
             counted += self.paid_before(version)
@@ -144,22 +155,26 @@ class _Money(NamedTuple):
             return [self.make_up(version, clause, deadline, drawn)]
         return []
 
-    def consumed(self, version: Version, run: Run, over: Period) -> Decimal:
-        """What counted towards the commitment over a span, for one run of it."""
-        timeline = Timeline(self.timeline.book, self.facts, over, self.timeline.known_at)
+    def consumed(self, version: Version, run: Run, deadline: Deadline) -> Decimal:
+        """What counted towards the commitment by a deadline, for one run of it."""
+        over = deadline.over
+        timeline = self.timeline
+        if not (timeline.period.start <= over.start and over.end <= timeline.period.end):
+            timeline = Timeline(timeline.book, self.facts, over, timeline.known_at)
         usage = [item for item in self.usage if over.holds(item.start) and _belongs(item, run)]
         charges = [line for line in self.charges if over.holds(line.period.start)]
-        return consumption(timeline, usage, charges).get(version.ref, Decimal(0))
+        due = {version.ref: deadline.minimum}
+        return consumption(timeline, usage, charges, due=due).get(version.ref, Decimal(0))
 
     def carried(self, version: Version, clause: Commitment, run: Run, deadline: Deadline) -> Decimal:
         """What earlier intervals consumed beyond their minimum, where it rolls over."""
         if clause.rollover == "none" or deadline.cumulative:
             return Decimal(0)
         carry = Decimal(0)
-        for earlier in deadlines(clause, run):
-            if earlier.over.end > deadline.over.start:
-                break
-            excess = self.consumed(version, run, earlier.over) - earlier.minimum
+        start = deadline.over.start
+        before = deadlines(clause, run, Period(run.start, start)) if run.start < start else ()
+        for earlier in before if clause.rollover == "until_end" else before[-1:]:
+            excess = self.consumed(version, run, earlier) - earlier.minimum
             kept = carry if clause.rollover == "until_end" else Decimal(0)
             carry = max(Decimal(0), kept + excess)
         return carry

@@ -12,7 +12,8 @@ from stargate.agreements.clause.common import ClauseBase, ClauseName
 from stargate.agreements.condition import Moment, check_moment
 from stargate.base.time import Duration, Instant
 
-Unit = Literal["chips", "nodes", "kw", "mw", "gw", "chip_hours", "node_hours", "mwh", "units"]
+Unit = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+"""As chips, nodes, mw, gw; chip_hours, node_hours, mwh; tokens. What ends in `_hours` (and mwh) counts time."""
 
 
 class RampStep(Part, frozen=True):
@@ -37,6 +38,8 @@ class CapacityReservation(ClauseBase, frozen=True, tag="capacity_reservation"):
     """At the end: running work is evicted, or goes on at on-demand price, or ends by itself and is not renewed."""
     upfront_percent: Percent = Decimal(0)
     """Of the price of the whole reservation."""
+    cancellation_fee_percent: Percent = Decimal(0)
+    """Of the price of what is left, where it can be cancelled."""
 
     def check(self) -> None:
         """Either a quantity or a ramp that runs forward."""
@@ -126,14 +129,23 @@ class Option(ClauseBase, frozen=True, tag="option"):
 
 
 class Backstop(ClauseBase, frozen=True, tag="backstop"):
-    """The payer takes what nobody else bought, up to a cap."""
+    """The payer stands in, up to a cap: for capacity that nobody else bought, or for what another did not pay."""
 
-    price_usd: Amount
-    """Per unit of `unit` unsold."""
+    price_usd: Amount = Decimal(1)
+    """Per unit of `unit` that is open; 1 where the unit is USD."""
     unit: Unit = "chip_hours"
-    base: Literal["unsold"] = "unsold"
-    capacity_metric: str = "capacity_chip_hours"
-    sold_metric: str = "sold_chip_hours"
+    base: Literal["unsold", "unpaid"] = "unsold"
+    capacity_metric: str = ""
+    """What could have been sold, or was due; default: `capacity_` and the unit, or `due_usd`."""
+    sold_metric: str = ""
+    """What was sold, or paid; default: `sold_` and the unit, or `paid_usd`."""
     cap_usd: Amount | None = None
     payer: str = ""
     payee: str = ""
+
+    @property
+    def metrics(self) -> tuple[str, str]:
+        """What is open is the first less the second."""
+        unpaid = self.base == "unpaid"
+        whole = self.capacity_metric or ("due_usd" if unpaid else f"capacity_{self.unit}")
+        return whole, self.sold_metric or ("paid_usd" if unpaid else f"sold_{self.unit}")

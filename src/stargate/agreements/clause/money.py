@@ -106,6 +106,9 @@ class Eligible(Part, frozen=True):
 
     scope: Scope = ()
     share: Fraction = Decimal(1)
+    """How much of each unit counts."""
+    at_most: Fraction = Decimal(1)
+    """Never more than this fraction of what is due, as a quarter from the marketplace."""
 
 
 class Commitment(ClauseBase, frozen=True, tag="commitment"):
@@ -275,14 +278,25 @@ class ServiceLevel(ClauseBase, frozen=True, tag="service_level"):
 
 
 class EquityGrant(ClauseBase, frozen=True, tag="equity_grant"):
-    """Shares for a value, their number fixed by the price at an event. See `requires`."""
+    """Shares: for a value, their number fixed by the price at an event; or a number of them. See `requires`."""
 
-    value_usd: Amount
-    price_fact: str
+    value_usd: Amount | None = None
+    price_fact: str = ""
     """The price of one share in USD, as ipo_price_usd."""
+    shares: Amount | None = None
+    """A number that is fixed, as in a warrant."""
+    strike_usd: Amount = Decimal(0)
+    """What the payee pays for each of them."""
     payer: str = ""
     """Who issues the shares; default: the agreement's supplier."""
     payee: str = ""
+
+    def check(self) -> None:
+        """A value at a price, or a number."""
+        if (self.value_usd is None) is (self.shares is None):
+            raise ValueError("give either value_usd (with price_fact) or shares")
+        if self.value_usd is not None and not self.price_fact:
+            raise ValueError("value_usd needs price_fact: at which price it is turned into shares")
 
 
 class Holding(ClauseBase, frozen=True, tag="holding"):

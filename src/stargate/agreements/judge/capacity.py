@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stargate.agreements.clause import CapacityReservation, Option
 from stargate.agreements.condition import day, moment_says
+from stargate.agreements.decision import Obligation
 from stargate.agreements.firing import Firing
 from stargate.agreements.judge.rule import Live, Question, Verdict
 from stargate.base.time import Instant
@@ -23,6 +24,20 @@ def judge_reservation(live: Live, question: Question) -> Verdict | None:
         return None
     allowed = clause.cancellable if question.action == "cancel" else clause.modifiable
     verb = "cancelled" if question.action == "cancel" else "modified"
+    fee = clause.cancellation_fee_percent.normalize()
+    if allowed and question.action == "cancel" and fee:
+        reason = live.reason(
+            "permit", f"The reservation can be cancelled, for {fee:f} % of the price of what is left"
+        )
+        owed = Obligation(
+            clause=live.ref,
+            kind="pay",
+            says=f"Pay {fee:f} % of the price of what is left",
+            debtor=live.party("customer", "customer"),
+            creditor=live.party("supplier", "supplier"),
+            text_ref=clause.text_ref,
+        )
+        return Verdict("permit", reason, (owed,))
     if allowed:
         return live.verdict("permit", f"The reservation can be {verb}")
     supplier = live.party("supplier", "supplier")

@@ -12,6 +12,11 @@ PLACES_KEPT = 1_000
 """Places for which a clause remembers its answer."""
 
 
+def unsatisfied(clause: Residency, place: str) -> bool:
+    """Whether the clause has anything to say of a place: it lies outside, or counts towards a share."""
+    return clause.min_share < 1 or not any(within(place, area) for area in clause.jurisdictions)
+
+
 def judge(live: Live, question: Question) -> Verdict | None:
     """Inside: nothing to say (prefer, where a share must be reached). Outside, or unknown: forbid."""
     place = question.place
