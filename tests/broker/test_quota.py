@@ -87,3 +87,30 @@ def test_no_sum_is_passed_and_reclaiming_comes_to_rest(submits: Any) -> None:
         assert used.get("blue", 0) <= 24
         if cancels and number % 3 == 0:
             bench.do(Cancel(f"j{number // 2}"))
+
+
+def test_within_a_team_the_urgent_goes_first() -> None:
+    """At its quota a team's urgent work takes the place of its own less urgent work, and of nobody else's."""
+    bench = Bench(pool("a"), policy=policy(teams=(Team("red", 16), Team("blue", 16))))
+    for name, team in (("red0", "red"), ("red1", "red"), ("blue0", "blue"), ("blue1", "blue")):
+        bench.submit(work(name, team=team, priority=0 if team == "red" else -5))
+    bench.submit(work("urgent", team="red", priority=50))
+    (stopping,) = bench.of(Stopping)
+    assert stopping.attempt in {"red0.0.1", "red1.0.1"}
+    bench.submit(work("more", team="red", priority=40))
+    assert not bench.of(Stopping)  # room is being made; one after the other
+    bench.report(stopping.attempt, "stopped")
+    assert bench.where("urgent") == "a"
+    assert bench.where("blue0") == bench.where("blue1") == "a"
+
+
+def test_nobody_makes_room_for_what_has_no_place() -> None:
+    """An urgent gang that could not start anyway stops nothing."""
+    bench = Bench(pool("a"), policy=policy(teams=(Team("red", 16), Team("blue", 16))))
+    for name in ("red0", "red1"):
+        bench.submit(work(name, team="red"))
+    for name in ("blue0", "blue1"):
+        bench.submit(work(name, team="blue", preemptible=False))
+    bench.submit(work("nowhere", team="red", priority=50, residency=("NO",)))
+    assert not bench.of(Stopping)
+    assert bench.where("red0") == "a"

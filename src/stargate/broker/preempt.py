@@ -9,6 +9,7 @@ from stargate.base.money import cost_micro_usd
 from stargate.base.time import Instant
 from stargate.broker import quota
 from stargate.broker.ask import required
+from stargate.broker.place import place
 
 if TYPE_CHECKING:
     from stargate.broker.ask import Ask, Option
@@ -37,6 +38,58 @@ def victims(
         if best is None or key < best[:3]:
             best = (*key, supply, chosen)
     return None if best is None else (best[3], best[4])
+
+
+def own_victims(state: State, ask: Ask, chips: int, at: Instant) -> tuple[AttemptState, ...]:
+    """Whom of its own team, of lower priority, an ask that is over quota sends away; empty if nobody.
+
+    The cheapest of the lowest first, only if the quota then has room for `chips` and the gang has a place. What is
+    stopping already is waited for.
+    """
+    mine = [attempt for attempt in state.live.values() if _team(state, attempt) == ask.workload.team]
+    freed = sum(attempt.chips for attempt in mine if attempt.status == "stopping")
+    lower = sorted(
+        (attempt for attempt in mine if _is_lower(state, ask, attempt)),
+        key=lambda attempt: (_priority(state, attempt), lost_work(state, attempt, at), attempt.id),
+    )
+    chosen: list[AttemptState] = []
+    while quota.over_quota(state, ask.workload.team, chips - freed) is not None:
+        if len(chosen) == len(lower):
+            return ()
+        chosen.append(lower[len(chosen)])
+        freed += chosen[-1].chips
+    return tuple(chosen) if chosen and _has_place(state, ask, chosen, at) else ()
+
+
+def _has_place(state: State, ask: Ask, leaving: list[AttemptState], at: Instant) -> bool:
+    for attempt in leaving:
+        state.nodes[attempt.pool].give(attempt.nodes, attempt.chips_per_node)
+        _draw(state, attempt, -attempt.chips)
+    try:
+        return place(state, ask, at).choice is not None
+    finally:
+        for attempt in reversed(leaving):
+            state.nodes[attempt.pool].restore(attempt.nodes, attempt.chips_per_node)
+            _draw(state, attempt, attempt.chips)
+
+
+def _draw(state: State, attempt: AttemptState, chips: int) -> None:
+    supply = state.supplies.by_id.get(attempt.supply)
+    if supply is not None:
+        supply.used += chips
+
+
+def _team(state: State, attempt: AttemptState) -> str:
+    return state.records.workloads[attempt.workload].workload.team
+
+
+def _priority(state: State, attempt: AttemptState) -> int:
+    return state.records.workloads[attempt.workload].workload.priority
+
+
+def _is_lower(state: State, ask: Ask, attempt: AttemptState) -> bool:
+    work = state.records.workloads[attempt.workload].workload
+    return attempt.status != "stopping" and work.preemptible and work.priority < ask.workload.priority
 
 
 def lost_work(state: State, attempt: AttemptState, at: Instant) -> int:

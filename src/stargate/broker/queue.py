@@ -56,6 +56,8 @@ class _Pass:
         self._sourced = False
         self._spent: dict[str, int] = {}
         """The least that was too much for a team."""
+        self._yielded: set[str] = set()
+        """Teams whose most urgent slot over quota has looked for room among its own."""
 
     def run(self) -> None:
         policy = self._state.records.policy
@@ -64,7 +66,10 @@ class _Pass:
             if self._blocked > policy.backfill_depth or started >= PLACEMENTS_PER_PASS:
                 return
             holder, slot = self._state.slot(waiting)
-            if slot.not_before > self._at or holder.status != "active" or self._over_quota(holder.workload):
+            if slot.not_before > self._at or holder.status != "active":
+                continue
+            if self._over_quota(holder.workload):
+                self._yield_own(waiting, holder.workload.team)
                 continue
             ask = self._within_quota(ask_of(self._state, holder, slot))
             # Within a pass capacity only shrinks: what one slot could not have, its like cannot have either.
@@ -125,6 +130,19 @@ class _Pass:
             return False
         self._spent[work.team] = chips
         return True
+
+    def _yield_own(self, waiting: Waiting, team: str) -> None:
+        """Within a team the urgent goes first: at its quota, it takes the place of what is less urgent."""
+        if team in self._yielded or self._stopping or not self._state.records.policy.preemption:
+            return
+        self._yielded.add(team)
+        ask = ask_of(self._state, *self._state.slot(waiting))
+        for attempt in preempt.own_victims(self._state, ask, least_chips(ask.workload), self._at):
+            self._stopping.add(attempt.id)
+            says = (
+                f"{waiting.workload} (priority {-waiting.order}) is more urgent, and its team is at its quota"
+            )
+            self._facts.append(Stopping(attempt.id, "preempted", (Ground(says),)))
 
     def _within_quota(self, ask: Ask) -> Ask:
         """The wish without the alternatives that want more than the team may have."""

@@ -41,6 +41,7 @@ def decide_shortage(
         party=state.records.policy.lab,
         scope=_scope(ask),
         workload=waiting.workload,
+        moving_start=ask.workload.deadline is None,
     )
     try:
         facts = sourcing.decide(state, command, at)
@@ -88,9 +89,10 @@ def requirement_of(state: State, ask: Ask, at: Instant) -> Requirement:
     # Room for the start, and for moving on before the end: a lease is never cut to the second.
     margin = 2 * policy.migration.lease_end_notice + policy.migration.restart
     duration = Duration(work.time_limit + margin) if work.time_limit else policy.sourcing.need_duration
+    # A deadline makes the latest start a date; else it is a lead time that waiting for holders does not use up.
     start_by = at.plus(policy.sourcing.start_within)
     if work.deadline is not None:
-        start_by = Instant(max(at, min(start_by, work.deadline - ask.duration)))
+        start_by = Instant(max(at, work.deadline - ask.duration))
     return Requirement(
         chips=option.gang_chips,
         chip_types=tuple(chips),
