@@ -19,7 +19,9 @@ from stargate.broker.nodes import NodeMap
 from stargate.broker.policy import SourcingPolicy, Team
 from stargate.broker.records import AttemptState, Records, Slot, WorkloadState
 from stargate.broker.reserve import Rest
+from stargate.broker.shortage import needs_of
 from stargate.broker.sourcing.records import Lease, Need, SourcingState
+from stargate.broker.sourcing.timers import look_unless_covered
 from stargate.broker.supply import Supply, SupplyClass, SupplyIndex
 from stargate.catalog import Pool, Provider, Site
 
@@ -89,6 +91,18 @@ class State:
     def sourcing_policy(self) -> SourcingPolicy:
         """How to buy."""
         return self.records.policy.sourcing
+
+    def wanted(self, need: Need) -> bool:
+        """Whether the slot that a need was opened for still waits; a need of nobody's work always is wanted."""
+        holder = self.records.workloads.get(need.workload or "")
+        if holder is None:
+            return True
+        if holder.ended or holder.status == "cancelling":
+            return False
+        number = need.id.removeprefix(f"need-{holder.id}.").partition("-")[0]
+        if need.id.startswith(f"need-{holder.id}.") and number.isdigit() and int(number) < len(holder.slots):
+            return holder.slots[int(number)].status == "waiting"
+        return True
 
     def chip_id(self, name: str) -> str:
         """The catalog's id of a chip as a person calls it. Raises NotFoundError."""
@@ -238,6 +252,8 @@ class State:
         place = self.place_of(workload_id, slot)
         assert self.waits(place), f"{workload_id} slot {slot} does not wait"
         del self.queue[bisect_left(self.queue, place)]
+        for need in needs_of(self, workload_id, slot)[-1:]:
+            look_unless_covered(self.sourcing, need, self.records.at)
 
     def occupy(self, attempt: AttemptState) -> None:
         """The attempt's gang takes its nodes (again: after a restart some may be nodes that the pool has lost)."""

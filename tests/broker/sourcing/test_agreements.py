@@ -11,12 +11,12 @@ from stargate.agreements.right import Requirement
 from stargate.base import wire
 from stargate.base.time import DAY, HOUR, Duration, Instant
 from stargate.broker import Envelope, Machine, State
-from stargate.broker.command import Command, Declare, DeclareFact, MarkSupply, Wake
+from stargate.broker.command import Cancel, Command, Declare, DeclareFact, MarkSupply, Submit, Wake
 from stargate.broker.invariants import violations
 from stargate.broker.policy import Policy, SourcingPolicy
 from stargate.broker.sourcing.command import AnswerOffer, OpenNeed
 from stargate.catalog import Infrastructure
-from tests.broker.world import infrastructure, pool
+from tests.broker.world import infrastructure, pool, work
 
 SIGNED = Instant.parse("2025-01-21")
 AMENDED = Instant.parse("2025-10-28")
@@ -177,6 +177,47 @@ def test_new_supply_in_the_catalog_ends_the_waiting() -> None:
     bigger = infrastructure(pool("aws", "aws", tenure="market", nodes=32))
     house.do(Declare(bigger, (), house.state.records.policy))
     assert house.leases() == [("aws", "active")]
+
+
+def queued_job() -> House:
+    """A job for 64 chips of which 32 are held; Azure is asked for the rest of its life."""
+    house = House(agreement(clauses=[ROFR]))
+    held = pool("own", "aws", tenure="on_demand", nodes=4)
+    policy = Policy(lab="lab")
+    house.do(Declare(infrastructure(*catalog().pools, held), (agreement(clauses=[ROFR]),), policy))
+    house.do(Submit("job", work("job", nodes=8)))
+    assert house.offers() == [("microsoft", "offered")]
+    return house
+
+
+def test_a_job_that_is_cancelled_takes_its_open_offers_back() -> None:
+    house = queued_job()
+    house.do(Cancel("job"))
+    assert house.offers() == [("microsoft", "withdrawn")]
+    assert house.state.sourcing.needs["need-job.0"].outcome == "withdrawn"
+    house.pass_until(house.now.plus(60 * DAY))
+    assert not house.leases()
+
+
+def test_a_job_that_finds_held_capacity_meanwhile_buys_nothing() -> None:
+    house = queued_job()
+    more = pool("own", "aws", tenure="on_demand", nodes=8)
+    agreements = (agreement(clauses=[ROFR]),)
+    declared = Declare(infrastructure(*catalog().pools, more), agreements, house.state.records.policy)
+    house.do(declared, house.now.plus(DAY))
+    assert [attempt.pool for attempt in house.state.live.values()] == ["own"]
+    assert house.offers() == [("microsoft", "withdrawn")]
+
+
+def test_a_job_waits_for_the_holder_and_not_for_ever() -> None:
+    """The lead time of a job without a deadline is not used up by the holder's window."""
+    house = queued_job()
+    closes = house.state.sourcing.offers["need-job.0.o1"].deadline
+    assert closes is not None
+    house.pass_until(closes)
+    assert house.offers() == [("microsoft", "lapsed")]
+    assert house.leases() == [("oci", "active")]
+    assert [attempt.pool for attempt in house.state.live.values()] == ["oci"]
 
 
 def test_the_whole_story_survives_a_snapshot_and_a_replay() -> None:

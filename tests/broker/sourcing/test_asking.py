@@ -8,6 +8,7 @@ import pytest
 
 from stargate.agreements.right import Window
 from stargate.base.time import DAY, HOUR, Duration, Instant
+from stargate.broker.sourcing import timers
 from stargate.broker.sourcing.command import (
     AcknowledgeOffer,
     AnswerOffer,
@@ -413,6 +414,16 @@ def test_a_need_without_anybody_says_whom_it_looked_at() -> None:
     assert waits.waits_for == "quotes"
     assert any("4 left out: does not meet jurisdictions" in ground.says for ground in waits.grounds)
     assert world.need().status == "market"
+
+
+def test_a_need_whose_work_no_longer_waits_is_withdrawn_when_it_is_looked_at() -> None:
+    world = World(right())
+    world.open(workload="lm")
+    world.over.add("lm")
+    timers.look_unless_covered(world.sourcing, world.need(), world.now)
+    world.settle()
+    assert world.offers() == [("microsoft", "withdrawn")]
+    assert world.need().outcome == "withdrawn"
 
 
 def test_opening_twice_is_opening_once() -> None:

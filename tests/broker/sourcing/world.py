@@ -109,6 +109,8 @@ class World:
         """Pool or provider to the clause that forbids it."""
         self.liked: set[str] = set()
         self.marks: dict[str, str] = {}
+        self.over: set[str] = set()
+        """Workloads that no longer wait."""
         self.now = T0
         self.log: list[tuple[Instant, SourcingFact]] = []
         self.placeable: dict[str, int] = {}
@@ -116,6 +118,9 @@ class World:
         self.watch: list[Callable[[World, SourcingFact], None]] = []
 
     # -- View ----------------------------------------------------------------------------------------------
+
+    def wanted(self, need: Need) -> bool:
+        return need.workload not in self.over
 
     def chip_id(self, name: str) -> str:
         if name.lower() not in {"h100", "h200", "b200", "mi300x"}:

@@ -9,12 +9,11 @@ from stargate.base.time import Instant
 from stargate.broker.sourcing import fact as facts
 from stargate.broker.sourcing.evolve_need import keep_refusal, move_need
 from stargate.broker.sourcing.records import (
-    Need,
     Offer,
     Recorded,
     SourcingState,
 )
-from stargate.broker.sourcing.timers import arm, disarm, look, looked
+from stargate.broker.sourcing.timers import arm, disarm, look, look_unless_covered, looked
 from stargate.broker.sourcing.transitions import OFFER, step
 
 Handlers = dict[type, Callable[[SourcingState, Any, Instant], None]]
@@ -121,12 +120,7 @@ def _waiver_granted(sourcing: SourcingState, fact: facts.WaiverGranted, at: Inst
     if fact.refusal is not None:
         need = sourcing.needs[fact.waiver.need]
         keep_refusal(sourcing, need, fact.refusal)
-        _look_unless_covered(sourcing, need, at)
-
-
-def _look_unless_covered(sourcing: SourcingState, need: Need, at: Instant) -> None:
-    if need.status != "covered":
-        look(sourcing, need, at)
+        look_unless_covered(sourcing, need, at)
 
 
 HANDLERS: Handlers = {

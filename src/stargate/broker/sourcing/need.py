@@ -201,6 +201,8 @@ def step(view: View, need: Need, at: Instant) -> tuple[SourcingFact, ...]:
     if need.missing_chips == 0:
         says = f"leases cover all {need.requirement.chips} chips"
         return (*release_quotes(view, need, says), NeedCovered(need.id, (Ground(says),)))
+    if not view.wanted(need):
+        return close(view, need, "withdrawn", "the work that it was opened for no longer waits for it")
     if need.until is not None and at >= need.until:
         return close(view, need, "unmet", "its term is over")
     waiting = open_offers(view, need)

@@ -32,6 +32,12 @@ def look(sourcing: SourcingState, need: Need, at: Instant) -> None:
         arm(sourcing, at, "look", need.id)
 
 
+def look_unless_covered(sourcing: SourcingState, need: Need, at: Instant) -> None:
+    """Something has changed for a need that still asks or waits."""
+    if need.status != "covered":
+        look(sourcing, need, at)
+
+
 def looked(sourcing: SourcingState, need: Need) -> None:
     """The need has been looked at."""
     disarm(sourcing, need.look_at, "look", need.id)

@@ -9,7 +9,7 @@ from stargate.agreements import Decision, Fate, Request
 from stargate.agreements.right import Right
 from stargate.base.time import Instant
 from stargate.broker.policy import SourcingPolicy
-from stargate.broker.sourcing.records import SourcingState
+from stargate.broker.sourcing.records import Need, SourcingState
 from stargate.catalog import Pool, Provider, Site
 
 
@@ -35,6 +35,9 @@ class View(Protocol):
     @property
     def sites(self) -> Mapping[str, Site]:
         """Every site by id."""
+
+    def wanted(self, need: Need) -> bool:
+        """Whether the work that a need was opened for still waits for it."""
 
     def chip_id(self, name: str) -> str:
         """The catalog's id of a chip as a person calls it. Raises NotFoundError."""
