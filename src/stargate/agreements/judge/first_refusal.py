@@ -26,9 +26,9 @@ def judge(live: Live, question: Question) -> Verdict | None:
             says = f"{holder} holds the first refusal, and it is {holder} that is to serve"
             kept = live.kept["holder"] = live.verdict("permit", says)
         return kept
-    refused = question.attributes.get("refused", ())
-    names = (refused,) if isinstance(refused, str) else refused
-    if live.ref in names or holder in names or clause.id in names:
+    refused = question.attributes.get("refused")
+    names = (refused,) if isinstance(refused, str) else refused or ()
+    if names and (live.ref in names or holder in names or clause.id in names):
         says = f"{holder} has refused or cannot meet the need, so the market is open to it"
         return live.verdict("permit", says)
     outside = _outside(clause, question)
@@ -75,8 +75,10 @@ def _outside(clause: FirstRefusal, question: Question) -> str:
         return "Emergencies are outside the clause"
     if clause.renewal == "no_trigger" and attributes.get("renewal") is True:
         return "Renewals are outside the clause"
-    chips = number(attributes.get("chips"))
     # Needs below the threshold that arise within the window count together; one request cannot show that.
-    if chips is not None and chips < clause.threshold_chips and not clause.aggregation_window:
+    if not clause.threshold_chips or clause.aggregation_window:
+        return ""
+    chips = number(attributes.get("chips"))
+    if chips is not None and chips < clause.threshold_chips:
         return f"{chips} chips are below the threshold of {clause.threshold_chips}"
     return ""
