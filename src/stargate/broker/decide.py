@@ -74,8 +74,7 @@ def _wake(state: State, command: Wake, at: Instant) -> tuple[Fact, ...]:
     """One step of what follows; the machine asks again until nothing does."""
     facts = due.decide_due(state, at) if command.due else ()
     facts = facts or sourcing.decide_due(state, at)
-    if not facts and command.reconsider:
-        facts = sourcing.review(state, at)
+    facts = facts or sourcing.review(state, at)
     facts = facts or queue.decide_queue(state, at)
     if not facts and command.reconsider:
         facts = migrate.decide_moves(state, at)

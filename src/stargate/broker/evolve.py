@@ -31,7 +31,7 @@ from stargate.broker.fact import (
     WorkloadEnded,
 )
 from stargate.broker.records import CAUSES_LIMIT, AttemptState, Slot, WorkloadState
-from stargate.broker.sourcing.fact import NeedClosed
+from stargate.broker.sourcing.fact import LeaseEnded, LeaseResized, NeedClosed, WaiverGranted
 from stargate.broker.transitions import ATTEMPT, SLOT, WORKLOAD, Table, follows
 from stargate.broker.trial import attempt_from
 
@@ -41,6 +41,11 @@ if TYPE_CHECKING:
 
 RESTFUL = frozenset({Submitted, Accepted, Started, Checkpointed})
 """Facts that change nobody's chances in the queue but those of who comes in with them."""
+
+MARKET = frozenset(
+    {Declared, FactDeclared, Repriced, CapacitySet, SupplyMarked, LeaseEnded, LeaseResized, WaiverGranted}
+)
+"""Facts after which an open need may find what it did not find before."""
 
 
 def evolve(state: State, entry: Entry) -> None:
@@ -52,6 +57,8 @@ def evolve(state: State, entry: Entry) -> None:
     state.clock = max(state.clock, entry.at)
     if type(entry.fact) not in RESTFUL:
         state.at_rest = None
+    if type(entry.fact) in MARKET:
+        state.market_seq = entry.seq
     handler = _HANDLERS.get(type(entry.fact))
     if handler is None:
         sourcing.evolve(state, entry)

@@ -74,6 +74,10 @@ class State:
         self._egress: dict[str, Decimal] = {}
         self.timers: list[tuple[Instant, str]] = []
         """A heap of moments at which something may be due, and the pool it concerns; stale ones do no harm."""
+        self.market_seq = 0
+        """The last fact after which an open need may find what it did not find before."""
+        self._reviewed: tuple[int, Instant] = (-1, FOREVER)
+        """Which of these open needs have seen, and until when agreements say the same to them."""
         self.at_rest: Rest | None = None
         """Set while nothing that matters to the queue has happened, but for newcomers, since a pass found no work."""
         self.due_pools: set[str] = set()
@@ -91,6 +95,15 @@ class State:
     def sourcing_policy(self) -> SourcingPolicy:
         """How to buy."""
         return self.records.policy.sourcing
+
+    def unchanged(self, at: Instant) -> bool:
+        """Whether open needs would find what they found when they were last looked at."""
+        seq, until = self._reviewed
+        return seq == self.market_seq and at < until
+
+    def note_review(self) -> None:
+        """Open needs have been looked at, and none could move on."""
+        self._reviewed = (self.market_seq, self.promised_until() or FOREVER)
 
     def wanted(self, need: Need) -> bool:
         """Whether the slot that a need was opened for still waits; a need of nobody's work always is wanted."""

@@ -179,6 +179,27 @@ def test_new_supply_in_the_catalog_ends_the_waiting() -> None:
     assert house.leases() == [("aws", "active")]
 
 
+def test_what_a_lease_gives_back_is_let_to_who_waits() -> None:
+    house = House()
+    house.do(Declare(infrastructure(pool("oci", "oracle", tenure="market", nodes=8)), (), Policy(lab="lab")))
+    house.open("a")
+    house.open("b")
+    assert house.leases() == [("oci", "active")]
+    house.pass_until(house.now.plus(30 * DAY))
+    assert house.leases() == [("oci", "ended"), ("oci", "active")]
+
+
+def test_needs_that_wait_are_not_looked_at_again_while_nothing_has_changed() -> None:
+    house = House(agreement(clauses=[]))
+    house.open("n", chips=256)
+    assert house.state.unchanged(house.now)
+    house.do(MarkSupply("provider", "oracle", "lost"))
+    assert house.state.unchanged(house.now), "it was looked at again, and found nothing"
+    seen = house.state.market_seq
+    house.do(MarkSupply("provider", "oracle", "up"))
+    assert house.state.market_seq > seen
+
+
 def queued_job() -> House:
     """A job for 64 chips of which 32 are held; Azure is asked for the rest of its life."""
     house = House(agreement(clauses=[ROFR]))

@@ -86,7 +86,7 @@ def test_many_that_are_left_out_for_one_reason_are_counted() -> None:
         ({"nodes": 7}, "too few chips are free"),
         ({"chip": "b200"}, "does not meet chip_types"),
         ({"site": "oslo"}, "does not meet jurisdictions"),
-        ({"price": None}, "no price is known"),
+        ({"price": None}, "no price is known, or no term is left"),
         ({"min_chips": 65}, "less is needed than is sold"),
         ({"max_duration": Duration(29 * DAY)}, "it is not sold for so long"),
         ({"start_delay": Duration(61 * DAY)}, "does not meet start_by"),
@@ -115,7 +115,7 @@ def test_work_needs_a_pool_with_an_engine() -> None:
     assert world.need("a").status == "covered"
     world = World(pools=(bare,))
     world.open("a", workload="lm")
-    assert "no engine" in world.facts(NeedWaits)[-1].grounds[0].says
+    assert "has no engine" in world.facts(NeedWaits)[-1].grounds[0].says
 
 
 def test_pools_that_are_lost_or_draining_are_left_out() -> None:
@@ -319,7 +319,7 @@ def test_a_holder_without_any_fitting_pool_is_told_so() -> None:
         world.do(AnswerOffer("n.o1", "accept", "microsoft"))
     world = World(right(), pools=(pool("az-tx", "azure", price=None),))
     world.open()
-    with pytest.raises(StateConflictError, match="no price is known"):
+    with pytest.raises(StateConflictError, match="no price is known for"):
         world.do(AnswerOffer("n.o1", "accept", "microsoft"))
 
 

@@ -119,6 +119,12 @@ class World:
 
     # -- View ----------------------------------------------------------------------------------------------
 
+    def unchanged(self, at: Instant) -> bool:
+        return False
+
+    def note_review(self) -> None:
+        pass
+
     def wanted(self, need: Need) -> bool:
         return need.workload not in self.over
 

@@ -10,9 +10,10 @@ from stargate.agreements.refusal import Incomparable, Outside
 from stargate.base.time import Instant
 from stargate.broker.ground import Ground
 from stargate.broker.policy import SourcingPolicy
+from stargate.broker.sourcing.ceiling import under_refusal
 from stargate.broker.sourcing.fact import NeedWaits, QuoteEnded, SourcingFact, TermsChanged
 from stargate.broker.sourcing.lease import sign_holder, sign_third
-from stargate.broker.sourcing.market import LISTED, Candidate, survey, under_refusal
+from stargate.broker.sourcing.market import LISTED, Candidate, survey
 from stargate.broker.sourcing.offer import make
 from stargate.broker.sourcing.records import Need
 from stargate.broker.sourcing.rights import Standing

@@ -38,7 +38,7 @@ from stargate.broker.sourcing.fact import (
 )
 from stargate.broker.sourcing.need import close, decide_open, decide_revise, decide_withdraw, step
 from stargate.broker.sourcing.offer import follow_right, is_open, lapse, make, open_offers
-from stargate.broker.sourcing.records import SourcingState, Timer, TimerKind
+from stargate.broker.sourcing.records import Need, SourcingState, Timer, TimerKind
 from stargate.broker.sourcing.rights import standings
 from stargate.broker.sourcing.view import View
 from stargate.broker.sourcing.waiver import decide_waiver
@@ -69,21 +69,28 @@ def next_due(sourcing: SourcingState) -> Instant | None:
 
 def review(view: View, at: Instant) -> Facts:
     """What one need can do now that catalog, agreements or supply have changed; to be asked until empty."""
+    if view.unchanged(at):
+        return ()
     for lease in view.sourcing.leases.values():
         if lease.delivery in {"due", "curing"} and (facts := delivery.deliver_if_there(view, lease, at)):
             return facts
     for id in view.sourcing.open_needs:
-        need = view.sourcing.needs[id]
-        if need.look_at is not None or need.status == "covered":
-            continue
-        for offer in open_offers(view, need):
-            found = follow_right(view, offer, at)
-            if found is not None:
-                return (found,)
-        facts = step(view, need, at)
-        if not any(isinstance(fact, NeedWaits) for fact in facts):
+        facts = _moves_on(view, view.sourcing.needs[id], at)
+        if facts:
             return facts
+    view.note_review()
     return ()
+
+
+def _moves_on(view: View, need: Need, at: Instant) -> Facts:
+    if need.look_at is not None or need.status == "covered":
+        return ()
+    for offer in open_offers(view, need):
+        found = follow_right(view, offer, at)
+        if found is not None:
+            return (found,)
+    facts = step(view, need, at)
+    return () if any(isinstance(fact, NeedWaits) for fact in facts) else facts
 
 
 # -- commands ----------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from stargate.agreements.right import Terms
 from stargate.base.errors import ForbiddenError, NotFoundError, StateConflictError
 from stargate.base.time import FOREVER, Duration, Instant
 from stargate.broker.sourcing.fit import free_chips, misfits, price_micro_usd_per_chip_hour
-from stargate.broker.sourcing.permit import objection
+from stargate.broker.sourcing.permit import permit
 from stargate.broker.sourcing.records import Need
 from stargate.broker.sourcing.request import current, term
 from stargate.broker.sourcing.view import View
@@ -28,7 +28,7 @@ def choose_pool(view: View, need: Need, holder: str, chips: int, at: Instant, na
         for pool in view.catalog_pools.values()
         if view.providers[pool.provider].party == holder
         and not misfits(view, requirement, pool, chips)
-        and objection(view, need, pool, chips, at) is None
+        and permit(view, need, pool, chips, at).ground is None
     ]
     if not fitting:
         raise StateConflictError(
@@ -49,7 +49,7 @@ def _named(view: View, need: Need, holder: str, chips: int, at: Instant, named: 
         raise StateConflictError(
             f"pool {named} does not meet {', '.join(wrong)}", "name another pool, or answer `cannot_meet`"
         )
-    ground = objection(view, need, pool, chips, at)
+    ground = permit(view, need, pool, chips, at).ground
     if ground is not None:
         raise ForbiddenError(
             f"pool {named} may not serve {need.id}: {ground.says}", "name another pool", (ground.clause,)

@@ -1,36 +1,27 @@
 """Who could serve what is missing: standing offers of the catalog and quotes, each judged, none forgotten.
 
-A candidate is looked at in this order: does it fit, may it be used, may it be signed under the refusals that
-stand. What is left out stays in the list with the reason.
+A candidate is looked at in this order: does it fit, is it there, may it be used. What is left out is told
+with its reason; where many are left out for the same reason, they are counted.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
-from stargate.agreements.refusal import (
-    Comparison,
-    Outside,
-    Within,
-    compare,
-    compare_as_a_whole,
-    later,
-    unmet,
-)
+from stargate.agreements.refusal import unmet
 from stargate.agreements.right import Requirement, Terms
 from stargate.base.money import format_usd
-from stargate.base.time import Duration, Instant
+from stargate.base.time import Instant
 from stargate.broker.ground import Ground
 from stargate.broker.sourcing.fit import free_chips, misfits, standing_terms
 from stargate.broker.sourcing.lease import starting
-from stargate.broker.sourcing.permit import objection, preferred
-from stargate.broker.sourcing.records import Need, Quote, Refusal
+from stargate.broker.sourcing.permit import permit
+from stargate.broker.sourcing.records import Need, Quote
 from stargate.broker.sourcing.request import current, term
-from stargate.broker.sourcing.rights import Standing
 from stargate.broker.sourcing.score import score_micro_usd
 from stargate.broker.sourcing.view import View
 from stargate.catalog import Pool
@@ -73,54 +64,65 @@ class Candidate:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
-    """A deal that is left out, and why; `kind` groups what is not worth a line each."""
-
-    quote: str
-    kind: str
-    ground: Ground
-
-
 @dataclass(slots=True)
 class Survey:
     """Everything the market has to say to a need now."""
 
-    possible: list[Candidate]
-    left: list[Left]
+    possible: list[Candidate] = field(default_factory=list)
+    closed: list[tuple[str, Ground]] = field(default_factory=list)
+    """Quotes that a clause excludes."""
+    unfit: Counter[str] = field(default_factory=Counter)
+    """How many were left out, by reason."""
 
     def grounds(self) -> tuple[Ground, ...]:
         """Every candidate with its score or its reason; the many alike are counted."""
         ranked = sorted(self.possible, key=lambda one: (one.score_per_chip, one.quote))
         told = [one.ground for one in ranked[:GROUNDS_LIMIT]]
-        by_clause = [one for one in self.left if one.ground.clause or not one.kind]
-        told += [one.ground for one in by_clause[: max(0, GROUNDS_LIMIT - len(told))]]
-        counted = Counter(one.kind for one in self.left if one.kind and not one.ground.clause)
-        told += [Ground(f"{count} left out: {kind}") for kind, count in sorted(counted.items())]
+        room = GROUNDS_LIMIT - len(told)
+        told += [ground for _, ground in self.closed[:room]]
+        told += [
+            Ground(f"{count} more are closed by the same clause", clause=clause)
+            for clause, count in sorted(Counter(one.clause for _, one in self.closed[room:]).items())
+        ]
+        told += [Ground(f"{count} left out: {kind}") for kind, count in sorted(self.unfit.items())]
+        if len(ranked) > GROUNDS_LIMIT:
+            told.append(Ground(f"{len(ranked) - GROUNDS_LIMIT} more could serve it, at higher scores"))
         return tuple(told)
 
 
 def survey(view: View, need: Need, at: Instant) -> Survey:
     """Look at every standing offer and open quote."""
-    found = Survey([], [])
-    for quote, pool, terms, free in _offers(view, need, at):
-        judged = _judge(view, need, quote, pool, terms, free, at)
-        if isinstance(judged, Left):
-            found.left.append(judged)
-        else:
+    look = _Look(view, need, at)
+    found = Survey()
+    for quote, pool, quoted in _offers(view, need, at):
+        judged = look.judge(quote, pool, quoted)
+        if isinstance(judged, Candidate):
             found.possible.append(judged)
+        elif isinstance(judged, Ground):
+            found.closed.append((quote, judged))
+        else:
+            found.unfit[judged] += 1
     return found
 
 
-def _offers(view: View, need: Need, at: Instant) -> Iterator[tuple[str, Pool, Terms | None, int]]:
-    requirement = current(need, at)
+def why_not(view: View, need: Need, quote: str, at: Instant) -> Ground | None:
+    """Why a quote cannot be taken; None: it can. Raises KeyError if there is none of that name."""
+    for name, pool, quoted in _offers(view, need, at):
+        if name == quote:
+            judged = _Look(view, need, at).judge(name, pool, quoted)
+            if isinstance(judged, Candidate):
+                return None
+            return judged if isinstance(judged, Ground) else Ground(f"{quote}: {judged}")
+    raise KeyError(quote)
+
+
+def _offers(view: View, need: Need, at: Instant) -> Iterator[tuple[str, Pool, Terms | None]]:
+    """Standing offers (their terms are still to be worked out), then quotes."""
     for pool in view.catalog_pools.values():
         if pool.tenure == "market":
-            terms = standing_terms(view, need, pool, need.missing_chips, at)
-            free = 0 if terms is None else free_chips(view, requirement, pool, terms.start)
-            yield f"{LISTED}{pool.id}", pool, terms, free
+            yield f"{LISTED}{pool.id}", pool, None
     for quote in open_quotes(view, need, at):
-        yield quote.id, view.catalog_pools[quote.pool], starting(quote.terms, at), quote.terms.chips
+        yield quote.id, view.catalog_pools[quote.pool], starting(quote.terms, at)
 
 
 def open_quotes(view: View, need: Need, at: Instant) -> tuple[Quote, ...]:
@@ -134,23 +136,60 @@ def open_quotes(view: View, need: Need, at: Instant) -> tuple[Quote, ...]:
     )
 
 
-def _judge(
-    view: View, need: Need, quote: str, pool: Pool, terms: Terms | None, free: int, at: Instant
-) -> Candidate | Left:
-    requirement = current(need, at)
-    chips = _usable(requirement, need.missing_chips, free)
-    kind = _unfit(view, need, requirement, pool, terms, chips, at)
-    if kind or terms is None:
-        return Left(quote, kind, Ground(f"{quote}: {kind}"))
-    ground = objection(view, need, pool, chips, at)
-    if ground is not None:
-        kind = "" if ground.clause else ground.says.partition(" ")[2]
-        told = Ground(f"{quote}: {ground.says}", clause=ground.clause, facts=ground.facts)
-        return Left(quote, kind, told)
-    terms = msgspec.structs.replace(terms, chips=chips)
-    likes = preferred(view, need, pool, chips, at)
-    score = score_micro_usd(view.sourcing_policy, requirement, terms, at, preferred=likes)
-    return Candidate(quote, pool, view.providers[pool.provider].party, terms, score)
+class _Look:
+    """One look at the market for one need; what is the same for all offers is worked out once."""
+
+    def __init__(self, view: View, need: Need, at: Instant) -> None:
+        self._view = view
+        self._need = need
+        self._at = at
+        self._wanted = current(need, at)
+
+    def judge(self, quote: str, pool: Pool, quoted: Terms | None) -> Candidate | Ground | str:
+        """A candidate; or the clause that excludes it; or, in a few words that many may share, why it is unfit."""
+        allowed = self._wanted.chip_types
+        if allowed and pool.chip not in allowed:
+            return "does not meet chip_types"
+        wrong = misfits(self._view, self._wanted, pool, 1)
+        if wrong:
+            return f"does not meet {', '.join(wrong)}"
+        status = self._view.status_of(pool)
+        if status != "up":
+            return f"the pool is {status}"
+        terms = quoted or standing_terms(self._view, self._need, pool, self._need.missing_chips, self._at)
+        if terms is None:
+            return "no price is known, or no term is left"
+        free = free_chips(self._view, self._wanted, pool, terms.start) if quoted is None else terms.chips
+        chips = _usable(self._wanted, self._need.missing_chips, free)
+        return self._unfit(pool, terms, chips) or self._candidate(quote, pool, terms, chips)
+
+    def _unfit(self, pool: Pool, terms: Terms, chips: int) -> str:
+        left = term(self._need, terms.start)
+        if left <= 0:
+            return "it would start after the term has ended"
+        wrong = unmet(msgspec.structs.replace(self._wanted, duration=left), terms)
+        wrong += misfits(self._view, self._wanted, pool, max(chips, 1))
+        if wrong:
+            return f"does not meet {', '.join(wrong)}"
+        if chips < 1:
+            return "too few chips are free"
+        if chips < pool.min_chips:
+            return "less is needed than is sold"
+        if pool.max_duration is not None and terms.duration > pool.max_duration:
+            return "it is not sold for so long"
+        return ""
+
+    def _candidate(self, quote: str, pool: Pool, terms: Terms, chips: int) -> Candidate | Ground | str:
+        view, need = self._view, self._need
+        said = permit(view, need, pool, chips, self._at)
+        if said.ground is not None and not said.ground.clause:
+            return said.ground.says
+        if said.ground is not None:
+            return msgspec.structs.replace(said.ground, says=f"{quote}: {said.ground.says}")
+        terms = msgspec.structs.replace(terms, chips=chips)
+        policy = view.sourcing_policy
+        score = score_micro_usd(policy, self._wanted, terms, self._at, preferred=said.preferred)
+        return Candidate(quote, pool, view.providers[pool.provider].party, terms, score)
 
 
 def _usable(requirement: Requirement, missing: int, free: int) -> int:
@@ -159,79 +198,3 @@ def _usable(requirement: Requirement, missing: int, free: int) -> int:
     if requirement.topology != "any" and chips < missing:
         return 0
     return chips - chips % requirement.chips_per_node
-
-
-def _unfit(
-    view: View,
-    need: Need,
-    requirement: Requirement,
-    pool: Pool,
-    terms: Terms | None,
-    chips: int,
-    at: Instant,
-) -> str:
-    """Why the deal does not fit, in words that many deals may share; empty: it fits."""
-    wrong = misfits(view, requirement, pool, max(chips, 1))
-    if wrong:
-        return f"does not meet {', '.join(wrong)}"
-    if view.status_of(pool) != "up":
-        return f"the pool is {view.status_of(pool)}"
-    if terms is None:
-        return "no price is known"
-    left = term(need, terms.start)
-    if left <= 0:
-        return "it would start after the term has ended"
-    wrong = unmet(msgspec.structs.replace(requirement, duration=left), terms)
-    if wrong:
-        return f"does not meet {', '.join(wrong)}"
-    if chips < 1:
-        return "too few chips are free"
-    if chips < pool.min_chips:
-        return "less is needed than is sold"
-    if pool.max_duration is not None and terms.duration > pool.max_duration:
-        return "it is not sold for so long"
-    return ""
-
-
-# -- what refusals allow -----------------------------------------------------------------------------------
-
-
-def under_refusal(
-    view: View, need: Need, standing: Standing, candidate: Candidate, at: Instant
-) -> Comparison | None:
-    """The deal against what the right's holder refused; None: it has not been asked about such a deal.
-
-    A deal with the holder itself is none with a third party.
-    """
-    right = standing.right
-    if standing.chips == 0 or candidate.party == right.holder:
-        return Within()
-    refusal = standing.refusal
-    if refusal is None:
-        return None
-    if not refusal.divisible and candidate.terms.chips < min(refusal.chips, need.missing_chips):
-        says = (
-            f"{candidate.terms.chips} chips are a lesser amount than the {refusal.chips} refused as a whole"
-        )
-        return Outside(("chips",), says)
-    if refusal.terms is None:
-        return Within()
-    refused = _moved(refusal, at)
-    requirement = current(need, at)
-    if right.comparison == "per_term":
-        return compare(refused, candidate.terms, requirement, divisible=refusal.divisible)
-    return compare_as_a_whole(
-        refused,
-        candidate.terms,
-        requirement,
-        tolerance=right.tolerance,
-        annual_discount_fraction=view.sourcing_policy.capital_cost_fraction_per_year,
-        divisible=refusal.divisible,
-    )
-
-
-def _moved(refusal: Refusal, at: Instant) -> Terms:
-    """The refused terms with their lead time counted from now: waiting for holders is no better deal."""
-    terms = refusal.terms
-    assert terms is not None, "there are terms to move"
-    return msgspec.structs.replace(terms, start=later(terms.start, Duration(at - refusal.at)))

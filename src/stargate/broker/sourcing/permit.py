@@ -1,6 +1,8 @@
-"""What the agreements say to sourcing in a pool, as one sentence."""
+"""What the agreements say to sourcing in a pool."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from stargate.base.time import Instant
 from stargate.broker.ground import Ground
@@ -10,24 +12,28 @@ from stargate.broker.sourcing.view import View
 from stargate.catalog import Pool
 
 
-def objection(view: View, need: Need, pool: Pool, chips: int, at: Instant) -> Ground | None:
-    """Why the need may not be served there; None: it may.
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Whether a need may be served in a pool."""
+
+    ground: Ground | None = None
+    """Why not; None: it may be."""
+    preferred: bool = False
+    """A clause prefers the pool."""
+
+
+def permit(view: View, need: Need, pool: Pool, chips: int, at: Instant) -> Permit:
+    """The agreements' answer, in one sentence.
 
     That a right must be honoured first is no objection: the machine sees to it before anything is signed.
     """
     if need.workload is not None and pool.engine.kind == "none":
-        return Ground(f"{pool.id} has no engine: no work can be started there")
+        return Permit(Ground("the pool has no engine: no work can be started there"))
     decision = view.decision(at, pool_request(view, need, pool, chips, tuple(need.refusals)))
     if decision.outcome not in {"forbid", "conflict"}:
-        return None
+        return Permit(preferred=decision.outcome == "prefer")
     reasons = [reason for reason in decision.reasons if reason.effect == "forbid"] or list(decision.reasons)
     if not reasons:
-        return Ground(f"the agreements answer {decision.outcome}")
+        return Permit(Ground(f"the agreements answer {decision.outcome}"))
     first = reasons[0]
-    return Ground(first.says, clause=first.clause, facts=first.facts)
-
-
-def preferred(view: View, need: Need, pool: Pool, chips: int, at: Instant) -> bool:
-    """Whether a clause prefers the pool."""
-    decision = view.decision(at, pool_request(view, need, pool, chips, tuple(need.refusals)))
-    return decision.outcome == "prefer"
+    return Permit(Ground(first.says, clause=first.clause, facts=first.facts))

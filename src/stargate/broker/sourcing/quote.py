@@ -11,7 +11,7 @@ from stargate.broker.ground import Ground
 from stargate.broker.sourcing.award import decide_award
 from stargate.broker.sourcing.command import AwardNeed, SubmitQuote, WithdrawQuote
 from stargate.broker.sourcing.fact import QuoteEnded, QuoteReceived, SourcingFact
-from stargate.broker.sourcing.market import survey
+from stargate.broker.sourcing.market import why_not
 from stargate.broker.sourcing.records import Need
 from stargate.broker.sourcing.request import named_chip
 from stargate.broker.sourcing.rights import standings
@@ -111,12 +111,12 @@ def decide_award_command(view: View, command: AwardNeed, at: Instant) -> tuple[S
 
 
 def _check_choice(view: View, need: Need, chosen: str, at: Instant) -> None:
-    seen = survey(view, need, at)
-    if any(one.quote == chosen for one in seen.possible):
-        return
-    for left in seen.left:
-        if left.quote == chosen:
-            raise ForbiddenError(
-                left.ground.says, "choose another quote", (left.ground.clause,) if left.ground.clause else ()
-            )
-    raise NotFoundError(f"no open quote {chosen!r} for {need.id}", "`stargate offers --quotes` lists them")
+    try:
+        ground = why_not(view, need, chosen, at)
+    except KeyError:
+        raise NotFoundError(
+            f"no open quote {chosen!r} for {need.id}", "`stargate offers --quotes` lists them"
+        ) from None
+    if ground is not None:
+        reasons = (ground.clause,) if ground.clause else ()
+        raise ForbiddenError(ground.says, "choose another quote", reasons)

@@ -10,7 +10,7 @@ from stargate.broker.sourcing.answer import Taking, take
 from stargate.broker.sourcing.fact import OfferEnded, SourcingFact
 from stargate.broker.sourcing.lease import starting
 from stargate.broker.sourcing.offer import end
-from stargate.broker.sourcing.permit import objection
+from stargate.broker.sourcing.permit import permit
 from stargate.broker.sourcing.records import Need, Offer
 from stargate.broker.sourcing.view import View
 
@@ -43,7 +43,7 @@ def _closed(view: View, need: Need, offer: Offer, at: Instant) -> OfferEnded | N
     pool = view.catalog_pools.get(offer.pool)
     if pool is None:
         return end(offer, "void", f"pool {offer.pool} is no longer in the catalog")
-    ground = objection(view, need, pool, offer.taken_chips, at)
+    ground = permit(view, need, pool, offer.taken_chips, at).ground
     return None if ground is None else end(offer, "void", f"{pool.id} may no longer serve: {ground.says}")
 
 

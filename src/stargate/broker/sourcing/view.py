@@ -36,6 +36,12 @@ class View(Protocol):
     def sites(self) -> Mapping[str, Site]:
         """Every site by id."""
 
+    def unchanged(self, at: Instant) -> bool:
+        """Whether a review would find what the last one found."""
+
+    def note_review(self) -> None:
+        """A review has found nothing: a note for `unchanged` that is no part of the records."""
+
     def wanted(self, need: Need) -> bool:
         """Whether the work that a need was opened for still waits for it."""
 
