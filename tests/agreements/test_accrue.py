@@ -63,7 +63,9 @@ def test_a_price_moves_with_its_index(make: MakeBook, fact: MakeFact) -> None:
     usage = (used("chip_hours", 10, "2025-03-02"),)
     march = span("2025-03-01", "2025-04-01")
     assert brief(accrue(book, (), usage, march)) == [("usage", Decimal(20))]
-    assert brief(accrue(book, (fact("energy", 60, "2025-03-15"),), usage, march)) == [("usage", Decimal(24))]
+    assert brief(accrue(book, (fact("energy", 60, "2025-03-02"),), usage, march)) == [("usage", Decimal(24))]
+    # Use before the index moved is charged at what held then.
+    assert brief(accrue(book, (fact("energy", 60, "2025-03-15"),), usage, march)) == [("usage", Decimal(20))]
 
 
 def test_dated_prices_each_count_in_their_time(make: MakeBook) -> None:

@@ -16,10 +16,13 @@ from stargate.agreements.clause import (
 )
 from stargate.agreements.condition import Comparison, Moment
 from stargate.agreements.horizon import EVER, Horizon
+from stargate.agreements.period import add_months
 from stargate.agreements.version import Version
 from stargate.agreements.world import World, WorldFact
 from stargate.base.ids import clause_id
 from stargate.base.time import FOREVER, Instant
+
+_RENEWALS_LIMIT = 1_200
 
 
 class Fired(NamedTuple):
@@ -230,9 +233,26 @@ class Firing:
             own = EVER if version.clause.from_ is None else self.resolve(version.clause.from_, home)
             start = max(start, FOREVER if own is None else own)
             end = None if version.clause.until is None else self.resolve(version.clause.until, home)
+            end = None if end is None else self._renewed(version, end)
             expires = end if expires is None or (end is not None and end < expires) else expires
         terminated, by, facts = self._terminated(home)
         return Span(start, expires, terminated, by, facts)
+
+    def _renewed(self, version: Version, end: Instant) -> Instant:
+        """The end of a term after the renewals that have become certain."""
+        clause = version.clause
+        assert isinstance(clause, Term), "only terms renew"
+        if clause.renewal_months is None:
+            return end
+        name = f"not_renewed/{version.ref}"
+        notices = [fact for fact in self.world.believed(name, self.horizon) if fact.value is True]
+        first = end
+        for count in range(1, (clause.renewals or _RENEWALS_LIMIT) + 1):
+            last_call = end.plus(-clause.renewal_notice)
+            if not self.horizon.reached(last_call) or any(fact.valid_from < last_call for fact in notices):
+                break
+            end = add_months(first, clause.renewal_months * count)
+        return end
 
     def _terminated(self, home: str) -> tuple[Instant | None, str, tuple[WorldFact, ...]]:
         best: tuple[Instant | None, str, tuple[WorldFact, ...]] = (None, "", ())

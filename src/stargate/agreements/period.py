@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from stargate.agreements.clause import Interval
-from stargate.base.time import DAY, HOUR, WEEK, Duration, Instant
+from stargate.base.time import DAY, FOREVER, HOUR, WEEK, Duration, Instant
 
 _FIXED = {"Hourly": HOUR, "Daily": DAY, "Weekly": WEEK}
 _MONTHS = {"Monthly": 1, "Quarterly": 3, "Semi-Annual": 6, "Annual": 12}
@@ -85,3 +85,22 @@ def _edge(start: Instant, interval: Interval, index: int) -> Instant:
     if interval in _FIXED:
         return start.plus(_FIXED[interval] * index)
     return add_months(start, _MONTHS[interval] * index)
+
+
+def calendar_interval(at: Instant, interval: Interval) -> Period:
+    """The interval of the calendar in which an instant lies; Full Period and Custom have none, and are all time."""
+    if interval not in _FIXED and interval not in _MONTHS:
+        return Period(Instant(0), FOREVER)
+    year = Instant.parse(f"{at.datetime().year:04d}-01-01")
+    return next(part for part in intervals(year, add_months(year, 12), interval) if part.holds(at))
+
+
+def calendar_parts(period: Period, interval: Interval) -> list[Period]:
+    """A period, cut where an interval of the calendar ends."""
+    found: list[Period] = []
+    start = period.start
+    while start < period.end and len(found) < INTERVALS_LIMIT:
+        end = min(period.end, calendar_interval(start, interval).end)
+        found.append(Period(start, end))
+        start = end
+    return found

@@ -90,6 +90,11 @@ def test_an_enterprise_discount_ramps_and_pays_its_shortfall(
         [("spend", "shortfall", 3 * million)],  # the excess of the first year does not roll over
         [("spend", "shortfall", million)],
     ]
+    # Of what the marketplace sold, a quarter of the year's commitment counts.
+    bought = used("spend_usd", 9 * million, "2027-06-02", source="marketplace")
+    ten = used("spend_usd", 10 * million, "2027-06-01", source="aws")
+    second = accrue(book, (), (ten, bought), period("2027-03-01", "2028-03-01"))
+    assert [line.quantity for line in second] == [Decimal(1_250_000)]  # 15 less 10 less 3.75
     # Billed month by month it is the same, on the day each year ends.
     february = accrue(book, (), usage, period("2028-02-01", "2028-03-01"))
     assert told(february) == [("spend", "shortfall", 3 * million)]
@@ -116,6 +121,9 @@ def test_a_make_up_bank(further: MakeBook, period: MakePeriod, used: MakeUsage) 
     third = year(2028, 1300, (*first, *second))
     assert [line.quantity for line in third] == [Decimal(100)]  # no more than is left
     assert year(2029, 1300, (*first, *second, *third)) == ()
+    # Hours of an outage are the supplier's fault, and count as taken.
+    outage = (used("chip_hours", 600, "2026-06-01"), used("outage_chip_hours", 400, "2026-07-01"))
+    assert accrue(book, (), outage, period("2026-01-01", "2027-01-01")) == ()
 
 
 def test_the_bank_forgets_the_oldest_first_and_draws_the_oldest_first(
@@ -232,13 +240,18 @@ def test_a_guarantor_pays_what_the_tenant_does_not(
     further: MakeBook, period: MakePeriod, used: MakeUsage
 ) -> None:
     book = further("guarantee")
-    due, paid = (
-        used("rent_due_usd", 30_000_000, "2027-01-05"),
-        used("rent_paid_usd", 12_500_000, "2027-01-20"),
-    )
-    (line,) = accrue(book, (), (due, paid), period("2027-01-01", "2027-02-01"))
+    due = used("due_usd", 30_000_000, "2027-01-05", "fluidstack")
+    paid = used("paid_usd", 12_500_000, "2027-01-20", "fluidstack")
+    others = used("due_usd", 99_000_000, "2027-01-05", "another-tenant")
+    january = period("2027-01-01", "2027-02-01")
+    (line,) = (one for one in accrue(book, (), (due, paid, others), january) if one.kind == "backstop")
     assert (line.payer, line.payee, line.amount_micro_usd) == ("google", "terawulf", 17_500_000 * MICRO)
+    assert "owed and not paid" in line.says
     assert accrue(book, (), (due,), period("2036-09-01", "2036-10-01")) == ()
+    # Never more than the cap in all.
+    more = used("due_usd", 4_000_000_000, "2028-01-05", "fluidstack")
+    (last,) = accrue(book, (), (more,), period("2028-01-01", "2028-02-01"), prior=(line,))
+    assert line.amount_micro_usd + last.amount_micro_usd == 3_200_000_000 * MICRO
 
 
 def test_tranches_of_an_investment_depend_on_a_condition_by_a_date(

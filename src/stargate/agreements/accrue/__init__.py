@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from stargate.agreements.accrue.backstop import accrue_backstops
 from stargate.agreements.accrue.commitment import CommitmentStatus, Run, consumption, runs, status
 from stargate.agreements.accrue.equity import accrue_equity, equity_quantity
+from stargate.agreements.accrue.exit import accrue_exit_fees
 from stargate.agreements.accrue.late import accrue_late_credits
 from stargate.agreements.accrue.level import Credit, accrue_credits, claim_ends, service_credit, tier_of
 from stargate.agreements.accrue.line import ChargeLine, LineKind, Usage
@@ -42,7 +43,7 @@ def accrue(
     """
     timeline = Timeline(book, facts, period, known_at)
     inside = [item for item in usage if period.holds(item.start)]
-    lines = accrue_prices(timeline, inside)
+    lines = accrue_prices(timeline, inside, prior)
     lines += accrue_shares(timeline, inside, prior)
     lines += accrue_shortfalls(timeline, facts, usage, lines, prior)
     lines += accrue_prepayments(timeline, usage, lines, prior)
@@ -50,6 +51,7 @@ def accrue(
     lines += accrue_late_credits(timeline)
     lines += accrue_credits(timeline, usage, (*prior, *lines))
     lines += accrue_equity(timeline)
+    lines += accrue_exit_fees(timeline)
     return (*lines, *net(timeline, lines))
 
 

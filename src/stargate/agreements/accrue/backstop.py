@@ -1,4 +1,4 @@
-"""Backstops: somebody takes what nobody else bought, up to a cap and until a date."""
+"""Backstops: somebody makes good what others leave open, up to a cap and until a date."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from stargate.agreements.accrue.line import ChargeLine, Usage
+from stargate.agreements.accrue.reach import speaks
 from stargate.agreements.accrue.share import capped
 from stargate.agreements.accrue.timeline import Timeline
 from stargate.agreements.clause import Backstop
-from stargate.agreements.scope import matches
 from stargate.base.money import format_usd, micro_usd
+
+_WORDS = {"unsold": "unsold", "unpaid": "owed and not paid", "residual_value": "below the guaranteed value"}
 
 
 def accrue_backstops(
     timeline: Timeline, usage: Sequence[Usage], prior: Sequence[ChargeLine]
 ) -> list[ChargeLine]:
-    """What was not sold, at the agreed price, up to the cap."""
+    """What was not sold, paid or worth enough, up to the cap."""
     lines = []
     for version in timeline.book.chart.versions:
         clause = version.clause
@@ -26,14 +28,16 @@ def accrue_backstops(
         whole, sold = clause.metrics
         counted = {whole: Decimal(0), sold: Decimal(0)}
         for item in usage:
+            if clause.obligor and item.party not in ("", clause.obligor):
+                continue
             inside = item.metric in counted and any(span.holds(item.start) for span in spans)
-            if inside and matches(clause.scope, item.seen()):
+            if inside and speaks(timeline, version, item.seen(), item.start):
                 counted[item.metric] += item.quantity
         unsold = counted[whole] - counted[sold]
         if unsold <= 0:
             continue
-        unit = "usd" if clause.base == "unpaid" else clause.unit
-        full = micro_usd(unsold * clause.price_usd)
+        unit = "usd" if clause.price_usd is None else clause.unit
+        full = micro_usd(unsold if clause.price_usd is None else unsold * clause.price_usd)
         before = sum(line.amount_micro_usd for line in prior if line.clause == version.ref)
         amount = capped(full, clause.cap_usd, before)
         cut = f", cut from {format_usd(full)} by the cap" if amount < full else ""
@@ -45,7 +49,7 @@ def accrue_backstops(
                 payee=version.party("payee", "supplier"),
                 amount_micro_usd=amount,
                 period=timeline.period,
-                says=f"{unsold:,} {unit} {clause.base}{cut}",
+                says=f"{unsold:,} {unit} {_WORDS[clause.base]}{cut}",
                 quantity=unsold,
                 unit=unit,
                 price_usd=clause.price_usd,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
@@ -79,7 +79,7 @@ def consumption(
     shared = _shared(versions)
     found = {item.ref: Decimal(0) for item in versions}
     parts: dict[tuple[str, int], Decimal] = {}
-    for metric, quantity, at, seen in _spend(usage, lines):
+    for metric, quantity, at, seen in _spend(usage, lines, timeline.book.chart.masters):
         free, takers = quantity, set[str]()
         for version in versions:
             part = _eligible(timeline, version, metric, at, seen)
@@ -114,7 +114,7 @@ def _shared(versions: Sequence[Version]) -> dict[str, set[str]]:
 
 
 def _spend(
-    usage: Sequence[Usage], lines: Sequence[ChargeLine]
+    usage: Sequence[Usage], lines: Sequence[ChargeLine], orders: Collection[str]
 ) -> Iterator[tuple[str, Decimal, Instant, dict[str, object]]]:
     for item in usage:
         yield item.metric, item.quantity, item.start, item.seen()
@@ -126,6 +126,9 @@ def _spend(
                 "metric": "spend_usd",
                 "clause": line.clause,
             }
+            home = line.clause.partition("/")[0]
+            if home in orders:
+                seen["agreement"] = home
             yield "spend_usd", usd(line.amount_micro_usd), line.period.start, seen
 
 
@@ -148,7 +151,7 @@ def _eligible(
     """How much of a unit of use counts, and as which part; None: it does not."""
     clause = version.clause
     assert isinstance(clause, Commitment), "asked of commitments only"
-    if metric != metric_of(clause):
+    if metric not in (metric_of(clause), *clause.excused):
         return None
     payer, payee = version.party("payer", "customer"), version.party("payee", "supplier")
     if seen.get("party", payer) != payer or seen.get("provider_party", payee) != payee:

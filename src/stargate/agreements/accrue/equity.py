@@ -1,4 +1,4 @@
-"""Equity for a value: nothing before the event, then a number of shares fixed by its price."""
+"""Equity for a value: nothing before the event, then shares: their number fixed by a price, or as agreed."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ LineKind = Literal[
     "service_credit",
     "backstop",
     "equity",
+    "termination_fee",
 ]
 
 
@@ -65,5 +66,7 @@ class ChargeLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     basis: Literal["gross", "net"] = "gross"
     of: tuple[str, ...] = ()
     """Clauses that a net line nets, or that a credit belongs to."""
+    portion: str = ""
+    """The portion of a commitment that it belongs to."""
     due: Instant | None = None
     text_ref: str = ""

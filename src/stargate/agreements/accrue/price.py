@@ -6,17 +6,25 @@ from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
 
+import msgspec
+
 from stargate.agreements.accrue.line import ChargeLine, LineKind, Usage
 from stargate.agreements.accrue.reach import speaks
 from stargate.agreements.accrue.timeline import Timeline
 from stargate.agreements.capacity import quantity_at
 from stargate.agreements.clause import CapacityReservation, Price
 from stargate.agreements.firing import absolute
-from stargate.agreements.period import Period
+from stargate.agreements.period import (
+    Period,
+    add_months,
+    calendar_interval,
+    calendar_parts,
+    months_between,
+)
 from stargate.agreements.version import Version
-from stargate.agreements.world import World, number
+from stargate.agreements.world import number
 from stargate.base.money import micro_usd
-from stargate.base.time import FOREVER, HOUR
+from stargate.base.time import FOREVER, HOUR, Instant
 
 
 def price_of(clause: Price, quantity: Decimal) -> Decimal:
@@ -34,48 +42,112 @@ def price_of(clause: Price, quantity: Decimal) -> Decimal:
     return total
 
 
-def index_at(clause: Price, world: World, timeline: Timeline) -> Decimal:
-    """The factor by which the price has moved; 1 without an index, or while its fact is not known."""
-    if clause.index is None:
-        return Decimal(1)
-    fact = world.latest(clause.index.fact, timeline.last.horizon)
-    value = None if fact is None else number(fact.value)
-    return Decimal(1) if value is None else value / clause.index.base
+def factor_at(timeline: Timeline, version: Version, at: Instant) -> Decimal:
+    """By how much index and escalator have moved the price at an instant; 1 while the index is not known."""
+    clause = version.clause
+    assert isinstance(clause, Price), "asked of prices only"
+    factor = Decimal(1)
+    if clause.index is not None:
+        value = _fact_at(timeline, clause.index.fact, at)
+        factor = Decimal(1) if value is None else value / clause.index.base
+    if clause.escalator:
+        years = max(0, months_between(timeline.last.start(version), at) // 12)
+        factor *= (1 + clause.escalator) ** years
+    return factor
 
 
-def accrue_prices(timeline: Timeline, usage: Sequence[Usage]) -> list[ChargeLine]:
+def rate_at(timeline: Timeline, version: Version, at: Instant) -> Decimal | None:
+    """The price of a unit used at an instant, between its bounds; None where it goes by tiers."""
+    clause = version.clause
+    assert isinstance(clause, Price), "asked of prices only"
+    if clause.price_usd is None:
+        return None
+    rate = clause.price_usd * factor_at(timeline, version, at)
+    if clause.floor_usd is not None:
+        rate = max(rate, clause.floor_usd)
+    if clause.ceiling_usd is not None:
+        rate = min(rate, clause.ceiling_usd)
+    others = _fact_at(timeline, clause.most_favoured_fact, at) if clause.most_favoured_fact else None
+    return rate if others is None else min(rate, others)
+
+
+def _fact_at(timeline: Timeline, name: str, at: Instant) -> Decimal | None:
+    known = timeline.world.believed(name, timeline.last.horizon)
+    fact = next((one for one in reversed(known) if one.valid_from <= at), None)
+    return None if fact is None else number(fact.value)
+
+
+def accrue_prices(
+    timeline: Timeline, usage: Sequence[Usage], prior: Sequence[ChargeLine] = ()
+) -> list[ChargeLine]:
     """Lines for use, and for reservations: the whole of it, whether used or not, and the excess at burst price."""
     lines: list[ChargeLine] = []
     for version in timeline.book.chart.versions:
         clause = version.clause
-        spans = timeline.spans(version) if isinstance(clause, Price) else []
-        if not isinstance(clause, Price) or not spans:
+        if not isinstance(clause, Price) or not timeline.spans(version):
             continue
         used = _used(timeline, version, clause, usage)
         reservation = _reservation(timeline, version, clause)
-        factor = index_at(clause, timeline.world, timeline)
-        if reservation is None:
-            if used:
-                lines.append(_line(timeline, version, "usage", used, price_of(clause, used) * factor, "used"))
-            continue
-        lines.extend(_reserved(timeline, version, clause, reservation, used, factor))
+        if reservation is not None:
+            lines.extend(_reserved(timeline, version, clause, reservation, used))
+        elif clause.tiers:
+            lines.extend(_by_tiers(timeline, version, clause, used, prior))
+        else:
+            lines.extend(_by_rate(timeline, version, used))
     return lines
 
 
-def _used(timeline: Timeline, version: Version, clause: Price, usage: Sequence[Usage]) -> Decimal:
+def _by_rate(timeline: Timeline, version: Version, used: Sequence[Usage]) -> list[ChargeLine]:
+    """A line for each price that held in the period."""
+    quantities: dict[Decimal, Decimal] = {}
+    for item in used:
+        rate = rate_at(timeline, version, item.start)
+        assert rate is not None, "tiers go another way"
+        quantities[rate] = quantities.get(rate, Decimal(0)) + item.quantity
+    return [
+        _line(timeline, version, "usage", quantity, quantity * rate, "used", rate)
+        for rate, quantity in quantities.items()
+        if quantity
+    ]
+
+
+def _by_tiers(
+    timeline: Timeline, version: Version, clause: Price, used: Sequence[Usage], prior: Sequence[ChargeLine]
+) -> list[ChargeLine]:
+    """A line for each interval of the tiers, which go on from what was used in it before."""
+    lines = []
+    for part in calendar_parts(timeline.period, clause.tier_interval):
+        inside = [item for item in used if part.holds(item.start)]
+        quantity = sum((item.quantity for item in inside), Decimal(0))
+        if not quantity:
+            continue
+        here = calendar_interval(part.start, clause.tier_interval)
+        before = sum(
+            (
+                line.quantity or Decimal(0)
+                for line in prior
+                if (line.clause, line.kind) == (version.ref, "usage") and here.holds(line.period.start)
+            ),
+            Decimal(0),
+        )
+        amount = price_of(clause, before + quantity) - price_of(clause, before)
+        amount *= factor_at(timeline, version, part.start)
+        line = _line(timeline, version, "usage", quantity, amount, "used")
+        lines.append(msgspec.structs.replace(line, period=part))
+    return lines
+
+
+def _used(timeline: Timeline, version: Version, clause: Price, usage: Sequence[Usage]) -> list[Usage]:
     payer, payee = version.party("payer", "customer"), version.party("payee", "supplier")
     metric = clause.metric or clause.unit
-    return sum(
-        (
-            item.quantity
-            for item in usage
-            if item.metric == metric
-            and item.party in ("", payer)
-            and item.provider in ("", payee)
-            and speaks(timeline, version, item.seen(), item.start)
-        ),
-        Decimal(0),
-    )
+    return [
+        item
+        for item in usage
+        if item.metric == metric
+        and item.party in ("", payer)
+        and item.provider in ("", payee)
+        and speaks(timeline, version, item.seen(), item.start)
+    ]
 
 
 def _reservation(timeline: Timeline, version: Version, clause: Price) -> Version | None:
@@ -88,47 +160,112 @@ def _reservation(timeline: Timeline, version: Version, clause: Price) -> Version
 
 
 def _reserved(
-    timeline: Timeline, version: Version, clause: Price, reserved: Version, used: Decimal, factor: Decimal
+    timeline: Timeline, version: Version, clause: Price, reserved: Version, used: Sequence[Usage]
 ) -> list[ChargeLine]:
     reservation = reserved.clause
     assert isinstance(reservation, CapacityReservation), "prices name reservations"
-    held = sum((_volume(reservation, clause, span) for span in timeline.spans(reserved)), Decimal(0))
+    spans = timeline.spans(reserved)
+    held = sum((_volume(reservation, clause, span) for span in spans), Decimal(0))
     lines = []
     start, end = timeline.last.start(reserved), timeline.last.until(reserved)
     upfront = reservation.upfront_percent / 100
     if upfront and timeline.period.holds(start) and end < FOREVER:
-        whole = _volume(reservation, clause, Period(start, end))
-        amount = price_of(clause, whole) * factor * upfront
-        lines.append(_line(timeline, version, "reservation", whole, amount, "reserved in all, paid up front"))
+        whole = Period(start, end)
+        amount = _cost(timeline, version, reservation, [whole]) * upfront
+        quantity = _volume(reservation, clause, whole)
+        lines.append(
+            _line(timeline, version, "reservation", quantity, amount, "reserved in all, paid up front")
+        )
     if upfront < 1 and held:
-        amount = price_of(clause, held) * factor * (1 - upfront)
+        amount = _cost(timeline, version, reservation, spans) * (1 - upfront)
         lines.append(_line(timeline, version, "reservation", held, amount, "reserved, used or not"))
-    excess = used - held
+    excess = sum((item.quantity for item in used), Decimal(0)) - held
     if excess > 0:
+        factor = factor_at(timeline, version, Instant(timeline.period.end - 1))
         burst = clause.burst_price_usd
         amount = (price_of(clause, excess) if burst is None else burst * excess) * factor
         lines.append(_line(timeline, version, "burst", excess, amount, "used beyond the reservation"))
     return lines
 
 
+def _cost(
+    timeline: Timeline, version: Version, reservation: CapacityReservation, spans: Sequence[Period]
+) -> Decimal:
+    """What is held over spans costs, each part at the price that holds when it begins."""
+    clause = version.clause
+    assert isinstance(clause, Price), "asked of prices only"
+    total = Decimal(0)
+    for span in spans:
+        for part in _even_parts(timeline, version, clause, span):
+            volume, rate = _volume(reservation, clause, part), rate_at(timeline, version, part.start)
+            tiered = (
+                price_of(clause, volume) * factor_at(timeline, version, part.start) if rate is None else None
+            )
+            total += volume * rate if rate is not None else tiered or Decimal(0)
+    return total
+
+
+def _even_parts(timeline: Timeline, version: Version, clause: Price, span: Period) -> list[Period]:
+    """A span, cut where the price may change: with facts, and on each anniversary."""
+    edges = {span.start, span.end}
+    for name in (clause.most_favoured_fact, "" if clause.index is None else clause.index.fact):
+        known = timeline.world.believed(name, timeline.last.horizon) if name else ()
+        edges.update(fact.valid_from for fact in known if span.holds(fact.valid_from))
+    if clause.escalator:
+        start = timeline.last.start(version)
+        first = months_between(start, span.start) // 12
+        last = months_between(start, span.end) // 12
+        years = (add_months(start, 12 * year) for year in range(max(1, first), last + 1))
+        edges.update(edge for edge in years if span.holds(edge))
+    return [Period(one, other) for one, other in pairwise(sorted(edges))]
+
+
+_POWER = {"kw": 1, "mw": 1_000, "gw": 1_000_000, "kw_months": 1, "mw_months": 1_000, "mwh": 1_000}
+"""In kW; prices of power may go by another unit than the reservation's."""
+
+
 def _volume(reservation: CapacityReservation, clause: Price, span: Period) -> Decimal:
-    """How much a reservation holds over a span, in the unit of the price: hours count where the unit has them."""
+    """How much a reservation holds over a span, in the unit of the price: time counts where the unit has it."""
     edges = [
         span.start,
         *(step.from_ for step in reservation.ramp if span.start < step.from_ < span.end),
         span.end,
     ]
-    hourly = clause.unit.endswith("_hours") or clause.unit == "mwh"
-    if not hourly:
-        return max((quantity_at(reservation, edge) for edge in edges[:-1]), default=Decimal(0))
+    scale = Decimal(1)
+    if reservation.unit in _POWER and clause.unit in _POWER:
+        scale = Decimal(_POWER[reservation.unit]) / _POWER[clause.unit]
+    if not (clause.unit.endswith(("_hours", "_months")) or clause.unit == "mwh"):
+        return scale * max((quantity_at(reservation, edge) for edge in edges[:-1]), default=Decimal(0))
+    time = _months if clause.unit.endswith("_months") else _hours
+    return scale * sum(
+        (quantity_at(reservation, first) * time(Period(first, last)) for first, last in pairwise(edges)),
+        Decimal(0),
+    )
+
+
+def _hours(span: Period) -> Decimal:
+    return Decimal(span.length) / HOUR
+
+
+def _months(span: Period) -> Decimal:
+    """Months of the calendar; of one that is not whole, its fraction by time."""
     return sum(
-        (quantity_at(reservation, first) * Decimal(last - first) / HOUR for first, last in pairwise(edges)),
+        (
+            Decimal(part.length) / calendar_interval(part.start, "Monthly").length
+            for part in calendar_parts(span, "Monthly")
+        ),
         Decimal(0),
     )
 
 
 def _line(
-    timeline: Timeline, version: Version, kind: LineKind, quantity: Decimal, amount: Decimal, says: str
+    timeline: Timeline,
+    version: Version,
+    kind: LineKind,
+    quantity: Decimal,
+    amount: Decimal,
+    says: str,
+    rate: Decimal | None = None,
 ) -> ChargeLine:
     clause = version.clause
     assert isinstance(clause, Price), "lines of prices"
@@ -142,6 +279,6 @@ def _line(
         says=f"{quantity.normalize():f} {clause.unit} {says}",
         quantity=quantity,
         unit=clause.unit,
-        price_usd=clause.burst_price_usd if kind == "burst" else clause.price_usd,
+        price_usd=clause.burst_price_usd if kind == "burst" else rate or clause.price_usd,
         text_ref=clause.text_ref,
     )

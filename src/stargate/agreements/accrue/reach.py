@@ -40,4 +40,18 @@ def _covers(timeline: Timeline, version: Version, seen: Mapping[str, Any], at: I
         return False
     if id(version) in timeline.book.precedence.orders and named != home.id:
         return False
-    return matches(version.clause.scope, seen) and any(span.holds(at) for span in timeline.spans(version))
+    if not matches(version.clause.scope, seen) or _excepted(timeline, version, seen, at):
+        return False
+    return any(span.holds(at) for span in timeline.spans(version))
+
+
+def _excepted(timeline: Timeline, version: Version, seen: Mapping[str, Any], at: Instant) -> bool:
+    """Whether a labelled exception of the clause itself takes this use out."""
+    firing, home = timeline.last.firing, version.home.id
+    for carve in version.clause.exceptions:
+        start = None if carve.from_ is None else firing.resolve(carve.from_, home)
+        end = None if carve.until is None else firing.resolve(carve.until, home)
+        begun = carve.from_ is None or (start is not None and start <= at)
+        if begun and (end is None or at < end) and matches(carve.scope, seen):
+            return True
+    return False

@@ -11,7 +11,7 @@ from stargate.agreements.accrue.reach import speaks
 from stargate.agreements.accrue.timeline import Timeline
 from stargate.agreements.clause import RevenueShare
 from stargate.agreements.firing import absolute
-from stargate.agreements.period import Period, add_months, intervals
+from stargate.agreements.period import Period, add_months, calendar_interval, calendar_parts
 from stargate.agreements.version import Version
 from stargate.base.money import format_usd, micro_usd, usd
 from stargate.base.time import Instant
@@ -157,21 +157,15 @@ def _sum(
 
 
 def _cap_intervals(clause: RevenueShare, period: Period) -> list[Period]:
-    """The period, cut where an interval with a cap of its own ends. Intervals count from the calendar year."""
-    if clause.cap_period_usd is None:
-        return [period]
-    year = Instant.parse(f"{period.start.datetime().year:04d}-01-01")
-    whole = intervals(year, period.end, clause.cap_interval)
-    return [cut for part in whole if (cut := part.meets(period.start, period.end)) is not None]
+    """The period, cut where an interval with a cap of its own ends."""
+    return [period] if clause.cap_period_usd is None else calendar_parts(period, clause.cap_interval)
 
 
 def _this_interval(clause: RevenueShare, period: Period, mine: Sequence[ChargeLine]) -> int:
-    """What was owed already in the cap's interval."""
+    """What was owed already in the cap's interval, of the calendar."""
     if clause.cap_period_usd is None:
         return 0
-    year = Instant.parse(f"{period.start.datetime().year:04d}-01-01")
-    whole = intervals(year, add_months(year, 24), clause.cap_interval)
-    here = next(part for part in whole if part.holds(period.start))
+    here = calendar_interval(period.start, clause.cap_interval)
     return sum(line.amount_micro_usd for line in mine if here.holds(line.period.start))
 
 

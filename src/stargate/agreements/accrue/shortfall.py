@@ -146,13 +146,13 @@ class _Money(NamedTuple):
         consumed = self.consumed(version, run, deadline)
         counted = consumed + self.carried(version, clause, run, deadline)
         if deadline.cumulative:
-            counted += self.paid_before(version)
+            counted += self.paid_before(version, run)
         short = deadline.minimum - counted
         if short > 0:
             return [self.shortfall(version, clause, run, deadline, consumed, short)]
-        drawn = min(consumed - deadline.minimum, self.bank(version, clause, deadline.over.end))
+        drawn = min(consumed - deadline.minimum, self.bank(version, clause, run, deadline.over.end))
         if clause.shortfall == "make_up" and drawn > 0:
-            return [self.make_up(version, clause, deadline, drawn)]
+            return [self.make_up(version, clause, run, deadline, drawn)]
         return []
 
     def consumed(self, version: Version, run: Run, deadline: Deadline) -> Decimal:
@@ -179,21 +179,25 @@ class _Money(NamedTuple):
             carry = max(Decimal(0), kept + excess)
         return carry
 
-    def paid_before(self, version: Version) -> Decimal:
+    def paid_before(self, version: Version, run: Run) -> Decimal:
         """What was reckoned as short before: it need not be made good twice."""
         return sum(
             (
                 line.quantity or Decimal(0)
                 for line in self.charges
-                if line.clause == version.ref and line.kind in _KINDS.values()
+                if line.clause == version.ref and line.portion == run.portion and line.kind in _KINDS.values()
             ),
             Decimal(0),
         )
 
-    def bank(self, version: Version, clause: Commitment, at: Instant) -> Decimal:
+    def bank(self, version: Version, clause: Commitment, run: Run, at: Instant) -> Decimal:
         """Paid for, not taken since, and not expired. What is taken is the oldest that had not expired then."""
         lots: list[tuple[Instant, Decimal]] = []
-        mine = [line for line in self.charges if line.clause == version.ref and line.kind == "make_up"]
+        mine = [
+            line
+            for line in self.charges
+            if (line.clause, line.kind, line.portion) == (version.ref, "make_up", run.portion)
+        ]
         for line in sorted(mine, key=lambda line: line.period.end):
             quantity = line.quantity or Decimal(0)
             if line.payer == version.party("payer", "customer"):
@@ -233,11 +237,14 @@ class _Money(NamedTuple):
             quantity=short,
             unit=unit,
             price_usd=price,
+            portion=run.portion,
             due=deadline.over.end,
             text_ref=clause.text_ref,
         )
 
-    def make_up(self, version: Version, clause: Commitment, deadline: Deadline, drawn: Decimal) -> ChargeLine:
+    def make_up(
+        self, version: Version, clause: Commitment, run: Run, deadline: Deadline, drawn: Decimal
+    ) -> ChargeLine:
         """What was taken beyond the minimum and had been paid before comes back, at the price that was paid."""
         unit, price = _priced(clause)
         return ChargeLine(
@@ -251,6 +258,7 @@ class _Money(NamedTuple):
             quantity=drawn,
             unit=unit,
             price_usd=price,
+            portion=run.portion,
             text_ref=clause.text_ref,
         )
 

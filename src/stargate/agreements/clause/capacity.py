@@ -129,23 +129,40 @@ class Option(ClauseBase, frozen=True, tag="option"):
 
 
 class Backstop(ClauseBase, frozen=True, tag="backstop"):
-    """The payer stands in, up to a cap: for capacity that nobody else bought, or for what another did not pay."""
+    """The payer stands in, up to a cap.
 
-    price_usd: Amount = Decimal(1)
-    """Per unit of `unit` that is open; 1 where the unit is USD."""
+    `unsold`: for capacity that nobody else bought. `unpaid`: for what the obligor owes and does not pay, as the
+    rent of a lease. `residual_value`: for what an asset is worth less than was guaranteed.
+    """
+
+    price_usd: Amount | None = None
+    """unsold: what each unit that is open costs; the other bases are counted in USD."""
     unit: Unit = "chip_hours"
-    base: Literal["unsold", "unpaid"] = "unsold"
+    base: Literal["unsold", "unpaid", "residual_value"] = "unsold"
     capacity_metric: str = ""
-    """What could have been sold, or was due; default: `capacity_` and the unit, or `due_usd`."""
+    """What could have been sold, was due, or was guaranteed; default: `capacity_` and the unit, `due_usd`,
+    `guaranteed_usd`."""
     sold_metric: str = ""
-    """What was sold, or paid; default: `sold_` and the unit, or `paid_usd`."""
+    """What was sold, paid, or is worth; default: `sold_` and the unit, `paid_usd`, `market_value_usd`."""
+    obligor: str = ""
+    """unpaid: whose debts these are; empty: all that the clause's scope lets in."""
     cap_usd: Amount | None = None
     payer: str = ""
     payee: str = ""
 
+    def check(self) -> None:
+        """What is unsold has a price; money has none."""
+        if self.base == "unsold" and self.price_usd is None:
+            raise ValueError("base: unsold needs a price; add price_usd, for each unit that the payer takes")
+        if self.base != "unsold" and self.price_usd is not None:
+            raise ValueError(f"base: {self.base} is counted in USD; leave price_usd out")
+
     @property
     def metrics(self) -> tuple[str, str]:
         """What is open is the first less the second."""
-        unpaid = self.base == "unpaid"
-        whole = self.capacity_metric or ("due_usd" if unpaid else f"capacity_{self.unit}")
-        return whole, self.sold_metric or ("paid_usd" if unpaid else f"sold_{self.unit}")
+        whole, met = {
+            "unsold": (f"capacity_{self.unit}", f"sold_{self.unit}"),
+            "unpaid": ("due_usd", "paid_usd"),
+            "residual_value": ("guaranteed_usd", "market_value_usd"),
+        }[self.base]
+        return self.capacity_metric or whole, self.sold_metric or met

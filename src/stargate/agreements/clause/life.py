@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from stargate.agreements.clause.amount import Amount
 from stargate.agreements.clause.capacity import TerminationScope
 from stargate.agreements.clause.common import ClauseBase
 from stargate.agreements.condition import Comparison
@@ -17,10 +18,25 @@ SomeNames = Annotated[tuple[str, ...], Meta(min_length=1)]
 
 
 class Term(ClauseBase, frozen=True, tag="term"):
-    """From when to when the agreement runs. An order form's clause precedes its master's of the same id."""
+    """From when to when the agreement runs. An order form's clause precedes its master's of the same id.
+
+    With `renewal_months` it goes on by so many months, again and again, unless notice of non-renewal was
+    received `renewal_notice` before the end: the fact `not_renewed/AGREEMENT/CLAUSE`.
+    """
 
     precedence: Literal["order", "master"] = "order"
     """In an order form: whose clause speaks where both have one of the same id."""
+    renewal_months: Annotated[int, Meta(ge=1, le=1200)] | None = None
+    renewal_notice: Duration = Duration(0)
+    renewals: Annotated[int, Meta(ge=1)] | None = None
+    """At most so many; default: without end."""
+
+    def check(self) -> None:
+        """What renews has an end, and what belongs to renewal needs one."""
+        if self.renewal_months is None and (self.renewal_notice or self.renewals is not None):
+            raise ValueError("renewal_notice and renewals need renewal_months: by how long it renews")
+        if self.renewal_months is not None and self.until is None:
+            raise ValueError("renewal_months needs until: the end that is renewed")
 
 
 class Suspend(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="effect", tag="suspend"):
@@ -109,6 +125,8 @@ class Termination(ClauseBase, frozen=True, tag="termination"):
     """Clauses stay in force this long beyond the end, so that work can move."""
     ends: TerminationScope = "agreement"
     """agreement and order: this document; master: its order forms too; tranche: only `clauses`."""
+    fee_usd: Amount | None = None
+    """Paid by the party that ends it (`by`, or else the customer), when the notice takes effect."""
     clauses: Names = ()
     notice_fact: str = ""
     """True from when notice was received. Default: `notice/AGREEMENT/CLAUSE`."""

@@ -29,7 +29,7 @@ class Tier(Part, frozen=True):
 
 
 class Index(Part, frozen=True):
-    """The price moves with a fact: price x value / base."""
+    """The price moves with a fact: price x value / base, as the fact is when use starts."""
 
     fact: str
     base: Amount
@@ -50,6 +50,16 @@ class Price(ClauseBase, frozen=True, tag="price"):
     burst_price_usd: Amount | None = None
     """For use beyond what is reserved; default: the same price."""
     index: Index | None = None
+    escalator: Fraction = Decimal(0)
+    """By this fraction the price rises with each whole year since the clause came into force, compounded."""
+    floor_usd: Amount | None = None
+    """Whatever the index says, the price is never below."""
+    ceiling_usd: Amount | None = None
+    """Nor above."""
+    most_favoured_fact: str = ""
+    """Most favoured customer: the price is never above this fact, the least price that anybody else pays."""
+    tier_interval: Interval = "Monthly"
+    """Tiers begin anew with each interval of the calendar."""
     metric: str = ""
     """Which usage it prices; default: the unit."""
     reservation: str = ""
@@ -67,6 +77,13 @@ class Price(ClauseBase, frozen=True, tag="price"):
             bounds[-1] is not None or len(closed) != len(bounds) - 1 or closed != sorted(set(closed))
         ):
             raise ValueError("tiers: up_to rises from tier to tier, and the last tier has none")
+        bounded = self.floor_usd is not None or self.ceiling_usd is not None or self.most_favoured_fact
+        if self.tiers and bounded:
+            raise ValueError(
+                "floor_usd, ceiling_usd and most_favoured_fact go with price_usd, not with tiers"
+            )
+        if self.floor_usd is not None and self.ceiling_usd is not None and self.floor_usd > self.ceiling_usd:
+            raise ValueError(f"floor_usd {self.floor_usd} is above ceiling_usd {self.ceiling_usd}")
 
 
 class CommitmentStep(Part, frozen=True):
@@ -143,6 +160,8 @@ class Commitment(ClauseBase, frozen=True, tag="commitment"):
     """Commitments that the same consumption fulfils too; otherwise each USD counts once."""
     eligible: tuple[Eligible, ...] = ()
     """Default: all usage within scope."""
+    excused: tuple[str, ...] = ()
+    """Metrics that count as taken though nothing was: outages of the supplier, force majeure."""
     offer: Literal["Negotiated", "Public"] = "Negotiated"
     payer: str = ""
     payee: str = ""

@@ -8,6 +8,7 @@ from stargate.agreements.decision import Obligation
 from stargate.agreements.delivery import TrancheState, tranche_states
 from stargate.agreements.judge.capacity import asks_for
 from stargate.agreements.judge.rule import Live, Question, Verdict
+from stargate.base.money import format_usd, micro_usd
 
 LOOKS_AT = frozenset({"clause", "agreement", "tranche", "ends"})
 _WIDTH = {"tranche": 0, "order": 1, "agreement": 1, "master": 2}
@@ -76,8 +77,9 @@ def judge_termination(live: Live, question: Question) -> Verdict | None:
             return live.verdict("forbid", says, needs=needs, would_change=f"the fact {name}")
         facts = (str(fact),)
     steps = [("notice", clause.notice), ("cure", clause.cure), ("wind-down", clause.wind_down)]
+    fee = "" if clause.fee_usd is None else f"; it costs {format_usd(micro_usd(clause.fee_usd))}"
     times = ", ".join(f"{name} {length.short()}" for name, length in steps if length) or "at once"
-    reason = live.reason("permit", f"It may be ended for {clause.cause}: {times}", facts=facts)
+    reason = live.reason("permit", f"It may be ended for {clause.cause}: {times}{fee}", facts=facts)
     notice = Obligation(
         clause=live.ref,
         kind="notify",
