@@ -34,6 +34,8 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """This is an order form under that master agreement."""
     amends: str = ""
     """This paper amends that agreement; its amendment clauses act there."""
+    supersedes: tuple[str, ...] = ()
+    """Papers that this one replaces from its signature on: signed ones end, letters of intent are history."""
     calendars: tuple[Calendar, ...] = ()
     clauses: tuple[Clause, ...] = ()
     source: str = ""

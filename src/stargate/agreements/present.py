@@ -270,10 +270,20 @@ class Present:
                 return Standing("pending", f"it waits for {ref}, which is nowhere defined")
         for item in self.awaited(version):
             if self.met(item) is None:
-                when = getattr(item.clause, "when", ())
-                says = f"it waits for {item.ref}: {' and '.join(part.says() for part in when)}"
-                return Standing("pending", says, needs=tuple(part.fact for part in when))
+                return self._unmet(item)
         return None
+
+    def _unmet(self, condition: Version) -> Standing:
+        clause = condition.clause
+        when = getattr(clause, "when", ())
+        says = f"it waits for {condition.ref}: {' and '.join(part.says() for part in when)}"
+        stop = None if clause.until is None else self.firing.resolve(clause.until, condition.home.id)
+        if stop is not None and isinstance(clause, ConditionPrecedent):
+            if self.horizon.reached(stop):
+                late = f"{condition.ref} was not fulfilled before its long-stop date, {day(stop)}"
+                return Standing("pending", late, would_change="The parties agree anew")
+            says += f", before {day(stop)}"
+        return Standing("pending", says, needs=tuple(part.fact for part in when))
 
     def _resting(self, version: Version) -> Standing | None:
         clause = version.clause

@@ -67,7 +67,8 @@ class Chain:
         self.versions: list[Version] = []
         self._open: dict[str, Version] = {}
         self._homes: dict[str, Agreement] = {}
-        papers = [agreement for agreement in agreements if agreement.binds]
+        every = tuple(agreements)
+        papers = [agreement for agreement in every if agreement.binds]
         for paper in papers:
             self._homes.setdefault(paper.id, paper)
         amendments: list[_Dated] = []
@@ -83,6 +84,26 @@ class Chain:
                     )
         for dated in sorted(amendments, key=lambda dated: dated.at):
             self._amend(dated)
+        for paper in papers:
+            self._supersede(paper, {agreement.id for agreement in every})
+
+    def _supersede(self, paper: Agreement, known: set[str]) -> None:
+        """End every clause of the papers that a paper replaces."""
+        for index, name in enumerate(paper.supersedes):
+            path = f"supersedes[{index}]"
+            if name not in known or name == paper.id:
+                self._wrong(
+                    paper,
+                    path,
+                    f"it supersedes {name!r}, which is no other agreement here",
+                    "Name one that is.",
+                )
+            elif paper.signed_on is None:
+                self._wrong(paper, path, f"from when it supersedes {name} is not said", "Write `signed_on:`.")
+            else:
+                for version in self.versions:
+                    if version.home.id == name and version.removed > paper.signed_on:
+                        version.removed, version.removed_by = paper.signed_on, paper.id
 
     def _add(self, version: Version, paper: Agreement) -> None:
         if version.ref in self._open:
