@@ -200,7 +200,7 @@ def test_unknown_parties_and_verifiers(make: MakeBook) -> None:
         "effects": [{"effect": "open_negotiation"}],
     }
     book = make(deal(trigger))
-    assert found(book) == []
+    assert [problem.path for problem in found(book)] == ["deal.clauses[0].verifier"]
     problems = found(book, parties=["lab", "alpine"])
     assert [problem.message for problem in problems] == [
         "deal/t: its verifier 'panel' is neither a party nor named in third_parties",

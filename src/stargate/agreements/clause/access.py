@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -13,6 +14,7 @@ from stargate.agreements.right import Mode, Window
 from stargate.base.time import Duration
 
 Names = tuple[str, ...]
+_PLACE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 
 
 class FirstRefusal(ClauseBase, frozen=True, tag="first_refusal"):
@@ -113,6 +115,14 @@ class Residency(ClauseBase, frozen=True, tag="residency"):
     """1: all of it. Below 1: the least share, measured by `share_fact`."""
     share_fact: str = "share/{clause}"
     """The share within the jurisdictions now, 0 to 1."""
+
+    def check(self) -> None:
+        """Places are written as requests write them: otherwise nothing would ever be inside."""
+        for place in self.jurisdictions:
+            if not _PLACE.fullmatch(place):
+                raise ValueError(f"jurisdictions: {place!r} is no code of ISO 3166; write US, or US-TX")
+            if place == "EU":
+                raise ValueError("jurisdictions: EU is no country of ISO 3166; list its members, as DE, FR")
 
 
 Grant = Literal["use", "resale", "sublicense"]

@@ -12,7 +12,7 @@ from stargate.agreements.lint.dates import wrong_dates
 from stargate.agreements.lint.entry import Entry, entries
 from stargate.agreements.lint.money import circles, wrong_sums
 from stargate.agreements.lint.names import odd_attributes, wrong_calendars, wrong_names
-from stargate.agreements.lint.overlap import contradictions, dead_exceptions
+from stargate.agreements.lint.overlap import charged_twice, contradictions, dead_exceptions
 from stargate.agreements.lint.parties import wrong_parties
 from stargate.agreements.version import Chain
 from stargate.base.errors import Problem
@@ -44,6 +44,7 @@ def lint(
     found.extend(circles(written))
     found.extend(_idle_waivers(written))
     found.extend(contradictions(chain.versions))
+    found.extend(charged_twice(chain.versions))
     found.extend(dead_exceptions(chain.versions))
     return tuple(dict.fromkeys(found))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from stargate.agreements.agreement import Agreement
-from stargate.agreements.clause import Amendment, Commitment, Term
+from stargate.agreements.clause import Amendment, CapacityReservation, Commitment, Option, Term
 from stargate.agreements.condition import Moment, day
 from stargate.agreements.horizon import EVER
 from stargate.agreements.lint.entry import Entry
@@ -29,7 +29,8 @@ def term_of(agreement: Agreement) -> tuple[Instant, Instant]:
     end = FOREVER
     for clause in agreement.clauses:
         if isinstance(clause, Term):
-            start, end = max(start, fixed(clause.from_, EVER)), min(end, fixed(clause.until, FOREVER))
+            last = FOREVER if clause.renewal_months is not None else fixed(clause.until, FOREVER)
+            start, end = max(start, fixed(clause.from_, EVER)), min(end, last)
     return start, end
 
 
@@ -47,10 +48,46 @@ def wrong_dates(agreements: Sequence[Agreement], entries: Sequence[Entry]) -> It
                 yield entry.problem(
                     "it ends before it begins", "until is exclusive, and later than from.", f"{prefix}until"
                 )
+        yield from _outside(entry)
         if isinstance(clause, Amendment):
             yield from _amendment(entry, clause, homes)
         if isinstance(clause, Commitment):
             yield from _commitment(entry, clause)
+
+
+def _outside(entry: Entry) -> Iterator[Problem]:
+    """Dates beyond the agreement's own: what they promise would never be."""
+    clause, (start, end) = entry.clause, term_of(entry.home)
+    first, last = fixed(clause.from_, EVER), fixed(clause.until, FOREVER)
+    remedy = "Check it against signed_on and the term clause."
+    if last <= start and first < last:
+        yield entry.problem(f"it ends before {entry.home.id} begins on {day(start)}", remedy, "until")
+    if first >= end and clause.until is None and not isinstance(clause, Amendment):
+        yield entry.problem(f"it begins when {entry.home.id} has ended on {day(end)}", remedy, "from")
+    if clause.until is not None:
+        end = last
+    if isinstance(clause, Commitment):
+        for index, item in enumerate(clause.milestones):
+            if item.by > end:
+                yield entry.problem(
+                    f"its milestone of {day(item.by)} comes after its end on {day(end)}, and is never reckoned",
+                    remedy,
+                    f"milestones[{index}].by",
+                )
+    if isinstance(clause, CapacityReservation):
+        for index, step in enumerate(clause.ramp):
+            if step.from_ >= end:
+                yield entry.problem(
+                    f"its step of {day(step.from_)} comes after its end on {day(end)}",
+                    remedy,
+                    f"ramp[{index}].from",
+                )
+    if isinstance(clause, Option):
+        opens = fixed(clause.exercisable_from, EVER)
+        if opens >= fixed(clause.expiry, FOREVER):
+            yield entry.problem(
+                "it lapses before it can be exercised", "expiry is later than exercisable_from.", "expiry"
+            )
 
 
 def _amendment(entry: Entry, clause: Amendment, homes: dict[str, Agreement]) -> Iterator[Problem]:

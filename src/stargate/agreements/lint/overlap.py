@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from stargate.agreements.clause import CarveOut, Entitlement, ExclusiveServing, FirstRefusal, many
+from stargate.agreements.clause import (
+    CarveOut,
+    Commitment,
+    Entitlement,
+    ExclusiveServing,
+    FirstRefusal,
+    Price,
+    RevenueShare,
+    many,
+)
 from stargate.agreements.firing import absolute
 from stargate.agreements.horizon import EVER
 from stargate.agreements.judge import BENCHES
@@ -14,6 +23,9 @@ from stargate.agreements.scope import Filter, Scope, within
 from stargate.agreements.version import Version
 from stargate.base.errors import Problem
 from stargate.base.time import FOREVER, Instant
+
+_RECKONED = {Price, Commitment, RevenueShare}
+"""Kinds of which an exception of the same kind takes use away."""
 
 
 def disjoint(one: Scope, other: Scope) -> bool:
@@ -113,6 +125,28 @@ def _contradict(one: Version, other: Version) -> str:
     return ""
 
 
+def charged_twice(versions: Sequence[Version]) -> Iterator[Problem]:
+    """Two prices of one agreement for the same use: both would be charged."""
+    prices = [version for version in versions if isinstance(version.clause, Price)]
+    for index, one in enumerate(prices):
+        for other in prices[index + 1 :]:
+            if one.home is other.home and _same_use(one, other) and _meet(one, other):
+                yield Problem(
+                    f"{one.ref} and {other.ref}: both are prices of the same use, which would be charged twice",
+                    "Narrow a scope, set dates apart, or make one an exception_to the other.",
+                    path=f"{other.paper}.{other.path}",
+                )
+
+
+def _same_use(one: Version, other: Version) -> bool:
+    a, b = one.clause, other.clause
+    assert isinstance(a, Price) and isinstance(b, Price), "asked of prices only"  # noqa: PT018
+    pays = [
+        (version.party("payer", "customer"), version.party("payee", "supplier")) for version in (one, other)
+    ]
+    return pays[0] == pays[1] and (a.metric or a.unit) == (b.metric or b.unit)
+
+
 def _meet(one: Version, other: Version) -> bool:
     """Whether some request at some time may be within both."""
     a, b = life(one), life(other)
@@ -179,6 +213,7 @@ def _dead_exception(version: Version, bases: Sequence[Version]) -> str:
         return "they are never in force together"
     if all(disjoint(full_scope(version), full_scope(base)) for base in bases):
         return "their scopes have nothing in common"
-    if not any(type(base.clause) in BENCHES for base in bases):
+    kinds = {type(base.clause) for base in bases}
+    if not kinds & {*BENCHES} and not (kinds & _RECKONED and type(version.clause) in kinds):
         return "that clause decides no requests"
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Iterator, Sequence
 
 from stargate.agreements.clause import ClauseBase
@@ -33,27 +34,8 @@ _DEFAULTS = {
 def wrong_parties(entries: Sequence[Entry], parties: Collection[str] | None) -> Iterator[Problem]:
     """Roles nobody fills, parties bound by what they did not sign, and (given a list) parties nobody knows."""
     for entry in entries:
-        clause = entry.clause
-        kind = str(clause.__struct_config__.tag)
-        for role, default in _DEFAULTS.get(kind, {}).items():
-            if not entry.party(role, default):
-                yield entry.problem(
-                    f"it does not say who is the {role}",
-                    f"Write `{role}:`, or `{default}:` for the whole agreement.",
-                    role,
-                )
-        signed = {*entry.home.parties, *entry.paper.parties}
-        for role in _OBLIGED:
-            named = getattr(clause, role, "")
-            if named and signed and named not in signed:
-                yield entry.problem(
-                    f"it binds {named!r}, who is no party to {entry.home.id}",
-                    f"Add {named!r} to `parties:`. {did_you_mean(named, signed)}",
-                    role,
-                )
-        if parties is not None:
-            known = {*parties, *signed, *entry.home.third_parties, *entry.paper.third_parties}
-            yield from _unknown(entry, known)
+        yield from _roles(entry)
+        yield from _named(entry, parties)
     if parties is not None:
         for paper in {entry.paper.id: entry.paper for entry in entries}.values():
             for index, party in enumerate(paper.parties):
@@ -65,12 +47,62 @@ def wrong_parties(entries: Sequence[Entry], parties: Collection[str] | None) -> 
                     )
 
 
+def _roles(entry: Entry) -> Iterator[Problem]:
+    """Roles nobody fills, and parties bound by what they did not sign."""
+    clause = entry.clause
+    kind = str(clause.__struct_config__.tag)
+    for role, default in _DEFAULTS.get(kind, {}).items():
+        if not entry.party(role, default):
+            yield entry.problem(
+                f"it does not say who is the {role}",
+                f"Write `{role}:`, or `{default}:` for the whole agreement.",
+                role,
+            )
+    signed = {*entry.home.parties, *entry.paper.parties}
+    for role in _OBLIGED:
+        bound = getattr(clause, role, "")
+        if bound and signed and bound not in signed:
+            yield entry.problem(
+                f"it binds {bound!r}, who is no party to {entry.home.id}",
+                f"Add {bound!r} to `parties:`. {did_you_mean(bound, signed)}",
+                role,
+            )
+
+
+def _named(entry: Entry, parties: Collection[str] | None) -> Iterator[Problem]:
+    """Names nobody knows; without a list of everybody, those that look misspelt, and verifiers."""
+    signed = {*entry.home.parties, *entry.paper.parties}
+    named = {*signed, *entry.home.third_parties, *entry.paper.third_parties}
+    if parties is not None:
+        yield from _unknown(entry, {*parties, *named})
+    elif signed:
+        yield from _misspelt(entry, named)
+    if parties is not None or signed:
+        yield from _unverifiable(entry, {*(parties or ()), *named})
+
+
 def _unknown(entry: Entry, known: set[str]) -> Iterator[Problem]:
     clause = entry.clause
     for role in _ROLES:
         named = getattr(clause, role, "")
         if named and named not in known:
             yield entry.problem(f"nobody knows the party {named!r}", did_you_mean(named, known), role)
+
+
+def _misspelt(entry: Entry, known: set[str]) -> Iterator[Problem]:
+    """Without a list of everybody: names that differ by a letter or two from those of the agreement."""
+    for role in _ROLES:
+        named = getattr(entry.clause, role, "")
+        if named and named not in known and difflib.get_close_matches(named, known, n=1, cutoff=0.8):
+            yield entry.problem(
+                f"{named!r} is no party to {entry.home.id}",
+                f"{did_you_mean(named, known)} Else name it in `third_parties:`.",
+                role,
+            )
+
+
+def _unverifiable(entry: Entry, known: set[str]) -> Iterator[Problem]:
+    clause = entry.clause
     for field, verifier in _verifiers(clause):
         if verifier and verifier not in known:
             yield entry.problem(
