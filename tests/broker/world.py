@@ -158,7 +158,7 @@ def derived(state: State) -> dict[str, Any]:
             for pool, nodes in sorted(state.nodes.items())
         },
         "supplies": {
-            name: (s.pool, s.kind, s.price, s.marginal, s.chips, s.used, s.until, s.agreement)
+            name: (s.pool, s.kind, s.price, s.marginal, s.chips, s.used, s.until)
             for name, s in sorted(state.supplies.by_id.items())
         },
         "listed": {

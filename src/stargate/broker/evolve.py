@@ -98,6 +98,7 @@ def _declared(state: State, fact: Declared) -> None:
 
 def _fact_declared(state: State, fact: FactDeclared) -> None:
     state.records.world_facts.append(fact.fact)
+    state.derive_committed(state.records.at)
 
 
 def _supply_marked(state: State, fact: SupplyMarked) -> None:
@@ -139,8 +140,7 @@ def _repriced(state: State, fact: Repriced) -> None:
     supply = state.supplies.by_id.get(fact.pool)
     if supply is not None:
         supply.price = price or 0
-        if supply.kind.tenure == "on_demand":
-            state.supplies.set_marginal(supply, supply.price)
+        state.supplies.set_marginal(supply, state.marginal_of(supply))
 
 
 def _submitted(state: State, fact: Submitted) -> None:
@@ -219,9 +219,13 @@ def _ended(state: State, fact: Ended) -> None:
     attempt.cost_micro_usd, attempt.detail, attempt.metrics = fact.cost_micro_usd, fact.detail, fact.metrics
     attempt.ended_at = state.records.at
     supply = state.supplies.by_id.get(attempt.supply)
-    if supply is not None and supply.agreement:
+    if supply is not None and supply.kind.agreement:
         burned = state.records.burned
-        burned[supply.agreement] = burned.get(supply.agreement, 0) + fact.cost_micro_usd
+        agreement = supply.kind.agreement
+        before = state.is_committed(agreement)
+        burned[agreement] = burned.get(agreement, 0) + fact.cost_micro_usd
+        if before and not state.is_committed(agreement):
+            state.reorder(agreement)
     state.vacate(attempt)
     if fact.outcome == "lost":
         state.lost_on.setdefault(attempt.pool, {})[attempt.id] = attempt

@@ -52,6 +52,8 @@ def attributes(state: State, ask: Ask, option: Option, kind: SupplyClass, chip: 
         "kind": work.kind,
         "tenure": kind.tenure,
     }
+    if kind.agreement:
+        found["agreement"] = kind.agreement
     for name in ("team", "product", "model", "customer"):
         value = getattr(work, name)
         if value:

@@ -50,6 +50,8 @@ class Machine:
         at = Instant(max(envelope.at, state.clock))
         promised = state.promised_until()
         turned = promised is not None and promised <= at
+        if turned:
+            state.derive_committed(at)
         run = _Run(state, envelope.id, at)
         wake = command if isinstance(command, Wake) else None
         if wake is None:

@@ -79,6 +79,8 @@ class Survey:
     def _winner(self, choice: Choice) -> str:
         supply = choice.supply
         paid = {"owned": "owned", "reserved": "already paid", "market": "leased"}.get(supply.kind.tenure)
+        if paid is None and supply.price and not supply.marginal:
+            paid = f"committed spend under {supply.kind.agreement}, owed whether used or not:"
         price = f"{format_usd(supply.price)} a chip-hour" if paid is None else f"{paid} capacity"
         text = f"{supply.kind.provider}/{supply.pool} is the cheapest permitted: {price}"
         if self.runner_up is not None:

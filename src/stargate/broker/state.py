@@ -15,6 +15,7 @@ from stargate.agreements.rights import rights
 from stargate.base import wire
 from stargate.base.errors import NotFoundError
 from stargate.base.time import FOREVER, Instant
+from stargate.broker.commitment import committed_micro_usd
 from stargate.broker.nodes import NodeMap
 from stargate.broker.policy import SourcingPolicy, Team
 from stargate.broker.records import AttemptState, Records, Slot, WorkloadState
@@ -69,6 +70,8 @@ class State:
         self.provider_chips: dict[str, int] = {}
         self.chips_in_use = 0
         self.open_workloads = 0
+        self.committed: dict[str, int] = {}
+        """Agreement to micro-USD that must be spent under it."""
         self._held: int | None = None
         self._promised: tuple[object, Instant] = (None, FOREVER)
         self._egress: dict[str, Decimal] = {}
@@ -302,15 +305,15 @@ class State:
         supply = Supply(
             lease.id,
             pool.id,
-            SupplyClass(pool.provider, pool.site, "reserved" if lease.kind == "reserved" else lease.kind),
+            SupplyClass(pool.provider, pool.site, lease.kind, lease.agreement),
             chip=pool.chip,
             party=self.providers[pool.provider].party,
             price=lease.price_micro_usd_per_chip_hour,
             chips=lease.chips,
             until=lease.until,
-            agreement=lease.agreement,
         )
         supply.used = sum(a.chips for a in self.live_on.get(pool.id, {}).values() if a.supply == lease.id)
+        supply.marginal = self.marginal_of(supply)
         self.supplies.add(supply)
         self.forget_held()
         self._set_end_timers(pool.id, lease.until)
@@ -330,6 +333,28 @@ class State:
     def forget_held(self) -> None:
         """Held capacity changed; count it anew when it is next asked for."""
         self._held = None
+
+    def is_committed(self, agreement: str) -> bool:
+        """Whether spend is still owed under an agreement, used or not."""
+        return self.records.burned.get(agreement, 0) < self.committed.get(agreement, 0)
+
+    def marginal_of(self, supply: Supply) -> int:
+        """Micro-USD per chip-hour that using a supply adds to what is paid anyway."""
+        paid = supply.kind.tenure != "on_demand" or self.is_committed(supply.kind.agreement)
+        return 0 if paid else supply.price
+
+    def reorder(self, agreement: str) -> None:
+        """A commitment began, ended or was used up: its supplies change their place in the price order."""
+        for supply in self.supplies.by_id.values():
+            if supply.kind.agreement == agreement:
+                self.supplies.set_marginal(supply, self.marginal_of(supply))
+
+    def derive_committed(self, at: Instant) -> None:
+        """What is committed now: agreements and facts change it, and so does time."""
+        before, self.committed = self.committed, committed_micro_usd(self.book, self.records.world_facts, at)
+        for agreement in sorted(before.keys() | self.committed.keys()):
+            if before.get(agreement) != self.committed.get(agreement):
+                self.reorder(agreement)
 
     def redeclare(self) -> None:
         """Rebuild what follows from the declared catalog, agreements and policy; running work keeps its nodes."""
@@ -360,6 +385,7 @@ class State:
         self.due_pools = set(self.catalog_pools)
         self.supplies = SupplyIndex()
         self._held, self._egress = None, {}
+        self.committed = committed_micro_usd(self.book, records.world_facts, records.at)
         for pool in catalog.pools:
             self._derive_pool(pool)
         for lease in records.sourcing.leases.values():
@@ -373,13 +399,13 @@ class State:
             supply = Supply(
                 pool.id,
                 pool.id,
-                SupplyClass(pool.provider, pool.site, pool.tenure),
+                SupplyClass(pool.provider, pool.site, pool.tenure, pool.agreement or ""),
                 chip=pool.chip,
                 party=self.providers[pool.provider].party,
                 price=self.records.prices.get(pool.id),
                 until=pool.until or FOREVER,
-                agreement=pool.agreement or "",
             )
+            supply.marginal = self.marginal_of(supply)
             self.supplies.add(supply)
             self._set_end_timers(pool.id, supply.until)
         moments = [count.from_ for count in pool.nodes] + [price.from_ for price in pool.prices]

@@ -20,13 +20,14 @@ class SupplyClass(NamedTuple):
     provider: str
     site: str
     tenure: Tenure
+    agreement: str = ""
+    """Under which it is held; empty: none."""
 
 
 class Supply:
     """Capacity that may be placed on: a whole held pool, or the part of a market pool that a lease covers."""
 
     __slots__ = (
-        "agreement",
         "chip",
         "chips",
         "id",
@@ -50,7 +51,6 @@ class Supply:
         price: int | None,
         chips: int | None = None,
         until: Instant = FOREVER,
-        agreement: str = "",
     ) -> None:
         self.id = supply_id
         self.pool = pool
@@ -65,7 +65,6 @@ class Supply:
         """Most chips at once; None: as many as the pool has."""
         self.used = 0
         self.until = until
-        self.agreement = agreement
 
     @property
     def spare(self) -> int | None:
