@@ -111,6 +111,26 @@ async def test_nothing_is_answered_seen_or_started_before_the_commit(path: Path)
         assert [type(effect) for effect in rig.effects] == [StartAttempt]
 
 
+async def test_whoever_reads_is_not_starved_by_those_who_write(path: Path) -> None:
+    async with running(path, batch_commands=1) as rig:
+
+        async def insist(name: str) -> None:
+            for n in range(20):
+                await rig.driver.ask(f"{name}{n}", DeclareFact(WorldFact(name, n, Instant(1))))
+
+        rig.journal.open.clear()
+        writers = [asyncio.create_task(insist(f"w{n}")) for n in range(20)]
+        await moment()
+        reading = asyncio.create_task(rig.driver.read(lambda state: state.records.seq))
+        await moment()
+        assert not reading.done()
+        before = len(rig.journal.commits)
+        rig.journal.open.set()
+        await reading
+        assert len(rig.journal.commits) - before <= 3
+        await asyncio.gather(*writers)
+
+
 async def test_commands_that_wait_together_are_committed_together(path: Path) -> None:
     async with running(path, batch_ms=1_000) as rig:
         rig.journal.commits.clear()

@@ -66,7 +66,7 @@ class Status(msgspec.Struct, frozen=True):
     """The fingerprint of the whole state; only where `digest=yes` asks for it."""
 
 
-@get("/health", opt={"action": ANYBODY})
+@get("/health", opt={"action": ANYBODY}, security=[{}])
 async def health(house: Here) -> Health:
     """Whether the server takes commands; 503 where it does not. Needs no key and tells nothing else."""
     if house.driver.failure:
