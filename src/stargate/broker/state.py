@@ -146,7 +146,7 @@ class State:
         """Raises NotFoundError."""
         found = self.records.workloads.get(workload_id)
         if found is None:
-            raise NotFoundError(f"no workload {workload_id!r}", "`stargate ps --all` lists them")
+            raise NotFoundError(f"no workload {workload_id!r}", "`stargate ps` lists them")
         return found
 
     def slot(self, place: Waiting) -> tuple[WorkloadState, Slot]:

@@ -164,7 +164,7 @@ def decide_report(view: View, command: ReportDelivery, at: Instant) -> tuple[Sou
     """What has been delivered so far. Repeats change nothing. Raises UserError and its kind."""
     lease = view.sourcing.leases.get(command.lease)
     if lease is None:
-        raise NotFoundError(f"no lease {command.lease!r}", "`stargate ps --leases` lists them")
+        raise NotFoundError(f"no lease {command.lease!r}", "`stargate leases` lists them")
     need = view.sourcing.needs[lease.need]
     if command.reported_by not in {"", lease.party, need.party}:
         raise ForbiddenError(

@@ -14,6 +14,7 @@ import msgspec
 
 from stargate.agreements.refusal import unmet
 from stargate.agreements.right import Requirement, Terms
+from stargate.base.errors import NotFoundError
 from stargate.base.money import format_usd
 from stargate.base.time import Instant
 from stargate.broker.ground import Ground
@@ -106,14 +107,17 @@ def survey(view: View, need: Need, at: Instant) -> Survey:
 
 
 def why_not(view: View, need: Need, quote: str, at: Instant) -> Ground | None:
-    """Why a quote cannot be taken; None: it can. Raises KeyError if there is none of that name."""
+    """Why a quote cannot be taken; None: it can. Raises NotFoundError if there is none of that name."""
     for name, pool, quoted in _offers(view, need, at):
         if name == quote:
             judged = _Look(view, need, at).judge(name, pool, quoted)
             if isinstance(judged, Candidate):
                 return None
             return judged if isinstance(judged, Ground) else Ground(f"{quote}: {judged}")
-    raise KeyError(quote)
+    raise NotFoundError(
+        f"no open quote {quote!r} for {need.id}",
+        "`stargate needs` shows what is wanted",
+    )
 
 
 def _offers(view: View, need: Need, at: Instant) -> Iterator[tuple[str, Pool, Terms | None]]:

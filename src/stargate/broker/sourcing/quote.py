@@ -83,7 +83,7 @@ def decide_withdraw_quote(view: View, command: WithdrawQuote, at: Instant) -> tu
     """Withdrawing a quote twice changes nothing; a signed one can no longer be withdrawn."""
     quote = view.sourcing.quotes.get(command.quote)
     if quote is None:
-        raise NotFoundError(f"no quote {command.quote!r}", "`stargate offers --quotes` lists them")
+        raise NotFoundError(f"no quote {command.quote!r}", "`stargate needs` shows how many there are")
     if command.withdrawn_by not in {"", quote.party}:
         raise ForbiddenError(f"quote {quote.id} is {quote.party}'s", "withdraw your own quotes")
     if quote.status == "signed":
@@ -111,12 +111,7 @@ def decide_award_command(view: View, command: AwardNeed, at: Instant) -> tuple[S
 
 
 def _check_choice(view: View, need: Need, chosen: str, at: Instant) -> None:
-    try:
-        ground = why_not(view, need, chosen, at)
-    except KeyError:
-        raise NotFoundError(
-            f"no open quote {chosen!r} for {need.id}", "`stargate offers --quotes` lists them"
-        ) from None
+    ground = why_not(view, need, chosen, at)
     if ground is not None:
         reasons = (ground.clause,) if ground.clause else ()
         raise ForbiddenError(ground.says, "choose another quote", reasons)
