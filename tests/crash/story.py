@@ -119,6 +119,8 @@ def script() -> list[tuple[str, Command]]:
         ("81m", Cancel("web", "eve")),
         ("90m", Declare(infrastructure(), (pact(),), policy(notice="on_acknowledgement"))),
         *deals(BEGIN),
+        # The pact is gone while CoreWeave still thinks: its offer is completed under the old terms.
+        ("112m", Declare(infrastructure(), (), policy(notice="on_acknowledgement"))),
     ]
 
 
