@@ -75,7 +75,7 @@ def link(previous: bytes, record: Record) -> bytes:
     return state.digest()
 
 
-def fault(previous: Head, record: Record) -> str:
+def fault(previous: Head | Record, record: Record) -> str:
     """What is wrong with `record` as the next entry after `previous`; empty when nothing is."""
     if record.seq != previous.seq + 1:
         return f"entry {previous.seq + 1} is missing: {record.seq} follows {previous.seq}"

@@ -46,17 +46,18 @@ class Replay(msgspec.Struct, Generic[S], frozen=True):
 def replay(reader: Reader, form: Form[S]) -> Replay[S]:
     """The state after the last entry. Raises JournalError naming the first entry that does not verify."""
     state, head, warnings = _start(reader, form)
-    origin = head.seq
-    for record in reader.read(after=origin):
-        problem = fault(head, record)
+    apply = form.apply
+    previous: Head | Record = head
+    for record in reader.read(after=head.seq):
+        problem = fault(previous, record)
         if problem:
             raise JournalError(
                 f"the journal does not verify: {problem}",
                 "Run `stargate journal verify` and restore the file from a backup.",
             )
-        form.apply(state, record)
-        head = Head(record.seq, record.hash)
-    return Replay(state, head, origin, warnings)
+        apply(state, record)
+        previous = record
+    return Replay(state, Head(previous.seq, previous.hash), head.seq, warnings)
 
 
 def _start(reader: Reader, form: Form[S]) -> tuple[S, Head, tuple[str, ...]]:
