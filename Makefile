@@ -2,6 +2,7 @@
 # Everything lands in .venv, pinned and hashed; a second run needs no network.
 
 PYTHON ?= python3
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
@@ -19,7 +20,7 @@ test: $(VENV)/.test  ## the tests, without the slow ones
 	$(BIN)/python -m pytest -q -m "not slow"
 
 test-all: lint docs  ## what CI runs: lint, types, layers, style, docs, every test
-	$(BIN)/python -m pytest -q --ignore=tests/style
+	$(BIN)/python -m pytest -q --ignore=tests/style -n $(JOBS) --dist worksteal
 
 lint: $(VENV)/.dev  ## ruff, mypy, the layers, the style tests
 	$(BIN)/ruff check
