@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from stargate.agreements import Decision, Request
+from stargate.agreements.scope import within as lies_within
 from stargate.base.money import cost_micro_usd, format_usd
 from stargate.base.time import Instant
 from stargate.broker.ground import Ground
@@ -63,7 +64,7 @@ def attributes(state: State, ask: Ask, option: Option, kind: SupplyClass, chip: 
 
 def within(jurisdiction: str, allowed: tuple[str, ...]) -> bool:
     """`US` covers `US-TX`; an empty list covers everything."""
-    return not allowed or any(jurisdiction == code or jurisdiction.startswith(f"{code}-") for code in allowed)
+    return not allowed or any(lies_within(jurisdiction, code) for code in allowed)
 
 
 def refuse_class(

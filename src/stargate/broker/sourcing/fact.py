@@ -10,20 +10,7 @@ from stargate.agreements.right import Requirement, Right, Terms
 from stargate.base.time import Duration, Instant
 from stargate.broker.ground import Ground
 from stargate.broker.sourcing.command import Answer, Attribute, Part
-from stargate.broker.sourcing.records import LeaseKind, Refusal, Waiver
-
-OfferOutcome = Literal[
-    "accepted",
-    "partial",
-    "declined",
-    "cannot_meet",
-    "lapsed",
-    "waived",
-    "withdrawn",
-    "void",
-    "not_taken",
-    "unallocated",
-]
+from stargate.broker.sourcing.records import LeaseKind, OfferOutcome, Refusal, Waiver
 
 
 class NeedOpened(msgspec.Struct, frozen=True, tag="need_opened", omit_defaults=True):

@@ -8,8 +8,8 @@ from stargate.agreements.refusal import deadline, entitlements
 from stargate.agreements.right import Right, Terms
 from stargate.base.time import FOREVER, Instant
 from stargate.broker.ground import Ground
-from stargate.broker.sourcing.fact import OfferEnded, OfferKept, OfferMade, OfferOutcome, SourcingFact
-from stargate.broker.sourcing.records import Need, Offer, Refusal
+from stargate.broker.sourcing.fact import OfferEnded, OfferKept, OfferMade, SourcingFact
+from stargate.broker.sourcing.records import Need, Offer, OfferOutcome, Refusal
 from stargate.broker.sourcing.request import current, moved_by
 from stargate.broker.sourcing.rights import Standing, covering
 from stargate.broker.sourcing.view import View

@@ -15,9 +15,7 @@ from stargate.base.time import FOREVER, Duration, Instant
 from stargate.broker.sourcing.command import Answer, Attribute, Part, WaiverScope
 
 NeedStatus = Literal["asking", "market", "covered", "closed"]
-OfferStatus = Literal[
-    "offered",
-    "subscribed",
+OfferOutcome = Literal[
     "accepted",
     "partial",
     "declined",
@@ -29,6 +27,7 @@ OfferStatus = Literal[
     "not_taken",
     "unallocated",
 ]
+OfferStatus = Literal["offered", "subscribed", OfferOutcome]
 QuoteStatus = Literal["open", "signed", "withdrawn", "expired", "released"]
 LeaseStatus = Literal["signed", "active", "failed", "ended"]
 DeliveryStatus = Literal["pending", "due", "curing", "delivered", "failed"]
