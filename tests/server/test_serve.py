@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import json
 import signal
 import socket
@@ -16,6 +18,7 @@ import httpx
 import pytest
 
 from stargate.base.errors import ForbiddenError, UserError
+from stargate.server.auth import write_private
 from stargate.server.config import ServerConfig
 from stargate.server.serve import serve
 from tests.server.real import RealServer
@@ -136,6 +139,25 @@ def test_interrupting_is_stopping(server: RealServer) -> None:
 
 
 @pytest.mark.slow
+class AnnouncedError(Exception):
+    """The address was told to the world."""
+
+
+def test_who_is_told_the_address_gets_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(path: Path, data: bytes) -> None:
+        if path.name == "server.json":
+            address = httpx.URL(json.loads(data)["url"])
+            socket.create_connection((address.host, address.port or 0), timeout=5).close()
+            raise AnnouncedError
+        write_private(path, data)
+
+    # The package's face has a function of the same name.
+    serving = importlib.import_module("stargate.server.serve")
+    monkeypatch.setattr(serving, "write_private", told)
+    with pytest.raises(AnnouncedError):
+        asyncio.run(serving._serve(ServerConfig(tmp_path, port=0), as_json=False))
+
+
 def test_a_port_that_is_taken_is_named(server: RealServer, tmp_path: Path) -> None:
     server.start()
     server.await_ready()

@@ -19,12 +19,12 @@ class Api:
         )
 
     def get(self, path: str, **query: Any) -> Any:
-        """A document. Raises InternalError with the server's own words."""
-        return self._read(self._client.get(path, params=query))
+        """A document. Raises InternalError with the server's own words, or that there was no answer."""
+        return self._ask("GET", path, params=query)
 
     def post(self, path: str, body: Any = None) -> Any:
         """What came of a request."""
-        return self._read(self._client.post(path, json={} if body is None else body))
+        return self._ask("POST", path, json={} if body is None else body)
 
     def under(self, key: str) -> Api:
         """The same server, seen by somebody else."""
@@ -34,8 +34,13 @@ class Api:
         """Let the connection go."""
         self._client.close()
 
-    @staticmethod
-    def _read(answer: httpx.Response) -> Any:
+    def _ask(self, method: str, path: str, **parts: Any) -> Any:
+        try:
+            answer = self._client.request(method, path, **parts)
+        except httpx.HTTPError as error:
+            raise InternalError(
+                f"the demo's server did not answer {path}: {error}", "its log says why it went"
+            ) from error
         if answer.is_error:
             raise InternalError(
                 f"the demo's server answered {answer.status_code} to {answer.request.url.path}: {answer.text[:500]}",

@@ -44,7 +44,11 @@ class Host:
         self._process = subprocess.Popen(  # our own program, with our own arguments
             command, stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True
         )
-        self.api = self._connect()
+        try:
+            self.api = self._connect()
+        except BaseException:
+            self._end()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -65,11 +69,14 @@ class Host:
         """Stop the server, and with it everything it runs."""
         self.api.close()
         self._process.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._end()
+
+    def _end(self) -> None:
+        """Nothing of it is left, in good order or not."""
+        self._process.kill()
+        self._process.wait()
         for provider in agents(self.data / "local"):
             asyncio.run(retire(self.data / "local", provider, grace_s=0))
         self._log.close()
@@ -83,8 +90,6 @@ class Host:
                 api.get("/v1/status")
                 return api
             time.sleep(0.05)
-        self._process.kill()
-        self._process.wait()
         raise InternalError(
             f"the demo's server did not start: {(self.data / 'server.log').read_text()[-1000:]}",
             "look at what it printed; a free loopback port and a writable temporary folder are all it needs",

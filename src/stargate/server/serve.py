@@ -100,6 +100,8 @@ def _bound(config: ServerConfig) -> socket.socket:
         listening = socket.socket(family, kind, proto)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
+        # From here on whoever is told the address gets through, and waits until there is an answer.
+        listening.listen(_BACKLOG)
     except OSError as error:
         raise UserError(
             f"{config.host}:{config.port} cannot be listened on: {error.strerror or error}",
