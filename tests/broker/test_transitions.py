@@ -8,7 +8,7 @@ import pytest
 
 from stargate.broker.fact import Ended, Placed, Stopping
 from stargate.broker.records import AttemptStatus, SlotStatus, WorkloadStatus
-from stargate.broker.transitions import ATTEMPT, SLOT, WORKLOAD, Table, follows, mermaid
+from stargate.broker.transitions import ATTEMPT, SLOT, WORKLOAD, Table, follows
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,3 @@ def test_every_live_attempt_can_be_stopped_and_can_end() -> None:
     for status in ("placed", "accepted", "running", "stopping"):
         assert follows(ATTEMPT, status, Ended) == "ended"
     assert follows(ATTEMPT, "ended", Placed) is None
-
-
-def test_the_drawing_has_every_step() -> None:
-    """Mermaid, one arrow for each target."""
-    lines = mermaid(WORKLOAD).splitlines()
-    assert lines[0] == "stateDiagram-v2"
-    assert "    active --> failed: WorkloadEnded" in lines
-    assert len(lines) == 1 + sum(len(targets.split(" | ")) for targets in WORKLOAD.values())

@@ -66,11 +66,3 @@ WORKLOAD: Table = {
 def follows(table: Table, state: str, fact: type) -> str | None:
     """The state after `fact`; None where the table has no such step."""
     return table.get((state, fact))
-
-
-def mermaid(table: Table) -> str:
-    """The table as a Mermaid state diagram, for the documentation."""
-    lines = ["stateDiagram-v2"]
-    for (before, fact), after in table.items():
-        lines += [f"    {before or '[*]'} --> {target}: {fact.__name__}" for target in after.split(" | ")]
-    return "\n".join(lines)

@@ -11,7 +11,7 @@ from stargate.broker.sourcing.decide import decide, decide_due, next_due, review
 from stargate.broker.sourcing.delivery import reopen
 from stargate.broker.sourcing.evolve import apply, evolve
 from stargate.broker.sourcing.react import react
-from stargate.broker.sourcing.transitions import TABLES, mermaid
+from stargate.broker.sourcing.transitions import TABLES
 
 __all__ = [
     "TABLES",
@@ -19,7 +19,6 @@ __all__ = [
     "decide",
     "decide_due",
     "evolve",
-    "mermaid",
     "next_due",
     "react",
     "reopen",

@@ -119,15 +119,3 @@ def step(table: Table, state: str, fact: type, outcome: str = "") -> str:
         return allowed
     assert outcome in allowed.split(" | "), f"{fact.__name__} cannot end {state!r} as {outcome!r}"
     return outcome
-
-
-def mermaid(name: str) -> str:
-    """The table of a need, offer, quote or lease as a Mermaid state diagram, without steps that stay."""
-    lines = ["stateDiagram-v2"]
-    for (before, fact), after in TABLES[name].items():
-        lines += [
-            f"    {before or '[*]'} --> {target}: {fact.__name__}"
-            for target in after.split(" | ")
-            if target != before
-        ]
-    return "\n".join(lines)
