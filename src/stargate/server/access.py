@@ -6,12 +6,15 @@ it did not exist, so ids tell nothing.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Literal, TypeVar
 
 import msgspec
 
 from stargate.base.errors import ForbiddenError, NotFoundError
 from stargate.server.auth import Actor, Role
+
+T = TypeVar("T")
 
 Action = Literal[
     "status.read",
@@ -126,6 +129,22 @@ def demand_sight(actor: Actor, action: str, resource: Resource, what: str, id: s
     """Raises NotFoundError, the same as for a thing that does not exist, where it is not the actor's to see."""
     if not may(actor, action, resource).allowed:
         raise not_found(what, id)
+
+
+def sighted(
+    records: Mapping[str, T],
+    resource_of: Callable[[T], Resource],
+    what: str,
+    id: str,
+    actor: Actor,
+    action: str,
+) -> T:
+    """The record of that id. Raises NotFoundError where there is none that the actor may see."""
+    found = records.get(id)
+    if found is None:
+        raise not_found(what, id)
+    demand_sight(actor, action, resource_of(found), what, id)
+    return found
 
 
 def not_found(what: str, id: str) -> NotFoundError:

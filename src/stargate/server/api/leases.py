@@ -13,7 +13,7 @@ from stargate.base.time import Instant
 from stargate.broker import State
 from stargate.broker.sourcing.command import ReportDelivery
 from stargate.broker.sourcing.records import DeliveryStatus, Lease, LeaseKind, LeaseStatus
-from stargate.server.access import Resource, demand_sight, may, not_found
+from stargate.server.access import Resource, may, sighted
 from stargate.server.api.page import After, Id, IdempotencyKey, Limit, cut
 from stargate.server.api.route import Asking, Here, changing, reading
 from stargate.server.api.terms import CHIPS_LIMIT, Words
@@ -133,11 +133,7 @@ async def report_delivery(
 
 
 def _find(state: State, actor: Actor, action: str, id: str) -> Lease:
-    lease = state.sourcing.leases.get(id)
-    if lease is None:
-        raise not_found("lease", id)
-    demand_sight(actor, action, resource_of(lease), "lease", id)
-    return lease
+    return sighted(state.sourcing.leases, resource_of, "lease", id, actor, action)
 
 
 def _view(lease: Lease) -> LeaseView:

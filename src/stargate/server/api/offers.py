@@ -20,7 +20,7 @@ from stargate.broker.sourcing.command import (
     WaiverScope,
 )
 from stargate.broker.sourcing.records import Offer, OfferStatus, Recorded
-from stargate.server.access import Resource, demand_sight, may, not_found
+from stargate.server.access import Resource, may, sighted
 from stargate.server.api.page import After, Id, IdempotencyKey, Limit, cut
 from stargate.server.api.route import Asking, Here, changing, reading
 from stargate.server.api.terms import Chips, Name, Names, ScopeBody, TermsBody, Words, demand_time
@@ -223,11 +223,7 @@ async def _asked(
 
 
 def _find(state: State, actor: Actor, action: str, id: str) -> Offer:
-    offer = state.sourcing.offers.get(id)
-    if offer is None:
-        raise not_found("offer", id)
-    demand_sight(actor, action, resource_of(offer), "offer", id)
-    return offer
+    return sighted(state.sourcing.offers, resource_of, "offer", id, actor, action)
 
 
 def _view(offer: Offer) -> OfferView:

@@ -14,7 +14,7 @@ from stargate.base.time import Instant
 from stargate.broker import State
 from stargate.broker.sourcing.command import SubmitQuote, WithdrawQuote
 from stargate.broker.sourcing.records import Quote, QuoteStatus
-from stargate.server.access import Resource, demand_sight, may, not_found
+from stargate.server.access import Resource, demand_sight, may, sighted
 from stargate.server.api.identity import GivenId, fresh_id
 from stargate.server.api.page import Id, IdempotencyKey
 from stargate.server.api.route import Asking, Here, changing
@@ -128,11 +128,7 @@ def view_quotes(state: State, actor: Actor, ids: Iterable[str]) -> tuple[QuoteVi
 
 
 def _find(state: State, actor: Actor, action: str, id: str) -> Quote:
-    quote = state.sourcing.quotes.get(id)
-    if quote is None:
-        raise not_found("quote", id)
-    demand_sight(actor, action, resource_of(quote), "quote", id)
-    return quote
+    return sighted(state.sourcing.quotes, resource_of, "quote", id, actor, action)
 
 
 def _view(quote: Quote) -> QuoteView:
