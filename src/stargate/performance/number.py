@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -25,48 +25,26 @@ Column = NDArray[np.float64]
 S = TypeVar("S", bound=msgspec.Struct)
 
 
-class Space(Protocol):
+class Space(msgspec.Struct, frozen=True):
     """The functions that differ between one value and a column."""
 
-    maximum: Callable[[Number, Number], Number]
-    minimum: Callable[[Number, Number], Number]
-    where: Callable[[Number, Number, Number], Number]
-    log: Callable[[Number], Number]
-    exp: Callable[[Number], Number]
-    sqrt: Callable[[Number], Number]
-    floor: Callable[[Number], Number]
-    ceil: Callable[[Number], Number]
+    maximum: Callable[..., Any]
+    minimum: Callable[..., Any]
+    where: Callable[..., Any]
+    log: Callable[..., Any]
+    exp: Callable[..., Any]
+    sqrt: Callable[..., Any]
+    floor: Callable[..., Any]
+    ceil: Callable[..., Any]
 
 
 def _where(condition: Number, then: Number, otherwise: Number) -> Number:
     return then if condition else otherwise
 
 
-class _Scalar:
-    maximum = staticmethod(max)
-    minimum = staticmethod(min)
-    where = staticmethod(_where)
-    log = staticmethod(math.log)
-    exp = staticmethod(math.exp)
-    sqrt = staticmethod(math.sqrt)
-    floor = staticmethod(math.floor)
-    ceil = staticmethod(math.ceil)
-
-
-class _Array:
-    maximum = staticmethod(np.maximum)
-    minimum = staticmethod(np.minimum)
-    where = staticmethod(np.where)
-    log = staticmethod(np.log)
-    exp = staticmethod(np.exp)
-    sqrt = staticmethod(np.sqrt)
-    floor = staticmethod(np.floor)
-    ceil = staticmethod(np.ceil)
-
-
-SCALAR: Space = _Scalar()
+SCALAR = Space(max, min, _where, math.log, math.exp, math.sqrt, math.floor, math.ceil)
 """One configuration, on Python floats. Both branches of `where` are computed: guard divisions."""
-ARRAY: Space = _Array()
+ARRAY = Space(np.maximum, np.minimum, np.where, np.log, np.exp, np.sqrt, np.floor, np.ceil)
 """Columns of configurations, on NumPy arrays."""
 
 
