@@ -30,4 +30,6 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     scaleup_bytes_per_s: Number
     scaleout_bytes_per_s: Number
     power_w: Number
-    """Rated, of the chip alone."""
+    """Rated, of the chip alone; 0 where it is not known."""
+    native: bool = True
+    """It has units for this precision. Without, it keeps weights so and computes in the next wider format."""
