@@ -40,7 +40,8 @@ def test_the_shipped_table_says_what_its_source_says(shared: Path) -> None:
         rows = {row["chip"]: row for row in csv.DictReader(stream)}
     shipped = {chip.id: chip for chip in builtin_chips()}
     rows["OpenAI-Titan"] = rows.pop('OpenAI-Broadcom ("Titan")')
-    assert shipped.keys() == rows.keys()
+    assert shipped.keys() - rows.keys() == {"H100-NVL", "H200-NVL"}
+    assert rows.keys() <= shipped.keys()
     for name, row in rows.items():
         chip = shipped[name]
         for column, field in COLUMNS.items():
