@@ -1,0 +1,69 @@
+"""Models that people publish, by the names people call them.
+
+The set that ships with the package is `data/models.yaml`. A tuned or quantised model has the dimensions of
+its base: it is found by the base's name, whoever published it and whatever it ends in.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+
+from stargate.base.document import parse, typed
+from stargate.base.errors import NotFoundError
+from stargate.base.faults import did_you_mean
+from stargate.performance.architecture import Architecture
+
+_ENDING = re.compile(
+    r"[-_ .](?:instruct|chat|base|it|hf|thinking|static|per[-_ ]?tensor|dynamic|block|turbo|preview|"
+    r"(?:nv|mx)?fp[48]|bf16|fp16|int[48]|w[48]a(?:8|16)|awq|gptq|gguf|[48][-_]?bits?|"
+    r"v\d(?:\.\d)?|\d{4})$",
+    re.IGNORECASE,
+)
+"""What tuning, quantising and re-releasing append to a name: `-Instruct`, `-FP8`, `-NVFP4`, `-v0.1`, `-2507`."""
+
+
+@cache
+def models() -> tuple[Architecture, ...]:
+    """The set that ships with the package, in the order of its file."""
+    text = files("stargate.performance").joinpath("data/models.yaml").read_text(encoding="utf-8")
+    (document,) = parse(text, "stargate/performance/data/models.yaml")
+    return typed(document, tuple[Architecture, ...], "models")
+
+
+def simplified(name: str) -> str:
+    """A name without its organisation (`meta-llama/`), and without case, dashes, underscores, dots and spaces."""
+    return re.sub(r"[-_. ]", "", name.rpartition("/")[2]).lower()
+
+
+@cache
+def _by_name() -> dict[str, Architecture]:
+    """Names first, aliases after: of equals, the one listed first is meant."""
+    found = {simplified(model.name): model for model in reversed(models())}
+    for model in models():
+        for alias in model.aliases:
+            found.setdefault(simplified(alias), model)
+    return found
+
+
+def model_named(name: str) -> Architecture:
+    """A shipped model by any of its names.
+
+    The rule, in this order: a name or alias, compared without organisation, case, dashes, underscores, dots
+    and spaces; the same after taking one ending after another off it (`-Instruct`, `-FP8`, `-NVFP4`, `-2507`).
+    Raises NotFoundError with a near name.
+    """
+    known = _by_name()
+    rest = name
+    while rest:
+        found = known.get(simplified(rest))
+        if found is not None:
+            return found
+        shorter = _ENDING.sub("", rest)
+        if shorter == rest:
+            break
+        rest = shorter
+    bare = name.rpartition("/")[2]
+    names = [one for model in models() for one in (model.name, *model.aliases)]
+    raise NotFoundError(f"no model is called {name!r}", did_you_mean(bare, names))
