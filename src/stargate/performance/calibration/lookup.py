@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,13 +39,15 @@ def release_parts(software: str) -> tuple[str, tuple[int, ...]]:
 class Lookup:
     """Finds constants and ranges. Chips that no row names need their `Device` to find a neighbour."""
 
-    def __init__(self, calibration: Calibration, devices: Mapping[tuple[str, str], Device]) -> None:
+    def __init__(
+        self, calibration: Calibration, devices: Mapping[tuple[str, str], Device], *, releases: bool = True
+    ) -> None:
         self._values = calibration.values()
         self._devices = devices
         self._cells = tuple((cell.chip, cell.precision) for cell in calibration.cells)
         self._residuals = {(part.group, part.chip, part.precision): part for part in calibration.residuals}
         self._lenders: dict[tuple[str, str, str], tuple[str, str] | None] = {}
-        self._releases = tuple(release.software for release in calibration.releases)
+        self._releases = tuple(release.software for release in calibration.releases if releases)
 
     def grade(self, chip: str, precision: str) -> Grade:
         """Whether the cell has rows of its own."""
@@ -55,7 +56,7 @@ class Lookup:
     def value(self, key: Key, otherwise: float) -> float:
         """The constant; a neighbour's where it was never fitted; `otherwise` where nobody has one."""
         found = self._values.get(key)
-        if found is not None:
+        if found is not None and (key[0] != "release" or self._releases):
             return found
         if key[0] == "cell":
             _, chip, precision, name = key
@@ -113,11 +114,3 @@ class Lookup:
         widening = 1.0 if self.grade(chip, precision) == "measured" else LENT_WIDENING
         low, high = min(found.low, 1.0) ** widening, max(found.high, 1.0) ** widening
         return Range(point, point * low, point * high)
-
-
-class Constant(msgspec.Struct, frozen=True):
-    """One constant of an estimate, and where it came from: for `stargate performance explain`."""
-
-    key: Key
-    value: float
-    lent_by: tuple[str, str] | None = None
