@@ -113,7 +113,40 @@ GOOD: dict[str, st.SearchStrategy[Any]] = {
     "run": st.lists(TEXTS, max_size=4).map("\n".join),
     "config": st.dictionaries(TEXTS, PLAIN, max_size=2),
 }
-GOOD_TASKS = st.fixed_dictionaries({}, optional=GOOD)
+TRAINING = {
+    "kind": st.sampled_from(["train", "finetune"]),
+    "sequence_length": st.sampled_from([4096, 8192]),
+    "global_batch_size": st.sampled_from([1024, "4M tokens", "16384 tokens", "2K"]),
+    "layout": st.sampled_from([{"tensor_parallel": 8}, {"sharding": "zero3", "recompute": "full"}]),
+    "precision": st.sampled_from(["bf16", "fp8"]),
+}
+SERVING = {
+    "layout": st.sampled_from([{"tensor_parallel": 8}, {"expert_parallel": 16}]),
+    "precision": st.sampled_from(["bf16", "nvfp4"]),
+}
+MODELS = st.sampled_from(["llama-3.1-8b", {"name": "own", "config": {"hidden_size": 64, "rope_theta": 0.5}}])
+TRAFFIC = st.fixed_dictionaries(
+    {
+        "requests_per_s": st.sampled_from([40, 0.5]),
+        "input_tokens": st.sampled_from([2000, "8K"]),
+        "output_tokens": st.just(300),
+    },
+    optional={
+        "ttft": st.sampled_from(["800ms", {"p95": "1.5s"}]),
+        "tpot": st.sampled_from(["33.3ms", {"p50": "1m"}]),
+    },
+)
+STATED: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries(
+        {"model": MODELS, "tokens": st.sampled_from(["15T", "1.5B", 10**9, 2e12])}, optional=TRAINING
+    ).map(lambda work: {"kind": "train", **work}),
+    st.fixed_dictionaries({"model": MODELS, "traffic": TRAFFIC}, optional=SERVING).map(
+        lambda work: {"kind": "serve", **work}
+    ),
+)
+"""The work itself, stated: to train on tokens, to serve traffic."""
+GOOD_TASKS = st.builds(lambda task, work: {**task, **work}, st.fixed_dictionaries({}, optional=GOOD), STATED)
 DSTACK = st.builds(
     lambda task, more: {**task, **more},
     some_of(Configuration.__struct_fields__),

@@ -31,7 +31,9 @@ KINDS: dict[str, frozenset[str]] = {
     "policy": frozenset({"policy"}),
 }
 """Top-level keys that say what a document is about; one document may hold several."""
-WORKLOAD = frozenset({"run", "setup", "resources", "service", "kind", "num_nodes", "workdir", "model"})
+WORKLOAD = frozenset(
+    {"run", "setup", "resources", "service", "kind", "num_nodes", "workdir", "model", "tokens", "traffic"}
+)
 """Any of these makes a document a workload."""
 
 
@@ -171,8 +173,9 @@ def _request(one: Document) -> Request:
 
 
 def _workload(one: Document) -> Workload:
-    stem = Path(one.file).name.partition(".")[0]
-    return workloads.parse_document(one, stem if is_name(stem) else "")
+    file = Path(one.file)
+    stem = file.name.partition(".")[0]
+    return workloads.parse_document(one, stem if is_name(stem) else "", file.parent)
 
 
 def _name_chips(

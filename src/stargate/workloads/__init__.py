@@ -6,6 +6,7 @@ and the importers of sbatch scripts and dstack files. Where a workload runs is d
 
 from stargate.workloads.load import JSON_LIMIT, load, parse, parse_document, parse_json, renamed, sound
 from stargate.workloads.render import to_yaml
+from stargate.workloads.work import Latency, Layout, Precision, Traffic, Training
 from stargate.workloads.workload import (
     Checkpoint,
     Data,
@@ -15,6 +16,7 @@ from stargate.workloads.workload import (
     Resources,
     Secret,
     Service,
+    Size,
     Topology,
     Workload,
 )
@@ -24,12 +26,18 @@ __all__ = [
     "Checkpoint",
     "Data",
     "Kind",
+    "Latency",
+    "Layout",
     "Level",
+    "Precision",
     "Probe",
     "Resources",
     "Secret",
     "Service",
+    "Size",
     "Topology",
+    "Traffic",
+    "Training",
     "Workload",
     "load",
     "parse",

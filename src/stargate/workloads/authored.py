@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from stargate.workloads.work import Precision, Recompute, Sharding
+
 CARRIED = (
     "event_callback",
     "pool",
@@ -145,6 +147,42 @@ class DataEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     site: str = ""
 
 
+class ModelEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`model:` in its long form, for a model that is not in the library."""
+
+    name: str
+    config: str | dict[str, Any]
+    """A Hugging Face `config.json`: its path, seen from this file, or its content."""
+
+
+class LayoutEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`layout:`: how the work is cut over chips. What is left out is searched for."""
+
+    tensor_parallel: Any = None
+    pipeline_parallel: Any = None
+    virtual_stages: Any = None
+    context_parallel: Any = None
+    expert_parallel: Any = None
+    data_parallel: Any = None
+    micro_batch_size: Any = None
+    sharding: Sharding | None = None
+    recompute: Recompute | None = None
+
+
+class TrafficEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`traffic:`: what a served model must carry, instead of a number of chips and replicas."""
+
+    requests_per_s: Any
+    """At the peak that must be carried."""
+    input_tokens: Any
+    """Of a request, on average."""
+    output_tokens: Any
+    ttft: Any = None
+    """Time to the first token: `{p95: 800ms}`. A bare duration is of the 99th percentile, as in MLPerf."""
+    tpot: Any = None
+    """Time per output token after the first: `{p99: 50ms}`."""
+
+
 class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole workload file."""
 
@@ -172,7 +210,18 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     experimental: Any = None
     # Ours.
     kind: Literal["train", "finetune", "batch", "serve"] | None = None
-    model: str | None = None
+    model: str | ModelEntry | None = None
+    """The name of a model. With `tokens` or `traffic`: one that the library knows, or the long form."""
+    tokens: Any = None
+    """What to train on: `15T`, `300B`. With it, chips need no count: `accelerators: H100`, or nothing at all."""
+    sequence_length: Any = None
+    """Tokens of a sequence."""
+    global_batch_size: Any = None
+    """Of one step over all chips: sequences (`1024`) or tokens (`4M tokens`)."""
+    precision: Precision | None = None
+    """Of the large matrices, in training or serving; `bf16` if nothing is said."""
+    layout: LayoutEntry | None = None
+    traffic: TrafficEntry | None = None
     product: str | None = None
     customer: str | None = None
     team: str | None = None

@@ -30,18 +30,18 @@ def parse(
 
     `name` is used where the text gives none; `envs` fills and overrides its variables.
     """
-    return _one(document.parse(text, file), file, name, envs)
+    return _one(document.parse(text, file), file, name, envs, None)
 
 
 def load(path: Path, *, envs: Mapping[str, str] | None = None) -> Workload:
     """One workload from a YAML file; the file's name is the name of a workload that has none."""
     stem = path.name.partition(".")[0]
-    return _one(document.read(path), str(path), stem if is_name(stem) else "", envs)
+    return _one(document.read(path), str(path), stem if is_name(stem) else "", envs, path.parent)
 
 
-def parse_document(one: Document, name: str = "") -> Workload:
-    """One workload from a YAML document that was read already."""
-    return normalise(one, name or UNNAMED, {})
+def parse_document(one: Document, name: str = "", folder: Path | None = None) -> Workload:
+    """One workload from a YAML document that was read already; paths in it begin at `folder`."""
+    return normalise(one, name or UNNAMED, {}, folder)
 
 
 def parse_json(body: bytes | str) -> Workload:
@@ -71,7 +71,13 @@ def sound(workload: Workload) -> Workload:
     return workload
 
 
-def _one(documents: tuple[Document, ...], file: str, name: str, envs: Mapping[str, str] | None) -> Workload:
+def _one(
+    documents: tuple[Document, ...],
+    file: str,
+    name: str,
+    envs: Mapping[str, str] | None,
+    folder: Path | None,
+) -> Workload:
     """The only task among the documents. A SkyPilot pipeline begins with a document that is only a name."""
     written = [one for one in documents if one.value is not None]
     if len(written) > 1 and _is_heading(written[0].value):
@@ -89,7 +95,7 @@ def _one(documents: tuple[Document, ...], file: str, name: str, envs: Mapping[st
         )
     if not written:
         raise _refused(file, "the file holds no workload", "Write at least `run:` or `model:`.")
-    return normalise(written[0], name or UNNAMED, envs or {})
+    return normalise(written[0], name or UNNAMED, envs or {}, folder)
 
 
 def _is_heading(value: Any) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,6 +27,7 @@ from stargate.workloads.reading import Reading, carried
 from stargate.workloads.requirements import Requirements, labels, requirements
 from stargate.workloads.serving import service
 from stargate.workloads.sound import unsound
+from stargate.workloads.stated import stated
 from stargate.workloads.workload import (
     NODES_LIMIT,
     RETRIES_LIMIT,
@@ -49,29 +52,42 @@ _LEVELS: dict[str, Level] = {
 _GIB_PER_GB = Decimal(10**9) / 2**30
 
 
-def normalise(document: Document, name: str, envs: Mapping[str, str]) -> Workload:
+_WRITTEN = {"training": "tokens", "alternatives": "resources.accelerators", "nodes": "num_nodes"}
+"""Parts of the record whose fields people write under another key."""
+
+
+def normalise(document: Document, name: str, envs: Mapping[str, str], folder: Path | None = None) -> Workload:
     """The record of one workload file. `name` is taken where the file gives none.
 
-    Raises InputError with every problem found.
+    `folder` is where paths inside the file begin; None: it names none that can be read. Raises InputError with
+    every problem found.
     """
     reading = Reading(document)
     _private_keys(reading, document.value, "")
     reading.finish()
     task = typed(document, Task)
     values = environment(reading, task.envs, envs)
-    needs = requirements(reading, task.resources)
-    entry = ServiceEntry() if task.service is None and task.kind == "serve" else task.service
+    work = stated(reading, task, folder)
+    sized = work.training is not None or work.traffic is not None
+    needs = requirements(reading, task.resources, uncounted=0 if sized else 1)
+    kind = _kind(reading, task)
+    entry = ServiceEntry() if task.service is None and kind == "serve" else task.service
     serving, replicas = service(reading, entry, needs, values)
     workload = Workload(
         name=task.name or name,
-        kind=_kind(reading, task),
+        kind=kind,
         alternatives=needs.alternatives,
         ordered=needs.ordered,
         nodes=_whole(reading, "num_nodes", task.num_nodes, (1, NODES_LIMIT)),
         replicas=replicas,
         team=task.team or "",
         priority=_priority(reading, task, needs),
-        model=task.model or "",
+        model=work.model,
+        model_config=work.model_config,
+        training=work.training,
+        traffic=work.traffic,
+        precision=work.precision,
+        layout=work.layout,
         product=task.product or "",
         customer=task.customer or "",
         residency=_residency(reading, task.residency),
@@ -101,7 +117,8 @@ def normalise(document: Document, name: str, envs: Mapping[str, str]) -> Workloa
     )
     if not reading.problems:
         for fault in unsound(workload):
-            reading.fault(fault.path, fault.message, fault.remedy)
+            first = re.split(r"[.\[]", fault.path)[0]
+            reading.fault(_WRITTEN.get(first, fault.path), fault.message, fault.remedy)
     reading.finish()
     return workload
 
@@ -126,7 +143,9 @@ def _private_keys(reading: Reading, value: Any, path: str) -> None:
 
 def _kind(reading: Reading, task: Task) -> Kind:
     if task.service is None:
-        return task.kind or "batch"
+        return task.kind or (
+            "serve" if task.traffic is not None else "train" if task.tokens is not None else "batch"
+        )
     if task.kind not in (None, "serve"):
         reading.fault("kind", f"kind is `{task.kind}`, yet there is a `service:`", "Write `kind: serve`.")
     return "serve"

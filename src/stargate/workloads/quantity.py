@@ -32,6 +32,15 @@ _GIB = {
 }
 _CODE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 _PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
+_LARGE = re.compile(r"(\d{1,19}(?:\.\d{1,18})?(?:E\+\d{1,2})?)([KMBTkmbt]?)")
+_THOUSANDS = {
+    "": Decimal(1),
+    "K": Decimal(10**3),
+    "M": Decimal(10**6),
+    "B": Decimal(10**9),
+    "T": Decimal(10**12),
+}
+_PERCENTILE = re.compile(r"p([1-9][0-9]?)")
 _CHIP = re.compile(r"[A-Za-z0-9][^:,{}\[\]\x00-\x1f]{0,62}")
 
 
@@ -84,12 +93,12 @@ def gibibytes(value: object) -> tuple[Decimal, bool]:
     return number(round(Decimal(match[1]) * _GIB[unit], PLACES)), not match[3]
 
 
-def accelerator(text: object) -> tuple[str, int]:
-    """`H100:8` or `H100` to (name, count per node)."""
+def accelerator(text: object, uncounted: int = 1) -> tuple[str, int]:
+    """`H100:8` or `H100` to (name, count per node); `uncounted` where none is written."""
     if isinstance(text, str) and ":" in text:
         name, _, count = text.strip().rpartition(":")
         return chip_name(name), chip_count(count)
-    return chip_name(text), 1
+    return chip_name(text), uncounted
 
 
 def chip_name(text: object) -> str:
@@ -126,6 +135,30 @@ def place_part(text: object) -> str | None:
     if "*" in text:
         raise ValueError(f"{shown(text)} matches a part of a name; write the whole id, or * for any")
     return text
+
+
+def large(value: object, most: int) -> int:
+    """A whole number above zero, also with a letter as papers write them: `15T`, `1.5B`, `300M`, `8K`."""
+    text = (
+        str(value).strip() if isinstance(value, int | Decimal | str) and not isinstance(value, bool) else ""
+    )
+    match = _LARGE.fullmatch(text)
+    exact = None if match is None else Decimal(match[1]) * _THOUSANDS[match[2].upper()]
+    if exact is None or exact != int(exact):
+        raise ValueError(f"{shown(value)} is no whole number; write one such as 4096, 300B or 15T")
+    if not 1 <= exact <= most:
+        raise ValueError(f"{shown(value)} is out of range; write a number from 1 to {most:,}")
+    return int(exact)
+
+
+def latency(value: object) -> tuple[int, Duration]:
+    """`{p95: 800ms}` to (95, 800 ms); a bare duration is of the 99th percentile."""
+    if not isinstance(value, dict):
+        return 99, duration(value)
+    match = _PERCENTILE.fullmatch(next(iter(value), "")) if len(value) == 1 else None
+    if match is None:
+        raise ValueError(f"{shown(value)} is not one bound of one percentile; write {{p95: 800ms}}")
+    return int(match[1]), duration(next(iter(value.values())))
 
 
 def ports(value: Any) -> tuple[str, ...]:

@@ -66,7 +66,10 @@ def plain_form(workload: Workload) -> dict[str, Any]:
         "name": workload.name,
         "kind": workload.kind,
         "team": workload.team,
-        "model": workload.model,
+        "model": workload.model
+        if not workload.model_config
+        else {"name": workload.model, "config": workload.model_config},
+        **_stated(workload),
         "product": workload.product,
         "customer": workload.customer,
         "priority": workload.priority or None,
@@ -96,6 +99,36 @@ def plain_form(workload: Workload) -> dict[str, Any]:
     return {key: value for key, value in form.items() if value is not None and value not in ("", [], {})}
 
 
+def _stated(workload: Workload) -> dict[str, Any]:
+    """The keys that state the work."""
+    training, traffic = workload.training, workload.traffic
+    form: dict[str, Any] = {}
+    if training is not None:
+        batch: int | str | None = training.batch_sequences
+        if training.batch_tokens is not None:
+            batch = f"{training.batch_tokens} tokens"
+        form = {
+            "tokens": training.tokens,
+            "sequence_length": training.sequence_length,
+            "global_batch_size": batch,
+        }
+    form |= {
+        "precision": workload.precision,
+        "layout": {} if workload.layout is None else wire.to_plain(workload.layout),
+    }
+    if traffic is not None:
+        form["traffic"] = {
+            "requests_per_s": traffic.requests_per_s,
+            "input_tokens": traffic.input_tokens,
+            "output_tokens": traffic.output_tokens,
+        } | {
+            name: {f"p{bound.percentile}": bound.within.short()}
+            for name, bound in (("ttft", traffic.ttft), ("tpot", traffic.tpot))
+            if bound is not None
+        }
+    return form
+
+
 def _data(data: Data) -> dict[str, Any]:
     form: dict[str, Any] = {"uri": data.uri}
     if data.size_gib:
@@ -115,7 +148,7 @@ def _resources(workload: Workload) -> dict[str, Any]:
 def _entry(each: Resources) -> dict[str, Any]:
     form: dict[str, Any] = {}
     if each.chip is not None:
-        form["accelerators"] = f"{each.chip}:{each.chips_per_node}"
+        form["accelerators"] = f"{each.chip}:{each.chips_per_node}" if each.chips_per_node else each.chip
     if each.cpus is not None:
         form["cpus"] = each.cpus if each.exact_cpus else f"{tidy(each.cpus)}+"
     if each.memory_gib is not None:

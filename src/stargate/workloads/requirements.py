@@ -28,13 +28,16 @@ class Requirements(msgspec.Struct, frozen=True):
     recovery_path: str
 
 
-def requirements(reading: Reading, entry: ResourcesEntry | None) -> Requirements:
-    """Every alternative: each entry of `any_of` or `ordered`, times each accelerator it names."""
+def requirements(reading: Reading, entry: ResourcesEntry | None, uncounted: int = 1) -> Requirements:
+    """Every alternative: each entry of `any_of` or `ordered`, times each accelerator it names.
+
+    `uncounted` is what a chip without a count means: one, or 0 for as many as stated work needs.
+    """
     base = entry if entry is not None else ResourcesEntry()
     written, ordered = _entries(reading, base)
     found: list[Resources] = []
     for path, each in written:
-        made, preferred = _expand(reading, path, each)
+        made, preferred = _expand(reading, path, each, uncounted)
         ordered = ordered or (preferred and len(written) == 1)
         found += made
     if len(found) > ALTERNATIVES_LIMIT:
@@ -87,14 +90,16 @@ def _one(reading: Reading, field: str, written: list[tuple[str, ResourcesEntry]]
     return values[0][1]
 
 
-def _expand(reading: Reading, path: str, entry: ResourcesEntry) -> tuple[list[Resources], bool]:
+def _expand(
+    reading: Reading, path: str, entry: ResourcesEntry, uncounted: int
+) -> tuple[list[Resources], bool]:
     """One Resources for each accelerator that the entry names, and whether their order is a preference."""
     word, wanted = (
         ("gpus", entry.gpus) if entry.accelerators is None else ("accelerators", entry.accelerators)
     )
     if entry.gpus is not None and word == "accelerators":
         reading.fault(f"{path}.gpus", "`gpus` and `accelerators` are the same field", "Keep one of them.")
-    chips, preferred = _accelerators(reading, f"{path}.{word}", wanted)
+    chips, preferred = _accelerators(reading, f"{path}.{word}", wanted, uncounted)
     cpus, exact_cpus = _amount(reading, f"{path}.cpus", entry.cpus)
     memory, exact_memory = _memory(reading, path, entry, cpus)
     provider, site, pool = _place(reading, path, entry)
@@ -143,15 +148,21 @@ def _expand(reading: Reading, path: str, entry: ResourcesEntry) -> tuple[list[Re
     ], preferred
 
 
-def _accelerators(reading: Reading, path: str, value: Any) -> tuple[list[tuple[str | None, int]], bool]:
+def _accelerators(
+    reading: Reading, path: str, value: Any, uncounted: int
+) -> tuple[list[tuple[str | None, int]], bool]:
     none: list[tuple[str | None, int]] = [(None, 0)]
+
+    def accelerator(text: object) -> tuple[str, int]:
+        return quantity.accelerator(text, uncounted)
+
     if value is None or value == "":
         return none, False
     if isinstance(value, str):
-        return [reading.attempt(path, quantity.accelerator, value, ("?", 1))], False
+        return [reading.attempt(path, accelerator, value, ("?", 1))], False
     if isinstance(value, list):
         return [
-            reading.attempt(f"{path}[{index}]", quantity.accelerator, item, ("?", 1))
+            reading.attempt(f"{path}[{index}]", accelerator, item, ("?", 1))
             for index, item in enumerate(value)
         ] or none, True
     if not isinstance(value, dict):
@@ -161,7 +172,7 @@ def _accelerators(reading: Reading, path: str, value: Any) -> tuple[list[tuple[s
     for name, count in value.items():
         at = f"{path}.{name}"
         if count is None:
-            found.append(reading.attempt(at, quantity.accelerator, name, ("?", 1)))
+            found.append(reading.attempt(at, accelerator, name, ("?", 1)))
         else:
             chip = reading.attempt(at, quantity.chip_name, name, "?")
             found.append((chip, reading.attempt(at, quantity.chip_count, count, 1)))

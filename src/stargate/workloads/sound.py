@@ -14,6 +14,7 @@ from stargate.base.ids import is_name
 from stargate.base.time import FOREVER, Duration
 from stargate.workloads import quantity
 from stargate.workloads.environment import is_secret, is_variable
+from stargate.workloads.misstated import misstated
 from stargate.workloads.workload import (
     ENVS_TOTAL_LIMIT,
     OPTIONS_LIMIT,
@@ -29,8 +30,9 @@ def unsound(workload: Workload) -> list[Fault]:
     if found:
         return found
     found = [*_encodable(workload), *_names(workload), *_environment(workload), *_service(workload)]
+    found += misstated(workload)
     for index, resources in enumerate(workload.alternatives):
-        found += _resources(resources, f"alternatives[{index}]")
+        found += _resources(resources, f"alternatives[{index}]", stated=workload.stated)
     found += [*_scripts(workload), *_carried(workload)]
     return found
 
@@ -132,8 +134,9 @@ def _service(workload: Workload) -> Iterator[Fault]:
         )
 
 
-def _resources(resources: Resources, path: str) -> Iterator[Fault]:
-    if (resources.chip is None) != (resources.chips_per_node == 0):
+def _resources(resources: Resources, path: str, *, stated: bool) -> Iterator[Fault]:
+    named, counted = resources.chip is not None, resources.chips_per_node > 0
+    if (counted and not named) or (named and not counted and not stated):
         yield Fault(path, "an accelerator needs its name and its count", "Give both, or neither.")
     if resources.max_usd_per_chip_hour == 0:
         yield Fault(path, "a price cap of 0 leaves nothing to choose from", "Raise it, or leave it out.")
@@ -164,6 +167,7 @@ def _carried(workload: Workload) -> Iterator[Fault]:
     carried: list[tuple[str, Any]] = [
         ("engine_options", workload.engine_options),
         ("file_mounts", workload.file_mounts),
+        ("model_config", workload.model_config),
         *(
             (f"alternatives[{index}].options", each.options)
             for index, each in enumerate(workload.alternatives)

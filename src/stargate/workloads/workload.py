@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from stargate.base.time import Duration, Instant
+from stargate.workloads.work import Layout, Precision, Traffic, Training
 
 NODES_LIMIT = 100_000
 CHIPS_PER_NODE_LIMIT = 1_024
@@ -30,6 +31,7 @@ ENVS_TOTAL_LIMIT = 524_288
 OPTIONS_LIMIT = 65_536
 """Bytes, as JSON, of each mapping that is carried to an engine unread."""
 ALTERNATIVES_LIMIT = 256
+SIZES_LIMIT = 1_024
 LIST_LIMIT = 256
 """Entries of mounts, labels, ports, inputs, outputs, residency."""
 RETRIES_LIMIT = 10_000
@@ -49,8 +51,9 @@ class Resources(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     """One way to satisfy a workload, per node. `provider`, `site`, `pool` narrow where; None is anywhere."""
 
     chip: Text | None = None
-    """As the person wrote it; None asks for processors only."""
+    """As the person wrote it; None asks for processors only, or for any chip where the work is stated."""
     chips_per_node: Annotated[int, Meta(ge=0, le=CHIPS_PER_NODE_LIMIT)] = 0
+    """0 beside a chip: as many as the stated work needs."""
     cpus: Decimal | None = None
     """Least number per node; `exact_cpus` makes it the very number."""
     exact_cpus: bool = False
@@ -132,6 +135,35 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """Carried to the engine unread, as `load_balancing_policy`."""
 
 
+class Size(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One way to run stated work, as it was sized when it was submitted: kept from then on, not computed again."""
+
+    resources: Resources
+    """The alternative with its chip as the catalog names it, and its count."""
+    nodes: Annotated[int, Meta(ge=1, le=NODES_LIMIT)]
+    """The gang (of one replica, for a service)."""
+    replicas: Annotated[int, Meta(ge=1, le=NODES_LIMIT)] = 1
+    fabrics: Annotated[tuple[Tag, ...], Meta(max_length=LIST_LIMIT)] = ()
+    """Holds in pools on these networks only (empty text: a pool that names none); empty: in every pool."""
+    duration: Duration = Duration(0)
+    """Expected run time; 0: not known, or a service."""
+    shortest: Duration = Duration(0)
+    """8 of 10 such runs took between this and `longest`."""
+    longest: Duration = Duration(0)
+    energy_kwh: Annotated[int, Meta(ge=0)] = 0
+    """Of the whole run; of an hour, for a service."""
+    memory_bytes: Annotated[int, Meta(ge=0)] = 0
+    """Per chip, of the chip that needs most."""
+    binds: Tag = ""
+    """What the time is mostly spent on."""
+    layout: Layout | None = None
+
+    @property
+    def chips(self) -> int:
+        """Of the whole gang."""
+        return self.nodes * self.resources.chips_per_node
+
+
 class Workload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What somebody asks to be run or served."""
 
@@ -149,6 +181,18 @@ class Workload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     team: Tag = ""
     priority: Annotated[int, Meta(ge=-1_000, le=1_000)] = 0
     model: Tag = ""
+    model_config: dict[str, Any] = {}
+    """The content of its Hugging Face `config.json`; empty: a model of the library."""
+    training: Training | None = None
+    """The work of a run, where it is stated; chips may then go without a count."""
+    traffic: Traffic | None = None
+    """The work of a service, likewise."""
+    precision: Precision | None = None
+    """Of stated work; None: bf16."""
+    layout: Layout | None = None
+    """What is settled already of how stated work is cut over chips."""
+    sizes: Annotated[tuple[Size, ...], Meta(max_length=SIZES_LIMIT)] = ()
+    """What the broker made of stated work, cheapest first; nobody else writes it."""
     product: Tag = ""
     customer: Tag = ""
     residency: Annotated[tuple[Tag, ...], Meta(max_length=LIST_LIMIT)] = ()
@@ -181,6 +225,11 @@ class Workload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     labels: Annotated[dict[Tag, Text], Meta(max_length=LIST_LIMIT)] = {}
     engine_options: dict[str, Any] = {}
     """Engine kind (`slurm`, `skypilot`, …) to what that engine alone understands."""
+
+    @property
+    def stated(self) -> bool:
+        """Whether it says what is to be done, so that its size can be computed."""
+        return self.training is not None or self.traffic is not None
 
     @property
     def inputs_gib(self) -> Decimal:
