@@ -40,6 +40,9 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     """Virtual cluster, group or queue: whoever shares a quota."""
     status: Status = "unknown"
     kind: Text = "train"
+    """`train`, `finetune`, `batch` or `serve`, as workloads are called here."""
+    label: Text = ""
+    """The trace's own word for the kind of work."""
     nodes: Count = 0
     chips_per_node: Count = 0
     wait_seconds: Seconds | None = None
