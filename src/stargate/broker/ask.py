@@ -69,7 +69,7 @@ def ask_of(state: State, holder: WorkloadState, slot: Slot) -> Ask:
         workload=work,
         workload_id=holder.id,
         options=options,
-        duration=work.time_limit or state.records.policy.expected_run,
+        duration=expected_run(state, work),
         budget_micro_usd=budget,
         avoid=frozenset(slot.avoid),
         moves_from=moves_from,
@@ -103,6 +103,11 @@ def _option(state: State, work: Workload, resources: Resources) -> Option:
 def least_chips(work: Workload) -> int:
     """Chips of the gang under the alternative that wants fewest."""
     return work.nodes * min(max(1, resources.chips_per_node) for resources in work.alternatives)
+
+
+def expected_run(state: State, work: Workload) -> Duration:
+    """The time limit, or what policy assumes where there is none."""
+    return state.records.policy.expected_run if work.time_limit is None else work.time_limit
 
 
 def required(work: Workload) -> Topology:

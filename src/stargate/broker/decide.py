@@ -5,7 +5,7 @@ A refusal is a UserError; an engine's report that makes no sense (any more) is n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from stargate.base import wire
@@ -71,14 +71,30 @@ def decide(state: State, command: Command, at: Instant) -> tuple[Fact, ...]:
 
 
 def _wake(state: State, command: Wake, at: Instant) -> tuple[Fact, ...]:
-    """One step of what follows; the machine asks again until nothing does."""
-    facts = due.decide_due(state, at) if command.due else ()
-    facts = facts or sourcing.decide_due(state, at)
-    facts = facts or sourcing.review(state, at)
-    facts = facts or queue.decide_queue(state, at)
-    if not facts and command.reconsider:
-        facts = migrate.decide_moves(state, at)
-    return facts
+    """One step of what follows; to be asked again until nothing does."""
+    return (
+        _fallen_due(state, at, due_dates=command.due)
+        or queue.decide_queue(state, at)
+        or (migrate.decide_moves(state, at) if command.reconsider else ())
+    )
+
+
+def follow_up(state: State, at: Instant, *, due_dates: bool, reconsider: bool) -> Iterator[Fact]:
+    """What `Wake` decides, each fact to be applied before the next is asked for."""
+    facts = _fallen_due(state, at, due_dates=due_dates)
+    if facts:
+        yield from facts
+        return
+    seq = state.records.seq
+    yield from queue.queue_steps(state, at)
+    if reconsider and state.records.seq == seq:
+        yield from migrate.decide_moves(state, at)
+
+
+def _fallen_due(state: State, at: Instant, *, due_dates: bool) -> tuple[Fact, ...]:
+    """What dates and changes bring about before anybody in the queue has a turn."""
+    facts: tuple[Fact, ...] = due.decide_due(state, at) if due_dates else ()
+    return facts or sourcing.decide_due(state, at) or sourcing.review(state, at)
 
 
 def _declare(state: State, command: Declare, at: Instant) -> tuple[Fact, ...]:

@@ -6,14 +6,16 @@ the reply or an effect. A failed append is fatal: throw the machine away and rep
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from stargate.base.errors import UserError
 from stargate.base.time import Instant
 from stargate.broker.command import Command, Envelope, Wake
-from stargate.broker.decide import QUIET, RECONSIDER, decide
+from stargate.broker.decide import QUIET, RECONSIDER, decide, follow_up
 from stargate.broker.effect import Effect
 from stargate.broker.evolve import evolve
-from stargate.broker.fact import Entry
+from stargate.broker.fact import Entry, Fact
 from stargate.broker.react import outstanding, react
 from stargate.broker.state import State
 
@@ -42,27 +44,48 @@ class Machine:
 
         A command id that already caused facts is answered, not repeated.
         """
-        seen = self.state.records.causes.get(envelope.id)
-        if seen is not None:
-            return Outcome(repeated_seq=seen)
-        state, command = self.state, envelope.command
+        (answer,) = self.handle_all((envelope,))
+        if isinstance(answer, UserError):
+            raise answer
+        return answer
+
+    def handle_all(self, envelopes: Sequence[Envelope]) -> tuple[Outcome | UserError, ...]:
+        """Decide and apply commands that came together, then look once at what follows from all of them.
+
+        A refused one is answered with its error, and nothing else is changed by it. What follows from all belongs to
+        the last that was taken.
+        """
+        state = self.state
         # A clock that was set back must not turn history around.
-        at = Instant(max(envelope.at, state.clock))
+        at = Instant(max(state.clock, *(envelope.at for envelope in envelopes)))
         promised = state.promised_until()
         turned = promised is not None and promised <= at
         if turned:
             state.derive_committed(at)
-        run = _Run(state, envelope.id, at)
-        wake = command if isinstance(command, Wake) else None
-        if wake is None:
-            run.apply(command)
-        state.clock = at
-        due = state.pop_due(at) or (wake is not None and wake.due)
-        if due or turned or wake is not None:
-            state.at_rest = None
-        if due or turned or wake is not None or not run.quiet:
-            run.settle(due=due, reconsider=turned or (wake is not None and wake.reconsider))
-        return Outcome(tuple(run.entries), tuple(run.effects))
+        answers = [self._take(envelope) for envelope in envelopes]
+        taken = [answer for answer in answers if isinstance(answer, _Run)]
+        if taken:
+            state.clock = at
+            woken = any(run.woken for run in taken)
+            due = state.pop_due(at) or any(run.due for run in taken)
+            if due or turned or woken:
+                state.at_rest = None
+            if due or turned or woken or not all(run.quiet for run in taken):
+                reconsider = turned or any(run.reconsider for run in taken)
+                taken[-1].settle(at, due=due, reconsider=reconsider)
+        return tuple(answer.outcome() if isinstance(answer, _Run) else answer for answer in answers)
+
+    def _take(self, envelope: Envelope) -> _Run | Outcome | UserError:
+        state = self.state
+        seen = state.records.causes.get(envelope.id)
+        if seen is not None:
+            return Outcome(repeated_seq=seen)
+        run = _Run(state, envelope.id, Instant(max(envelope.at, state.clock)))
+        try:
+            run.take(envelope.command)
+        except UserError as error:
+            return error
+        return run
 
     def apply(self, entry: Entry) -> None:
         """Replay one journalled entry."""
@@ -80,32 +103,47 @@ class Machine:
 class _Run:
     """One command on its way through."""
 
+    __slots__ = ("_at", "_cause", "_effects", "_entries", "_state", "due", "quiet", "reconsider", "woken")
+
     def __init__(self, state: State, cause: str, at: Instant) -> None:
         self._state = state
         self._cause = cause
         self._at = at
-        self.entries: list[Entry] = []
-        self.effects: list[Effect] = []
+        self._entries: list[Entry] = []
+        self._effects: list[Effect] = []
         self.quiet = True
         """Nothing happened yet that could let anything start, move or be bought."""
-        self._reconsider = False
+        self.reconsider = False
+        self.woken = False
+        self.due = False
 
-    def apply(self, command: Command) -> bool:
-        facts = decide(self._state, command, self._at)
-        for fact in facts:
-            entry = Entry(self._state.records.seq + 1, self._at, self._cause, fact)
-            evolve(self._state, entry)
-            self.entries.append(entry)
-            self.effects.extend(react(self._state, entry))
-            self.quiet = self.quiet and type(fact) in QUIET
-            self._reconsider = self._reconsider or type(fact) in RECONSIDER
-        return bool(facts)
+    def take(self, command: Command) -> None:
+        """Decide and apply it. Raises UserError before anything is changed."""
+        if isinstance(command, Wake):
+            self.woken, self.due, self.reconsider = True, command.due, command.reconsider
+        else:
+            self._apply(decide(self._state, command, self._at))
 
-    def settle(self, *, due: bool, reconsider: bool) -> None:
+    def settle(self, at: Instant, *, due: bool, reconsider: bool) -> None:
         """Follow-ups until nothing follows."""
-        self._reconsider = self._reconsider or reconsider
+        self._at, self.reconsider = at, reconsider
         for _ in range(SETTLE_LIMIT):
-            if not self.apply(Wake(due=due, reconsider=self._reconsider)):
+            if not self._apply(follow_up(self._state, at, due_dates=due, reconsider=self.reconsider)):
                 self._state.due_pools.clear()
                 return
         raise AssertionError(f"command {self._cause} does not settle")
+
+    def outcome(self) -> Outcome:
+        """What it has brought about."""
+        return Outcome(tuple(self._entries), tuple(self._effects))
+
+    def _apply(self, facts: Iterable[Fact]) -> bool:
+        before = len(self._entries)
+        for fact in facts:
+            entry = Entry(self._state.records.seq + 1, self._at, self._cause, fact)
+            evolve(self._state, entry)
+            self._entries.append(entry)
+            self._effects.extend(react(self._state, entry))
+            self.quiet = self.quiet and type(fact) in QUIET
+            self.reconsider = self.reconsider or type(fact) in RECONSIDER
+        return len(self._entries) > before

@@ -28,9 +28,12 @@ class NodeMap:
         "_blocks",
         "_by_free",
         "_by_spare",
+        "_levels",
         "_spare",
+        "beyond",
         "chips_per_node",
         "free_chips",
+        "free_nodes",
         "nodes",
     )
 
@@ -42,8 +45,14 @@ class NodeMap:
         self._block_nodes = block_nodes
         self.nodes = 0
         self.free_chips = 0
+        self.free_nodes = 0
+        """Nodes that are wholly free."""
+        self.beyond = 0
+        """Nodes in use that the pool has lost."""
         self._blocks: list[int] = []
         self._by_free: list[int] = [0] * (block_nodes + 1)
+        self._levels = 0
+        """The k for which there are such blocks, as a bitmap."""
         self._spare: dict[int, int] = {}
         """Every node in use, with the chips it still has."""
         self._by_spare: list[int] = [0] * chips_per_node
@@ -52,15 +61,11 @@ class NodeMap:
     def copy(self) -> NodeMap:
         """The same, to try things on."""
         twin = NodeMap(0, self.chips_per_node, self._block_nodes)
-        twin.nodes, twin.free_chips = self.nodes, self.free_chips
-        twin._blocks, twin._by_free = self._blocks.copy(), self._by_free.copy()
+        twin.nodes, twin.beyond = self.nodes, self.beyond
+        twin.free_chips, twin.free_nodes = self.free_chips, self.free_nodes
+        twin._blocks, twin._by_free, twin._levels = self._blocks.copy(), self._by_free.copy(), self._levels
         twin._spare, twin._by_spare = self._spare.copy(), self._by_spare.copy()
         return twin
-
-    @property
-    def free_nodes(self) -> int:
-        """Nodes that are wholly free."""
-        return sum(k * mask.bit_count() for k, mask in enumerate(self._by_free) if mask)
 
     @property
     def used_nodes(self) -> frozenset[int]:
@@ -70,6 +75,7 @@ class NodeMap:
     def resize(self, nodes: int) -> None:
         """Grow or shrink to `nodes`. Nodes beyond the new end are never handed out again; those in use drain."""
         old, self.nodes = self.nodes, nodes
+        self.beyond = sum(node >= nodes for node in self._spare)
         if nodes > old:
             self._grow(old, nodes)
             return
@@ -77,7 +83,7 @@ class NodeMap:
             spare = self._spare.get(node)
             if spare is None:
                 self._set_whole((node,), free=False)
-            else:
+            elif spare:
                 self._hide_spare(node, spare)
 
     def find(self, count: int, chips: int, topology: Topology = "any") -> tuple[int, ...] | None:
@@ -117,12 +123,15 @@ class NodeMap:
                 spare = self.chips_per_node
                 if known:
                     whole.append(node)
-            elif known:
+                else:
+                    self.beyond += 1
+            elif known and spare:
                 self._hide_spare(node, spare)
             assert spare >= chips, f"node {node} has {spare} chips, not {chips}"
-            self._spare[node] = spare - chips
-            if known:
-                self._show_spare(node, spare - chips)
+            spare -= chips
+            self._spare[node] = spare
+            if spare and known:
+                self._show_spare(node, spare)
         self._set_whole(whole, free=False)
 
     def give(self, nodes: tuple[int, ...], chips: int) -> None:
@@ -130,16 +139,19 @@ class NodeMap:
         whole: list[int] = []
         for node in nodes:
             spare = self._spare.pop(node)
-            if node < self.nodes:
+            known = node < self.nodes
+            if known and spare:
                 self._hide_spare(node, spare)
             spare += chips
             assert spare <= self.chips_per_node, f"node {node} was given back twice"
             if spare < self.chips_per_node:
                 self._spare[node] = spare
-                if node < self.nodes:
+                if known:
                     self._show_spare(node, spare)
-            elif node < self.nodes:
+            elif known:
                 whole.append(node)
+            else:
+                self.beyond -= 1
         self._set_whole(whole, free=True)
 
     def _grow(self, old: int, nodes: int) -> None:
@@ -157,7 +169,9 @@ class NodeMap:
             mask = ((1 << count) - 1) << fresh[0]
             self._by_free[0] &= ~mask
             self._by_free[size] |= mask
+            self.free_nodes += count * size
             self.free_chips += count * size * self.chips_per_node
+        self._levels = sum(1 << free for free, mask in enumerate(self._by_free) if mask)
         skip = range(fresh[0] * size, (fresh[-1] + 1) * size) if fresh else range(0)
         for node in range(old, nodes):
             if node in skip:
@@ -165,7 +179,7 @@ class NodeMap:
             spare = self._spare.get(node)
             if spare is None:
                 self._set_whole((node,), free=True)
-            else:
+            elif spare:
                 self._show_spare(node, spare)
 
     def _find_spare(self, count: int, chips: int) -> tuple[int, ...]:
@@ -206,7 +220,7 @@ class NodeMap:
         if topology == "block" or count > self.free_nodes:
             return None
         found: list[int] = []
-        for free in range(self._block_nodes, 0, -1):
+        for free in reversed(tuple(_bits(self._levels & ~1))):
             for block in _bits(self._by_free[free]):
                 rest = count - len(found)
                 if rest <= free:
@@ -218,19 +232,29 @@ class NodeMap:
         raise AssertionError("free nodes were counted wrong")
 
     def _best_block(self, count: int) -> int | None:
-        for free in range(count, self._block_nodes + 1):
-            mask = self._by_free[free]
-            if mask:
-                return (mask & -mask).bit_length() - 1
-        return None
+        enough = self._levels >> count
+        if not enough:
+            return None
+        mask = self._by_free[count + (enough & -enough).bit_length() - 1]
+        return (mask & -mask).bit_length() - 1
 
     def _pick(self, block: int, count: int) -> tuple[int, ...]:
-        first = block * self._block_nodes
-        bits = _bits(self._blocks[block])
-        return tuple(first + next(bits) for _ in range(count))
+        first, mask = block * self._block_nodes - 1, self._blocks[block]
+        if count == 1:
+            return (first + (mask & -mask).bit_length(),)
+        found = []
+        for _ in range(count):
+            low = mask & -mask
+            found.append(first + low.bit_length())
+            mask ^= low
+        return tuple(found)
 
     def _set_whole(self, nodes: Sequence[int], *, free: bool) -> None:
         """Nodes become wholly free, or no longer are. A gang lies in few blocks: each is counted anew once."""
+        if len(nodes) == 1:
+            block, bit = divmod(nodes[0], self._block_nodes)
+            self._flip(block, 1 << bit, free=free)
+            return
         block, mask = 0, 0
         for node in nodes:
             its, bit = divmod(node, self._block_nodes)
@@ -247,17 +271,21 @@ class NodeMap:
         assert old & mask == (0 if free else mask), f"block {block}: {mask:b} of {old:b} was already so"
         new = old ^ mask
         self._blocks[block] = new
-        self._by_free[old.bit_count()] &= ~(1 << block)
-        self._by_free[new.bit_count()] |= 1 << block
-        chips = mask.bit_count() * self.chips_per_node
-        self.free_chips += chips if free else -chips
+        before, after, bit = old.bit_count(), new.bit_count(), 1 << block
+        self._by_free[after] |= bit
+        self._by_free[before] ^= bit
+        self._levels |= 1 << after
+        if not self._by_free[before]:
+            self._levels ^= 1 << before
+        self.free_nodes += after - before
+        self.free_chips += (after - before) * self.chips_per_node
+
+    # A full node is never looked for: it is neither shown nor hidden.
 
     def _show_spare(self, node: int, spare: int) -> None:
-        if spare:  # a full node is never looked for
-            self._by_spare[spare] |= 1 << node
-            self.free_chips += spare
+        self._by_spare[spare] |= 1 << node
+        self.free_chips += spare
 
     def _hide_spare(self, node: int, spare: int) -> None:
-        if spare:
-            self._by_spare[spare] &= ~(1 << node)
-            self.free_chips -= spare
+        self._by_spare[spare] &= ~(1 << node)
+        self.free_chips -= spare

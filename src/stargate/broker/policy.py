@@ -81,6 +81,11 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """Empty: no quotas. Otherwise every workload names one of these."""
     max_provider_share: Decimal | None = None
     """Independence: the largest part of all chips in use that one provider may hold, 0 to 1."""
+    order: Literal["priority", "fifo", "sjf", "srtf"] = "priority"
+    """Who is next: higher priority; who came first; the shortest expected run; the least left to run, which also
+    takes the place of what has more left. All but the first leave priority aside."""
+    backfill: Literal["easy", "none"] = "easy"
+    """What may start behind the first that is blocked: work that cannot delay it, or nothing."""
     preemption: bool = True
     backfill_depth: int = 1_000
     """How many waiting slots behind the first blocked one are tried in a pass."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -9,6 +10,7 @@ from stargate.base.money import cost_micro_usd
 from stargate.base.time import Instant
 from stargate.broker import quota
 from stargate.broker.ask import required
+from stargate.broker.order import gives_way, running_rank
 from stargate.broker.place import place
 
 if TYPE_CHECKING:
@@ -19,17 +21,22 @@ if TYPE_CHECKING:
 
 
 def victims(
-    state: State, ask: Ask, busy: list[tuple[Option, Supply]], at: Instant
+    state: State,
+    ask: Ask,
+    rank: int,
+    busy: list[tuple[Option, Supply]],
+    at: Instant,
+    spared: Collection[str] = (),
 ) -> tuple[Supply, tuple[AttemptState, ...]] | None:
     """The supply to clear and whom to stop there; None if nothing allowed would be enough, or what stops already is.
 
-    Allowed victims: preemptible attempts of lower priority, and of equal priority where they run on quota that their
-    team borrowed and the asking team reclaims, as far as it borrows. Cost of a victim: the chip-hours it would have
-    to do again.
+    Allowed victims: preemptible attempts that rank lower under policy's order, and those of equal priority that run on
+    quota which their team borrowed and the asking team reclaims, as far as it borrows; never those `spared`. Cost of a
+    victim: the chip-hours it would have to do again. `rank` is the asker's.
     """
     best: tuple[int, int, str, Supply, tuple[AttemptState, ...]] | None = None
     for option, supply in busy:
-        chosen = _on_supply(state, ask, option, supply, at)
+        chosen = _on_supply(state, ask, rank, option, supply, at, spared)
         if chosen is None:
             continue
         if not chosen:
@@ -40,8 +47,8 @@ def victims(
     return None if best is None else (best[3], best[4])
 
 
-def own_victims(state: State, ask: Ask, chips: int, at: Instant) -> tuple[AttemptState, ...]:
-    """Whom of its own team, of lower priority, an ask that is over quota sends away; empty if nobody.
+def own_victims(state: State, ask: Ask, rank: int, chips: int, at: Instant) -> tuple[AttemptState, ...]:
+    """Whom of its own team, of lower rank, an ask that is over quota sends away; empty if nobody.
 
     The cheapest of the lowest first, only if the quota then has room for `chips` and the gang has a place. What is
     stopping already is waited for.
@@ -49,8 +56,8 @@ def own_victims(state: State, ask: Ask, chips: int, at: Instant) -> tuple[Attemp
     mine = [attempt for attempt in state.live.values() if _team(state, attempt) == ask.workload.team]
     freed = sum(attempt.chips for attempt in mine if attempt.status == "stopping")
     lower = sorted(
-        (attempt for attempt in mine if _is_lower(state, ask, attempt)),
-        key=lambda attempt: (_priority(state, attempt), lost_work(state, attempt, at), attempt.id),
+        (attempt for attempt in mine if _is_lower(state, rank, attempt, at)),
+        key=_cheapest_of_the_lowest(state, at),
     )
     chosen: list[AttemptState] = []
     while quota.over_quota(state, ask.workload.team, chips - freed) is not None:
@@ -83,13 +90,13 @@ def _team(state: State, attempt: AttemptState) -> str:
     return state.records.workloads[attempt.workload].workload.team
 
 
-def _priority(state: State, attempt: AttemptState) -> int:
-    return state.records.workloads[attempt.workload].workload.priority
+def _cheapest_of_the_lowest(state: State, at: Instant) -> Callable[[AttemptState], tuple[int, int, str]]:
+    return lambda attempt: (-running_rank(state, attempt, at), lost_work(state, attempt, at), attempt.id)
 
 
-def _is_lower(state: State, ask: Ask, attempt: AttemptState) -> bool:
+def _is_lower(state: State, rank: int, attempt: AttemptState, at: Instant) -> bool:
     work = state.records.workloads[attempt.workload].workload
-    return attempt.status != "stopping" and work.preemptible and work.priority < ask.workload.priority
+    return attempt.status != "stopping" and work.preemptible and gives_way(state, attempt, rank, at)
 
 
 def lost_work(state: State, attempt: AttemptState, at: Instant) -> int:
@@ -102,19 +109,25 @@ def lost_work(state: State, attempt: AttemptState, at: Instant) -> int:
 
 
 def _on_supply(
-    state: State, ask: Ask, option: Option, supply: Supply, at: Instant
+    state: State,
+    ask: Ask,
+    rank: int,
+    option: Option,
+    supply: Supply,
+    at: Instant,
+    spared: Collection[str],
 ) -> tuple[AttemptState, ...] | None:
     reclaim = quota.may_reclaim(state, ask.workload.team, option.gang_chips)
     pool = state.live_on.get(supply.pool, {})
     allowed = sorted(
-        (attempt for attempt in pool.values() if _may_stop(state, ask, attempt, reclaim=reclaim)),
-        key=lambda attempt: (
-            state.records.workloads[attempt.workload].workload.priority,
-            lost_work(state, attempt, at),
-            attempt.id,
+        (
+            attempt
+            for attempt in pool.values()
+            if attempt.id not in spared and _may_stop(state, ask, rank, attempt, at, reclaim=reclaim)
         ),
+        key=_cheapest_of_the_lowest(state, at),
     )
-    with _Clearing(state, ask, option, supply) as clearing:
+    with _Clearing(state, ask, rank, option, supply, at) as clearing:
         # What is stopping already makes room by itself: if that is enough, wait for it.
         for attempt in [a for a in pool.values() if a.status == "stopping"]:
             clearing.remove(attempt)
@@ -143,8 +156,11 @@ def _on_supply(
 class _Clearing:
     """What-if: attempts leave a pool, and all are back when the block ends."""
 
-    def __init__(self, state: State, ask: Ask, option: Option, supply: Supply) -> None:
+    def __init__(
+        self, state: State, ask: Ask, rank: int, option: Option, supply: Supply, at: Instant
+    ) -> None:
         self._state = state
+        self._rank, self._at = rank, at
         self._nodes = state.nodes[supply.pool]
         self._ask = ask
         self._option = option
@@ -172,9 +188,9 @@ class _Clearing:
 
     def may_lose(self, attempt: AttemptState) -> bool:
         """Whether the attempt ranks below the asker, or its team still borrows when those gone are not counted."""
-        work = self._state.records.workloads[attempt.workload].workload
-        if work.priority < self._ask.workload.priority:
+        if gives_way(self._state, attempt, self._rank, self._at):
             return True
+        work = self._state.records.workloads[attempt.workload].workload
         leaving = self._state.stopping | self._gone
         gone = sum(
             other.chips
@@ -194,15 +210,15 @@ class _Clearing:
         return self._nodes.find(work.nodes, self._option.chips_per_node, required(work)) is not None
 
 
-def _may_stop(state: State, ask: Ask, attempt: AttemptState, *, reclaim: bool) -> bool:
+def _may_stop(
+    state: State, ask: Ask, rank: int, attempt: AttemptState, at: Instant, *, reclaim: bool
+) -> bool:
     if attempt.status == "stopping" or attempt.workload == ask.workload_id:
         return False
-    if attempt.id not in state.records.attempts:
-        return False  # placed a moment ago, in the same pass
     work = state.records.workloads[attempt.workload].workload
     if not work.preemptible:
         return False
-    if work.priority < ask.workload.priority:
+    if gives_way(state, attempt, rank, at):
         return True
     return (
         reclaim

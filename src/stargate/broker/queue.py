@@ -1,6 +1,6 @@
 """One pass over the queue: who starts now, who holds the reservation, who is preempted, what must be sourced.
 
-1. Slots in order of priority, then arrival; those that must wait for a moment or for quota are passed over.
+1. Slots in the order of policy; those that must wait for a moment or for quota are passed over.
 2. Place each that fits. The first that is blocked gets the EASY reservation, and may preempt.
 3. Those behind it may start where they cannot delay it.
 4. A slot that nothing held could ever serve, or not in time, opens a sourcing.
@@ -9,15 +9,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from stargate.base.time import Instant
+from stargate.base.time import Duration, Instant
 from stargate.broker import preempt, quota, shortage
 from stargate.broker.ask import Ask, ask_of, least_chips
-from stargate.broker.fact import Fact, Stopping
+from stargate.broker.backlog import Room
+from stargate.broker.fact import Fact, Placed, Stopping
 from stargate.broker.ground import Ground
 from stargate.broker.place import Choice, Survey, place, placed
 from stargate.broker.reserve import Reservation, Rest, earliest
@@ -33,23 +35,39 @@ PLACEMENTS_PER_PASS = 1_000
 
 def decide_queue(state: State, at: Instant) -> tuple[Fact, ...]:
     """What one pass decides. Empty when nothing can change until something happens."""
+    found = _Pass(state, at)
     facts: list[Fact] = []
     with Trial(state) as trial:
-        found = _Pass(state, at, trial, facts)
-        found.run()
-    state.at_rest = None if facts else Rest(found.reservation)
+        for fact in found.steps():
+            facts.append(fact)
+            if isinstance(fact, Placed):
+                trial.occupy(fact)
+    state.at_rest = None if facts else found.rest()
     return tuple(facts)
+
+
+def queue_steps(state: State, at: Instant) -> Iterator[Fact]:
+    """The same, each fact to be applied before the next is asked for: nothing has to be tried and taken back."""
+    found = _Pass(state, at)
+    moved = False
+    for fact in found.steps():
+        moved = moved or not isinstance(fact, Placed)
+        yield fact
+    # Who has started in this pass left less room to the others: none of them need be asked again.
+    state.at_rest = None if moved or found.unfinished else found.rest()
 
 
 class _Pass:
     """The state of one pass: its reservation and what it knows to be blocked."""
 
-    def __init__(self, state: State, at: Instant, trial: Trial, facts: list[Fact]) -> None:
+    def __init__(self, state: State, at: Instant) -> None:
         self._state = state
         self._at = at
-        self._trial = trial
-        self._facts = facts
-        self.reservation: Reservation | None = None
+        self._reservation: Reservation | None = None
+        self._head: Waiting | None = None
+        self.unfinished = False
+        """It ended before everybody had a turn."""
+        self._placed: set[str] = set()
         self._blocked_shapes: dict[bytes, Survey] = {}
         self._blocked = 0
         self._stopping: set[str] = set()
@@ -59,28 +77,48 @@ class _Pass:
         self._yielded: set[str] = set()
         """Teams whose most urgent slot over quota has looked for room among its own."""
 
-    def run(self) -> None:
+    def rest(self) -> Rest:
+        """What it leaves to whoever comes next."""
+        return Rest(self._head, self._reservation, self._at)
+
+    def steps(self) -> Iterator[Fact]:
+        """Every decision. Once a slot is placed, its gang must hold its nodes before the pass goes on."""
         policy = self._state.records.policy
-        started = 0
-        for waiting in self._newcomers() or self._in_order():
-            if self._blocked > policy.backfill_depth or started >= PLACEMENTS_PER_PASS:
+        for waiting in self._turns():
+            if self._blocked > policy.backfill_depth:
+                return
+            if len(self._placed) >= PLACEMENTS_PER_PASS:
+                self.unfinished = True
                 return
             holder, slot = self._state.slot(waiting)
             if slot.not_before > self._at or holder.status != "active":
                 continue
             if self._over_quota(holder.workload):
-                self._yield_own(waiting, holder.workload.team)
+                yield from self._yield_own(waiting, holder.workload.team)
                 continue
             ask = self._within_quota(ask_of(self._state, holder, slot))
             # Within a pass capacity only shrinks: what one slot could not have, its like cannot have either.
             survey = self._blocked_shapes.get(ask.shape)
             if survey is None:
-                survey = place(self._state, ask, self._at, self.reservation)
-            if survey.choice is not None:
-                self._start(waiting, ask, survey, survey.choice)
-                started += 1
-            else:
-                self._block(waiting, ask, survey)
+                survey = place(self._state, ask, self._at, self._reservation)
+            if survey.choice is None:
+                yield from self._block(waiting, ask, survey)
+            elif policy.backfill == "easy" or self._head is None:
+                yield from self._start(waiting, ask, survey, survey.choice)
+
+    # -- whose turn it is --------------------------------------------------------------------------------------
+
+    def _turns(self) -> Iterator[Waiting]:
+        """The slots to try, in order; of those behind the first that is blocked, only whom the room may serve."""
+        newcomers = self._newcomers()
+        if newcomers is not None:
+            yield from newcomers
+            return
+        for waiting in self._in_order():
+            yield waiting
+            if waiting is self._head and self._may_skip():
+                yield from self._behind(waiting)
+                return
 
     def _newcomers(self) -> list[Waiting] | None:
         """Those who came since nothing more could be done, if they stand behind the first in line; None: look at all.
@@ -88,15 +126,17 @@ class _Pass:
         Nobody else's chances have changed, and what is kept for the first in line is known.
         """
         rest = self._state.at_rest
-        if rest is None or not rest.newcomers:
+        if rest is None:
+            return None
+        if rest.newcomers and not rest.holds(self._at):
             return None
         places = sorted(self._state.place_of(*name) for name in rest.newcomers)
-        first = rest.reservation
-        if first is not None:
-            head = self._state.place_of(first.holder, first.slot)
-            if any(place < head or self._overtakes(place, head) for place in places):
-                return None
-        self.reservation = first
+        head = rest.head
+        if head is not None and any(place < head or self._overtakes(place, head) for place in places):
+            return None
+        self._head, self._reservation = head, rest.reservation
+        if head is not None and self._state.records.policy.backfill == "none" and self._may_skip():
+            return []
         return places
 
     def _overtakes(self, place: Waiting, head: Waiting) -> bool:
@@ -105,12 +145,18 @@ class _Pass:
         return place.order == head.order and quota.may_reclaim(self._state, work.team, least_chips(work))
 
     def _in_order(self) -> Iterator[Waiting]:
-        """The queue; at equal priority those who would borrow quota come after those who use their own."""
-        queue = tuple(self._state.queue)
+        """The queue; at equal rank those who would borrow quota come after those who use their own."""
+        queue = self._state.queue
         if not self._state.records.policy.teams:
-            yield from queue
+            place = 0
+            while place < len(queue):
+                waiting = queue[place]
+                yield waiting
+                # Who has started may have left the queue by now.
+                if place < len(queue) and queue[place] is waiting:
+                    place += 1
             return
-        for _, level in groupby(queue, key=lambda waiting: waiting.order):
+        for _, level in groupby(tuple(queue), key=lambda waiting: waiting.order):
             borrowers: list[Waiting] = []
             for waiting in level:
                 holder, _ = self._state.slot(waiting)
@@ -121,7 +167,42 @@ class _Pass:
                     borrowers.append(waiting)
             yield from borrowers
 
+    def _may_skip(self) -> bool:
+        """Whether nothing but a start could come of looking at a slot behind the first in line."""
+        policy = self._state.records.policy
+        buys = policy.sourcing.automatic and bool(policy.lab)
+        return not policy.teams and not buys and (self._reservation is not None or policy.backfill == "none")
+
+    def _behind(self, place: Waiting) -> Iterator[Waiting]:
+        """Those behind the first in line for whom there may be room, in order."""
+        if self._reservation is None or self._state.records.policy.backfill == "none":
+            return
+        queue, depth = self._state.queue, self._state.records.policy.backfill_depth
+        first = bisect_left(queue, place)
+        waiting: Waiting | None = place
+        while waiting is not None:
+            started = len(self._placed)
+            room = self._room(self._reservation)
+            for waiting in self._state.backlog.behind(waiting, room):
+                if bisect_left(queue, waiting) - first > depth:
+                    return
+                yield waiting
+                if len(self._placed) > started:
+                    break  # there is less room now
+            else:
+                waiting = None
+
+    def _room(self, kept: Reservation) -> Room:
+        pool = kept.supply.pool
+        free = {name: nodes.free_chips for name, nodes in self._state.nodes.items()}
+        here = free.pop(pool)
+        return Room(max(free.values(), default=0), here, kept.spare_chips, kept.starts - self._at)
+
+    # -- quota -------------------------------------------------------------------------------------------------
+
     def _over_quota(self, work: Workload) -> bool:
+        if not self._state.teams:
+            return False
         # Within a pass teams only use more: what was too much stays too much.
         chips, spent = least_chips(work), self._spent.get(work.team)
         if spent is not None and chips >= spent:
@@ -131,18 +212,17 @@ class _Pass:
         self._spent[work.team] = chips
         return True
 
-    def _yield_own(self, waiting: Waiting, team: str) -> None:
+    def _yield_own(self, waiting: Waiting, team: str) -> Iterator[Fact]:
         """Within a team the urgent goes first: at its quota, it takes the place of what is less urgent."""
         if team in self._yielded or self._stopping or not self._state.records.policy.preemption:
             return
         self._yielded.add(team)
         ask = ask_of(self._state, *self._state.slot(waiting))
-        for attempt in preempt.own_victims(self._state, ask, least_chips(ask.workload), self._at):
+        chips = least_chips(ask.workload)
+        for attempt in preempt.own_victims(self._state, ask, waiting.order, chips, self._at):
             self._stopping.add(attempt.id)
-            says = (
-                f"{waiting.workload} (priority {-waiting.order}) is more urgent, and its team is at its quota"
-            )
-            self._facts.append(Stopping(attempt.id, "preempted", (Ground(says),)))
+            says = f"{self._named(waiting)} is more urgent, and its team is at its quota"
+            yield Stopping(attempt.id, "preempted", (Ground(says),))
 
     def _within_quota(self, ask: Ask) -> Ask:
         """The wish without the alternatives that want more than the team may have."""
@@ -155,45 +235,49 @@ class _Pass:
         )
         return replace(ask, options=allowed)
 
-    def _start(self, waiting: Waiting, ask: Ask, survey: Survey, choice: Choice) -> None:
+    # -- what becomes of it ------------------------------------------------------------------------------------
+
+    def _start(self, waiting: Waiting, ask: Ask, survey: Survey, choice: Choice) -> Iterator[Fact]:
         _, slot = self._state.slot(waiting)
         grounds = survey.grounds()
-        reserved = self.reservation
-        if reserved is not None:
-            says = f"backfilled: it cannot delay {reserved.holder}, due on {reserved.supply.pool}"
+        kept = self._reservation
+        if kept is not None:
+            says = f"backfilled: it cannot delay {kept.holder}, due on {kept.supply.pool}"
             grounds += (Ground(says),)
         fact = placed(ask, waiting.slot, slot, choice, self._at, grounds)
-        self._facts.append(fact)
-        self._trial.occupy(fact)
-        if reserved is not None:
-            reserved.take(fact.supply, fact.pool, fact.nodes, fact.chips_per_node, fact.expected_end)
+        self._placed.add(fact.attempt)
+        yield fact
+        if kept is not None:
+            kept.take(fact.supply, fact.pool, fact.nodes, fact.chips_per_node, fact.expected_end)
 
-    def _block(self, waiting: Waiting, ask: Ask, survey: Survey) -> None:
+    def _block(self, waiting: Waiting, ask: Ask, survey: Survey) -> Iterator[Fact]:
         # What nothing held could ever serve stands in nobody's way.
         self._blocked += bool(survey.busy)
         self._blocked_shapes[ask.shape] = survey
-        first = self.reservation is None and bool(survey.busy)
+        easy = self._state.records.policy.backfill == "easy"
+        first = bool(survey.busy) and (self._reservation if easy else self._head) is None
         asks = not self._sourced and shortage.may_open(self._state, waiting, self._at)
         if first:
-            self._preempt(waiting, ask, survey)
+            yield from self._preempt(waiting, ask, survey)
         start = None
-        if first or (asks and survey.busy and ask.workload.deadline is not None):
+        if (first and easy) or (asks and survey.busy and ask.workload.deadline is not None):
             start = earliest(self._state, ask, survey.busy, self._at, frozenset(self._stopping))
-        if first and start is not None:
-            self.reservation = Reservation(
-                self._state, ask, waiting.slot, start, frozenset(self._stopping), self._at
-            )
+        if first and easy and start is not None:
+            self._reservation = Reservation(self._state, ask, waiting.slot, start)
+        if first and (self._reservation is not None or not easy):
+            self._head = waiting
         if asks:
             # One need a pass: the next is judged against what this one leaves on the market.
             starts = None if start is None else start.at
             facts = shortage.decide_shortage(self._state, waiting, ask, survey, starts, self._at)
             self._sourced = bool(facts)
-            self._facts.extend(facts)
+            yield from facts
 
-    def _preempt(self, waiting: Waiting, ask: Ask, survey: Survey) -> None:
-        if self._stopping or not self._state.records.policy.preemption:
+    def _preempt(self, waiting: Waiting, ask: Ask, survey: Survey) -> Iterator[Fact]:
+        policy = self._state.records.policy
+        if self._stopping or not policy.preemption:
             return
-        found = preempt.victims(self._state, ask, survey.busy, self._at)
+        found = preempt.victims(self._state, ask, waiting.order, survey.busy, self._at, self._placed)
         if found is None:
             return
         supply, chosen = found
@@ -201,7 +285,13 @@ class _Pass:
             self._stopping.add(attempt.id)
             lost = preempt.lost_work(self._state, attempt, self._at)
             says = (
-                f"{waiting.workload} (priority {-waiting.order}) needs {supply.pool}; of those that may be stopped"
+                f"{self._named(waiting)} needs {supply.pool}; of those that may be stopped"
                 f" {attempt.workload} loses little: {lost} micro-USD of work"
             )
-            self._facts.append(Stopping(attempt.id, "preempted", (Ground(says),)))
+            yield Stopping(attempt.id, "preempted", (Ground(says),))
+
+    def _named(self, waiting: Waiting) -> str:
+        """A waiting slot with its rank in words."""
+        if self._state.records.policy.order != "srtf":
+            return f"{waiting.workload} (priority {-waiting.order})"
+        return f"{waiting.workload} (with {Duration(waiting.order)} left to run)"

@@ -2,10 +2,12 @@
 
 Source: D. Lifka, "The ANL/IBM SP scheduling system", 1995. Only the first blocked slot holds a reservation; work
 behind it may start now if it ends before that, or if the gang still finds its room beside it when the time comes.
+What should end at the same moment is counted the smallest first, and no further than until the gang has its room.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
 from stargate.base.time import FOREVER, Instant
@@ -13,9 +15,12 @@ from stargate.broker.ask import expected_end, required
 from stargate.broker.filters import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from stargate.broker.ask import Ask, Option
+    from stargate.broker.nodes import NodeMap
     from stargate.broker.records import AttemptState
-    from stargate.broker.state import State
+    from stargate.broker.state import State, Waiting
     from stargate.broker.supply import Supply
 
 
@@ -25,26 +30,46 @@ class Start(NamedTuple):
     at: Instant
     option: Option
     supply: Supply
+    freed: tuple[AttemptState, ...]
+    """What has to end for it."""
 
 
 class Reservation:
     """Room for a gang on one supply from `starts` on, and the nodes of its pool as they will be then."""
 
-    def __init__(
-        self, state: State, ask: Ask, slot: int, start: Start, stopping: frozenset[str], at: Instant
-    ) -> None:
+    def __init__(self, state: State, ask: Ask, slot: int, start: Start) -> None:
         self.starts, self.supply = start.at, start.supply
         self.holder, self.slot = ask.workload_id, slot
+        self.tied = False
+        """Something was placed that should end at that very moment: how much is left then may be counted better."""
+        self._now = state.nodes[start.supply.pool]
+        self._freed = [(attempt.nodes, attempt.chips_per_node) for attempt in start.freed]
         self._count, self._chips = ask.workload.nodes, start.option.chips_per_node
         self._topology = required(ask.workload)
-        self._then = state.nodes[start.supply.pool].copy()
         self._spare = start.supply.spare
-        for end, attempt in _ends(state, start.supply, stopping, at):
-            if end > start.at:
-                break
-            self._then.give(attempt.nodes, attempt.chips_per_node)
-            if self._spare is not None and attempt.supply == start.supply.id:
-                self._spare += attempt.chips
+        if self._spare is not None:
+            self._spare += sum(a.chips for a in start.freed if a.supply == start.supply.id)
+        self._left: int | None = None
+        """Whole nodes beside the gang's, where counting them is enough."""
+        self._map: NodeMap | None = None
+        if counts(state, start.supply.pool, ask, start.option):
+            self._left = self._now.free_nodes + sum(len(nodes) for nodes, _ in self._freed) - self._count
+
+    @property
+    def spare_chips(self) -> int:
+        """What cannot be exceeded by all work that will still be there."""
+        if self._left is not None:
+            return self._left * self._chips
+        return self._then.free_chips - self._count * self._chips
+
+    @property
+    def _then(self) -> NodeMap:
+        """The nodes at the start. Made when first needed."""
+        if self._map is None:
+            self._map = self._now.copy()
+            for nodes, chips in self._freed:
+                self._map.give(nodes, chips)
+        return self._map
 
     def refuse(
         self, ask: Ask, option: Option, supply: Supply, nodes: tuple[int, ...], at: Instant
@@ -55,28 +80,52 @@ class Reservation:
         spare = self._spare
         if spare is not None and supply.id == self.supply.id:
             spare -= option.gang_chips
-        self._then.restore(nodes, option.chips_per_node)
-        room = self._then.find(self._count, self._chips, self._topology) is not None
-        self._then.give(nodes, option.chips_per_node)
+        room = self._leaves_room(nodes, option.chips_per_node)
         if room and (spare is None or spare >= self._count * self._chips):
             return None
         return Refusal("reservation", f"the nodes are kept for {self.holder} from {self.starts}")
 
+    def _leaves_room(self, nodes: tuple[int, ...], chips: int) -> bool:
+        if self._left is not None and chips == self._chips:
+            return len(nodes) <= self._left
+        self._left = None
+        then = self._then
+        then.restore(nodes, chips)
+        room = then.find(self._count, self._chips, self._topology) is not None
+        then.give(nodes, chips)
+        return room
+
     def take(self, supply: str, pool: str, nodes: tuple[int, ...], chips: int, ends: Instant) -> None:
-        """Other work was placed."""
-        if pool != self.supply.pool or ends <= self.starts:
+        """Other work was placed, and holds these nodes by now."""
+        if pool != self.supply.pool:
             return
-        self._then.restore(nodes, chips)
+        if ends <= self.starts:
+            self.tied = self.tied or ends == self.starts
+            if self._map is None:
+                self._freed.append((nodes, chips))
+            return
+        if self._left is not None:
+            self._left -= len(nodes)
+        if self._map is not None:
+            self._map.restore(nodes, chips)
         if self._spare is not None and supply == self.supply.id:
             self._spare -= len(nodes) * chips
 
 
 class Rest:
-    """A pass over the queue found nothing to do: for whom room is kept, and who has come since."""
+    """A pass over the queue left nothing to do: who is the first in line, and who has come since."""
 
-    def __init__(self, reservation: Reservation | None) -> None:
+    def __init__(self, head: Waiting | None, reservation: Reservation | None, at: Instant) -> None:
+        self.head = head
+        """The first that is blocked."""
         self.reservation = reservation
+        self.at = at
         self.newcomers: list[tuple[str, int]] = []
+
+    def holds(self, at: Instant) -> bool:
+        """Whether the reservation is what it would be if it were made now."""
+        kept = self.reservation
+        return kept is None or (not kept.tied and (at == self.at or at < kept.starts))
 
 
 def earliest(
@@ -93,10 +142,19 @@ def earliest(
     best: Start | None = None
     for option, supply in busy:
         before = FOREVER if best is None else best.at
-        found = _on_supply(state, ask, option, supply, at, stopping, before)
-        if found is not None:
-            best = Start(found, option, supply)
+        best = _on_supply(state, ask, option, supply, at, stopping, before) or best
     return best
+
+
+def counts(state: State, pool: str, ask: Ask, option: Option) -> bool:
+    """Whether whole nodes are all that is asked for and all that is in use, wherever they stand."""
+    nodes = state.nodes[pool]
+    return (
+        option.chips_per_node == nodes.chips_per_node
+        and not state.sharing.get(pool)
+        and not nodes.beyond
+        and required(ask.workload) == "any"
+    )
 
 
 def _on_supply(
@@ -107,37 +165,52 @@ def _on_supply(
     at: Instant,
     stopping: frozenset[str],
     before: Instant,
-) -> Instant | None:
-    nodes = state.nodes[supply.pool]
+) -> Start | None:
+    nodes, count = state.nodes[supply.pool], ask.workload.nodes
     before = min(before, supply.until.plus(-state.records.policy.migration.lease_end_notice))
-    given: list[AttemptState] = []
-    spare = supply.spare
+    counting = counts(state, supply.pool, ask, option)
+    chips, spare = nodes.free_chips, supply.spare
+    freed: list[AttemptState] = []
+    given = 0
     try:
-        for end, attempt in _ends(state, supply, stopping, at):
+        for end, attempt in _ends(state, supply.pool, stopping, at):
             if end >= before:
                 return None
-            nodes.give(attempt.nodes, attempt.chips_per_node)
-            given.append(attempt)
+            freed.append(attempt)
+            chips += attempt.chips
             if spare is not None and attempt.supply == supply.id:
                 spare += attempt.chips
-            if spare is not None and spare < option.gang_chips:
+            if chips < option.gang_chips or (spare is not None and spare < option.gang_chips):
                 continue
-            if nodes.find(ask.workload.nodes, option.chips_per_node, required(ask.workload)) is not None:
-                return end
+            if not counting:
+                for one in freed[given:]:
+                    nodes.give(one.nodes, one.chips_per_node)
+                given = len(freed)
+            if counting or nodes.find(count, option.chips_per_node, required(ask.workload)) is not None:
+                return Start(end, option, supply, tuple(freed))
     finally:
-        for attempt in reversed(given):
+        for attempt in reversed(freed[:given]):
             nodes.restore(attempt.nodes, attempt.chips_per_node)
     return None
 
 
 def _ends(
-    state: State, supply: Supply, stopping: frozenset[str], at: Instant
-) -> list[tuple[Instant, AttemptState]]:
-    """What runs on the supply's pool with its end, the soonest first; services, which do not end, are left out."""
-    running = state.live_on.get(supply.pool, {}).values()
-    ends = [
-        (at if a.status == "stopping" or a.id in stopping else Instant(max(at, a.expected_end)), a)
-        for a in running
-        if a.expected_end < FOREVER or a.status == "stopping" or a.id in stopping
-    ]
-    return sorted(ends, key=lambda item: (item[0], item[1].id))
+    state: State, pool: str, stopping: frozenset[str], at: Instant
+) -> Iterator[tuple[Instant, AttemptState]]:
+    """What runs on a pool with its end, the soonest and then the smallest first; services do not end."""
+    live = state.live_on.get(pool, {})
+    listed = state.ends.get(pool, [])
+    late = bisect_left(listed, (at + 1, 0, ""))
+    going = {a.id for a in state.stopping.values() if a.pool == pool} | (stopping & live.keys())
+    now = sorted(
+        [(chips, id) for _, chips, id in listed[:late] if id not in going]
+        + [(live[id].chips, id) for id in going]
+    )
+    for _, id in now:
+        yield at, live[id]
+    for place in range(late, len(listed)):
+        end, _, id = listed[place]
+        if end >= FOREVER:
+            return
+        if id not in going:
+            yield end, live[id]

@@ -15,8 +15,11 @@ from stargate.agreements.rights import rights
 from stargate.base import wire
 from stargate.base.errors import NotFoundError
 from stargate.base.time import FOREVER, Instant
+from stargate.broker.ask import expected_run, least_chips
+from stargate.broker.backlog import Backlog
 from stargate.broker.commitment import committed_micro_usd
 from stargate.broker.nodes import NodeMap
+from stargate.broker.order import waiting_rank
 from stargate.broker.policy import SourcingPolicy, Team
 from stargate.broker.records import AttemptState, Records, Slot, WorkloadState
 from stargate.broker.reserve import Rest
@@ -25,15 +28,16 @@ from stargate.broker.sourcing.records import Lease, Need, SourcingState
 from stargate.broker.sourcing.timers import look_unless_covered
 from stargate.broker.supply import Supply, SupplyClass, SupplyIndex
 from stargate.catalog import Pool, Provider, Site
+from stargate.workloads import Workload
 
 _RECORDS = wire.unpacker(Records)
 
 
 class Waiting(NamedTuple):
-    """A place in the queue: higher priority first, then first come, first served."""
+    """A place in the queue: the lowest rank first, then first come, first served."""
 
     order: int
-    """Minus the priority."""
+    """The rank that policy's order gives it: minus the priority, where that decides."""
     seq: int
     workload: str
     slot: int
@@ -53,10 +57,16 @@ class State:
         self.nodes: dict[str, NodeMap] = {}
         self.supplies = SupplyIndex()
         self.queue: list[Waiting] = []
+        self._backlog: Backlog | None = None
+        """The queue by size, once somebody has asked for it."""
         self.live: dict[str, AttemptState] = {}
         """Attempts that hold nodes."""
         self.live_on: dict[str, dict[str, AttemptState]] = {}
         """The same by pool."""
+        self.ends: dict[str, list[tuple[Instant, int, str]]] = {}
+        """By pool, in order: when each is expected to end, its chips, its id."""
+        self.sharing: dict[str, int] = {}
+        """By pool: how many of them use only part of their nodes."""
         self.stopping: dict[str, AttemptState] = {}
         """Those that were asked to stop."""
         self.lost_on: dict[str, dict[str, AttemptState]] = {}
@@ -167,12 +177,25 @@ class State:
     def place_of(self, workload_id: str, slot: int) -> Waiting:
         """Where a slot stands in the queue."""
         holder = self.records.workloads[workload_id]
-        return Waiting(-holder.workload.priority, holder.seq, workload_id, slot)
+        return Waiting(waiting_rank(self, holder, slot), holder.seq, workload_id, slot)
 
     def waits(self, place: Waiting) -> bool:
         """Whether the slot is in the queue."""
         at = bisect_left(self.queue, place)
         return at < len(self.queue) and self.queue[at] == place
+
+    @property
+    def backlog(self) -> Backlog:
+        """The queue by size and expected run."""
+        if self._backlog is None:
+            self._backlog = Backlog()
+            for place in self.queue:
+                self._backlog.add(place, *self._size(self.records.workloads[place.workload].workload))
+        return self._backlog
+
+    def _size(self, work: Workload) -> tuple[int, int]:
+        """The least gang that will do, and how long it should be there."""
+        return least_chips(work), FOREVER if work.kind == "serve" else expected_run(self, work)
 
     def held_chips(self) -> int:
         """All chips under owned, reserved, on-demand or leased supply."""
@@ -244,6 +267,8 @@ class State:
         assert not self.waits(place), f"{workload_id} slot {slot} waits already"
         insort(self.queue, place)
         holder = self.records.workloads[workload_id]
+        if self._backlog is not None:
+            self._backlog.add(place, *self._size(holder.workload))
         self._set_waiting_timers(holder, holder.slots[slot])
 
     def _set_waiting_timers(self, holder: WorkloadState, slot: Slot) -> None:
@@ -268,6 +293,8 @@ class State:
         place = self.place_of(workload_id, slot)
         assert self.waits(place), f"{workload_id} slot {slot} does not wait"
         del self.queue[bisect_left(self.queue, place)]
+        if self._backlog is not None:
+            self._backlog.remove(place, *self._size(self.records.workloads[workload_id].workload))
         for need in needs_of(self, workload_id, slot)[-1:]:
             look_unless_covered(self.sourcing, need, self.records.at)
 
@@ -281,6 +308,9 @@ class State:
             assert supply.chips is None or supply.used <= supply.chips, f"supply {supply.id} is over-used"
         self.live[attempt.id] = attempt
         self.live_on.setdefault(attempt.pool, {})[attempt.id] = attempt
+        insort(self.ends.setdefault(attempt.pool, []), (attempt.expected_end, attempt.chips, attempt.id))
+        if attempt.chips_per_node < self.nodes[attempt.pool].chips_per_node:
+            self.sharing[attempt.pool] = self.sharing.get(attempt.pool, 0) + 1
         if attempt.status == "stopping":
             self.stopping[attempt.id] = attempt
         self._count(attempt, attempt.chips)
@@ -290,6 +320,10 @@ class State:
         del self.live[attempt.id]
         self.stopping.pop(attempt.id, None)
         del self.live_on[attempt.pool][attempt.id]
+        ends = self.ends[attempt.pool]
+        del ends[bisect_left(ends, (attempt.expected_end, attempt.chips, attempt.id))]
+        if attempt.chips_per_node < self.nodes[attempt.pool].chips_per_node:
+            self.sharing[attempt.pool] -= 1
         self.nodes[attempt.pool].give(attempt.nodes, attempt.chips_per_node)
         supply = self.supplies.by_id.get(attempt.supply)
         if supply is not None:
@@ -359,6 +393,7 @@ class State:
     def redeclare(self) -> None:
         """Rebuild what follows from the declared catalog, agreements and policy; running work keeps its nodes."""
         self.live, self.live_on, self.stopping, self.lost_on = {}, {}, {}, {}
+        self.ends, self.sharing = {}, {}
         self.queue, self.timers = [], []
         self.team_chips, self.provider_chips, self.chips_in_use = {}, {}, 0
         self._derive()
@@ -436,8 +471,8 @@ class State:
             self.open_workloads += 1
             for number, slot in enumerate(holder.slots):
                 if slot.status == "waiting":
-                    waiting.append(Waiting(-holder.workload.priority, holder.seq, holder.id, number))
+                    waiting.append(self.place_of(holder.id, number))
                     self._set_waiting_timers(holder, slot)
-        self.queue = sorted(waiting)
+        self.queue, self._backlog = sorted(waiting), None
         for need in self.sourcing.needs.values():
             self.await_retry(need)
