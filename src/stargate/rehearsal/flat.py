@@ -1,0 +1,185 @@
+"""The flat pool: one pool of single chips, without blocks, networks, prices or promises, as plain simulators have it.
+
+The broker and its driver are the ones of every other rehearsal; only the world is plain. Jobs that are larger than the
+pool are left out. Under `fifo`, `sjf` and `easy` the schedule is that of the textbook.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from stargate.base.errors import InputError, Problem
+from stargate.base.ids import is_name
+from stargate.base.time import SECOND, Duration, Instant
+from stargate.broker import Effect, Envelope, Machine, StartAttempt, StopAttempt
+from stargate.broker.command import Declare, Report, Submit
+from stargate.broker.policy import Policy
+from stargate.catalog import Infrastructure, Party, Pool, Provider, Site
+from stargate.catalog.dated import DatedCount
+from stargate.catalog.pool import EngineRef
+from stargate.rehearsal.clock import Clock, Event
+from stargate.rehearsal.play import Play, Sink
+from stargate.rehearsal.policies import named
+from stargate.rehearsal.schedule import Row
+from stargate.rehearsal.traces import Job
+from stargate.workloads import Checkpoint, Resources, Workload
+
+BEGINNING = Instant.parse("2000-01-01")
+"""Second 0 of every trace."""
+CHIP = "H100-SXM"
+POOL = "flat"
+BLOCK_NODES = 256
+"""The size of the bitmaps; it has no meaning, as nobody asks for a block."""
+_CHECKPOINT = Checkpoint(path="checkpoint")
+
+
+class Flat(msgspec.Struct, frozen=True):
+    """One flat rehearsal: what it was given and what became of it."""
+
+    policy: str
+    chips: int
+    rows: tuple[Row, ...]
+    """In order of submission."""
+    too_large: tuple[str, ...]
+    """Jobs that were left out because the pool is smaller than they are."""
+    facts: int
+    input_digest: str
+    """Of jobs, chips and policy: equal inputs, equal digest."""
+    state_digest: str
+    """Of the broker's final records."""
+
+
+def rehearse(
+    jobs: Iterable[Job], chips: int, policy: str, *, own: Policy | None = None, sink: Sink | None = None
+) -> Flat:
+    """Run the jobs to their end on `chips` under a policy of `policies`; `own` is what the name `own` means.
+
+    Raises NotFoundError for an unknown policy, InputError where two jobs have one id.
+    """
+    chosen = named(policy, own)
+    given = sorted(jobs, key=lambda job: (job.submit_seconds, _by_number(job.id)))
+    fitting = [job for job in given if 0 < job.chips <= chips]
+    machine, engine = Machine(), _Engine()
+    for entry_sink in (sink,) if sink is not None else ():
+        entry_sink(machine.handle(_declared(chips, chosen)).entries)
+    if sink is None:
+        machine.handle(_declared(chips, chosen))
+    play = Play(machine, engine, Clock(BEGINNING), sink)
+    play.run(engine.arrivals(fitting))
+    return Flat(
+        policy=policy,
+        chips=chips,
+        rows=tuple(engine.rows()),
+        too_large=tuple(job.id for job in given if job.chips > chips),
+        facts=play.facts,
+        input_digest=digest(given, chips, chosen),
+        state_digest=machine.state.digest(),
+    )
+
+
+def digest(jobs: Sequence[Job], chips: int, policy: Policy) -> str:
+    """A fingerprint of all that decides the outcome."""
+    summed = hashlib.blake2b(digest_size=16)
+    summed.update(msgspec.json.encode((chips, msgspec.to_builtins(policy, enc_hook=str))))
+    for job in jobs:
+        summed.update(
+            f"{job.id},{job.submit_seconds},{job.run_seconds},{job.chips},{job.requested_seconds}\n".encode()
+        )
+    return summed.hexdigest()
+
+
+def _by_number(job_id: str) -> tuple[int, str]:
+    return (int(job_id), "") if job_id.isdecimal() else (0, job_id)
+
+
+def _declared(chips: int, policy: Policy) -> Envelope:
+    infrastructure = Infrastructure(
+        parties=(Party(id="lab"),),
+        providers=(Provider(id="lab", party="lab"),),
+        sites=(Site(id="site", jurisdiction="US"),),
+        pools=(
+            Pool(
+                id=POOL,
+                provider="lab",
+                site="site",
+                chip=CHIP,
+                tenure="owned",
+                chips_per_node=1,
+                block_nodes=min(chips, BLOCK_NODES),
+                nodes=(DatedCount(nodes=chips, from_=Instant(0)),),
+                engine=EngineRef(kind="local"),
+            ),
+        ),
+    )
+    return Envelope("declare", BEGINNING, Declare(infrastructure, (), policy))
+
+
+class _Run(msgspec.Struct, gc=False):
+    """A job on its way."""
+
+    job: Job
+    left_us: int
+    """Run time that is still to come."""
+    began_us: int = -1
+    """When it first began; -1: not yet."""
+    since_us: int = 0
+    attempt: str = ""
+    """The one that runs now."""
+    end_us: int = 0
+
+
+class _Engine:
+    """Runs every job for as long as the trace says; what is stopped saves its work and goes on later."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, _Run] = {}
+
+    def arrivals(self, jobs: Iterable[Job]) -> Iterator[Event]:
+        """Every job at its moment."""
+        resources = (Resources(chip=CHIP, chips_per_node=1),)
+        for number, job in enumerate(jobs):
+            name = job.id if is_name(job.id) else f"job-{number}"
+            if name in self._runs:
+                problem = Problem(f"two jobs of the trace have the id {job.id!r}", "Give each job an id of its own.")
+                raise InputError((problem,))
+            self._runs[name] = _Run(job, job.run_seconds * SECOND)
+            work = Workload(
+                name=name,
+                alternatives=resources,
+                nodes=job.chips,
+                time_limit=Duration(job.requested_seconds * SECOND),
+                checkpoint=_CHECKPOINT,
+            )
+            yield Instant(BEGINNING + job.submit_seconds * SECOND), Submit(name, work)
+
+    def answer(self, effect: Effect, now: Instant) -> Iterable[Event]:
+        """It starts at once, ends when its time has passed, and stops when it is told to."""
+        if isinstance(effect, StartAttempt):
+            run = self._runs[effect.workload_id]
+            if run.began_us < 0:
+                run.began_us = now
+            run.since_us, run.attempt = now, effect.attempt
+            run.end_us = now + run.left_us
+            return ((Instant(run.end_us), Report(effect.attempt, "done")),)
+        if isinstance(effect, StopAttempt):
+            run = self._runs[effect.attempt.rpartition(".")[0].rpartition(".")[0]]
+            run.left_us -= now - run.since_us
+            return ((now, Report(effect.attempt, "stopped")),)
+        return ()
+
+    def rows(self) -> Iterator[Row]:
+        """What became of each job."""
+        for run in self._runs.values():
+            if run.began_us >= 0:
+                job = run.job
+                yield Row(
+                    job.id,
+                    job.submit_seconds,
+                    (run.began_us - BEGINNING) // SECOND,
+                    (run.end_us - BEGINNING) // SECOND,
+                    job.chips,
+                    job.run_seconds,
+                )

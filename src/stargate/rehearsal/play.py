@@ -1,0 +1,87 @@
+"""The driver of a rehearsal: the broker's own machine, a clock of events, and models that answer its effects.
+
+    arrivals, faults ─► clock ─► machine.handle_all(one instant) ─► entries to the journal ─► effects to the model
+                          ▲                                                                        │
+                          └────────────────── reports, each at its moment ─────────────────────────┘
+
+All that is said at one instant is one batch, and the queue is looked at once for it: what ends makes room before what
+arrives asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from stargate.base.errors import UserError
+from stargate.base.time import FOREVER, Instant
+from stargate.broker import Effect, Entry, Envelope, Machine
+from stargate.broker.command import Command, Wake
+from stargate.rehearsal.clock import Clock, Event
+
+Sink = Callable[[tuple[Entry, ...]], object]
+"""Where entries go before anybody acts on them: a journal, or nowhere."""
+
+
+class Model(Protocol):
+    """What the world does about the machine's effects."""
+
+    def answer(self, effect: Effect, now: Instant) -> Iterable[Event]:
+        """What will be reported of it, and when. May be asked the same twice: effects are repeated after a crash."""
+
+
+class Play:
+    """One machine under one clock."""
+
+    def __init__(self, machine: Machine, model: Model, clock: Clock, sink: Sink | None = None) -> None:
+        self.machine = machine
+        self.clock = clock
+        self._model = model
+        self._sink = sink
+        self._said = machine.state.records.seq
+        """Commands so far: their numbers are their ids, and none is one that a former play has used."""
+        self.facts = 0
+        self.refused: list[tuple[Instant, Command, UserError]] = []
+        """What the machine would not have, in order."""
+
+    def run(self, arrivals: Iterable[Event] = (), until: Instant = FOREVER) -> None:
+        """Let time pass until nothing more comes, or to `until`. `arrivals` are in order of time."""
+        coming = iter(arrivals)
+        arrival = next(coming, None)
+        clock = self.clock
+        while True:
+            at = self._next(arrival)
+            if at is None or at > until:
+                return
+            commands = clock.pop(at)
+            while arrival is not None and arrival[0] <= at:
+                commands.append(arrival[1])
+                arrival = next(coming, None)
+            self._say(at, commands)
+
+    def _next(self, arrival: Event | None) -> Instant | None:
+        """The next moment at which anything happens."""
+        moments = (self.clock.next(), None if arrival is None else arrival[0], self.machine.next_due())
+        known = [at for at in moments if at is not None]
+        return Instant(max(self.clock.now, min(known))) if known else None
+
+    def _say(self, at: Instant, commands: list[Command]) -> None:
+        due = self.machine.next_due()
+        if due is not None and due <= at:
+            commands.append(Wake())
+        envelopes = []
+        for command in commands:
+            self._said += 1
+            envelopes.append(Envelope(f"r{self._said}", at, command))
+        for envelope, answer in zip(envelopes, self.machine.handle_all(envelopes), strict=True):
+            if isinstance(answer, UserError):
+                self.refused.append((at, envelope.command, answer))
+                continue
+            self.facts += len(answer.entries)
+            if self._sink is not None and answer.entries:
+                self._sink(answer.entries)
+            for effect in answer.effects:
+                for moment, command in self._model.answer(effect, at):
+                    self.clock.set(moment, command)
+        due = self.machine.next_due()
+        assert due is None or due > at, f"something is due at {due} and does not come about"
