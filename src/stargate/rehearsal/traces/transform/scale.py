@@ -6,12 +6,13 @@ import heapq
 import random
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from stargate.rehearsal.traces.job import FARTHEST_SECONDS, MOST_CHIPS, Job
+from stargate.rehearsal.traces.request import Request
 from stargate.rehearsal.traces.transform.moment import Record, at, moved
 
 Factor = Annotated[Decimal, Meta(gt=0, le=1_000_000)]
@@ -65,23 +66,26 @@ def scaled(records: Iterable[Record], how: Scale) -> Iterator[Record]:
 
 
 def _sized(record: Record, how: Scale) -> Record:
-    if how.time != 1:
-        record = moved(record, float(Decimal(at(record)) * how.time))
+    changes = _changes(record, how)
+    sized = msgspec.structs.replace(record, **changes) if changes else record
+    return sized if how.time == 1 else moved(sized, float(Decimal(at(sized)) * how.time))
+
+
+def _changes(record: Job | Request, how: Scale) -> dict[str, Any]:
     if not isinstance(record, Job) or (how.run == 1 and how.chips == 1 and how.most_chips == MOST_CHIPS):
-        return record
+        return {}
     chips = min(max(round(record.chips * how.chips), min(record.chips, 1)), how.most_chips)
     nodes = record.nodes
     if chips != record.chips and nodes:
         nodes = -(-chips // record.chips_per_node) if record.chips_per_node else 0
     deadline = record.deadline_seconds
-    return msgspec.structs.replace(
-        record,
-        chips=chips,
-        nodes=nodes,
-        run_seconds=_longer(record.run_seconds, how.run),
-        requested_seconds=_longer(record.requested_seconds, how.run),
-        deadline_seconds=None if deadline is None else _longer(deadline, how.run),
-    )
+    return {
+        "chips": chips,
+        "nodes": nodes,
+        "run_seconds": _longer(record.run_seconds, how.run),
+        "requested_seconds": _longer(record.requested_seconds, how.run),
+        "deadline_seconds": None if deadline is None else _longer(deadline, how.run),
+    }
 
 
 def _longer(seconds: int, factor: Decimal) -> int:
