@@ -84,6 +84,11 @@ def optional(text: str, most: float = FARTHEST_SECONDS) -> float | None:
         return None
 
 
+def fraction(value: float) -> float:
+    """How much of each accelerator is asked for: at most all, at least a thousandth."""
+    return min(max(value, 0.001), 1.0)
+
+
 def word(text: str) -> str:
     """A name: trimmed, and empty where the trace writes that it knows none."""
     text = text.strip()

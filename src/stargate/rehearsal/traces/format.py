@@ -71,3 +71,8 @@ def first_rows(head: str, most: int = 20) -> list[str]:
     if len(head) > 1 and not head.endswith("\n") and len(whole) > 1:
         whole = whole[:-1]
     return [line for line in whole if line.strip()][:most]
+
+
+def mostly(rows: list[str], fits: Callable[[str], bool]) -> bool:
+    """Whether at least half of some rows fit, and one does: a bad first row does not hide what a file is."""
+    return 0 < len(rows) <= 2 * sum(map(fits, rows))

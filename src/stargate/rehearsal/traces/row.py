@@ -52,5 +52,7 @@ def fitting(
             made = make(line, row)
         except ValueError as error:
             skipped.count(str(error), line)
+        except KeyError:
+            skipped.count("the table lacks a column", line)
         else:
             yield made

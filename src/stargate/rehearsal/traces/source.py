@@ -5,6 +5,7 @@ What a file is shows in its first bytes, never in its name alone. Nothing is rea
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import tarfile
 import zlib
@@ -107,11 +108,11 @@ class Source:
 
     def chunks(self) -> Iterator[str]:
         """The text in pieces of no particular size, for what has no lines."""
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
         with self.opened() as stream:
             while piece := stream.read(HEAD):
-                while piece[-1] & 0x80 and (more := stream.read(1)):  # never end inside a character
-                    piece += more
-                yield piece.decode("utf-8", errors="replace")
+                yield decoder.decode(piece)
+        yield decoder.decode(b"", final=True)
 
     def members(self) -> Iterator[tuple[str, bytes]]:
         """Every file of a folder or archive, whole, in a stable order, with its path inside."""

@@ -140,6 +140,9 @@ def open_trace(
         if chosen is None:
             message = f"there is no trace format {form!r}"
             raise refused(place, message, did_you_mean(form, [one.name for one in FORMATS]))
+        several = chosen.inside and (source.is_folder or source.archive)
+        if not (chosen.holds(source.names()) if several else chosen.fits(_head(source))):
+            raise InputError((_unlike(source, chosen, "this does not look like"),))
         return Trace(source, chosen, options, sort=sort)
     if source.is_folder or source.archive:
         many = next((one for one in FORMATS if one.holds(source.names())), None)
@@ -165,13 +168,8 @@ def _only_file_of(folder: Path, options: Options, *, sort: bool) -> Trace:
 
 def recognised(source: Source) -> Format:
     """The format of a file. Raises InputError naming what was expected."""
-    head = source.head()
+    head = _head(source)
     named = [one for one in FORMATS if one.named(source.name)]
-    if not head.strip():
-        raise refused(source.path, "the file is empty", "Fetch it again, or name another one.")
-    if head.startswith("version https://git-lfs.github.com"):
-        message = "this is a pointer of Git LFS, not the trace itself"
-        raise refused(source.path, message, "Fetch the file with `git lfs pull`, or from its publisher.")
     fitting = [one for one in FORMATS if one.fits(head)]
     for one in fitting:
         if one in named:
@@ -179,15 +177,22 @@ def recognised(source: Source) -> Format:
     if fitting:
         return fitting[0]
     if named:
-        problems = tuple(
-            Problem(
-                f"the file is called as {one.about}, and does not look like it",
-                f"Expected {one.expects}.",
-                file=str(source.path),
-                line=1,
-            )
-            for one in named
-        )
-        raise InputError(problems)
+        raise InputError(tuple(_unlike(source, one, "in spite of its name this is not") for one in named))
     known = "; ".join(one.about for one in FORMATS)
     raise refused(source.path, "this is no trace of a known format", f"Known: {known}.")
+
+
+def _head(source: Source) -> str:
+    if source.is_folder:
+        raise refused(source.path, "this is a folder", "Name the file inside.")
+    head = source.head()
+    if not head.strip():
+        raise refused(source.path, "the file is empty", "Fetch it again, or name another one.")
+    if head.startswith("version https://git-lfs.github.com"):
+        message = "this is a pointer of Git LFS, not the trace itself"
+        raise refused(source.path, message, "Fetch the file with `git lfs pull`, or from its publisher.")
+    return head
+
+
+def _unlike(source: Source, form: Format, message: str) -> Problem:
+    return Problem(f"{message} {form.about}", f"Expected {form.expects}.", file=str(source.path), line=1)

@@ -15,7 +15,7 @@ from importlib.resources import files
 import msgspec
 
 from stargate.rehearsal.traces.cell import chips, number, optional, word
-from stargate.rehearsal.traces.format import Format, Options, first_rows
+from stargate.rehearsal.traces.format import Format, Options, first_rows, mostly
 from stargate.rehearsal.traces.job import FARTHEST_SECONDS, Job
 from stargate.rehearsal.traces.skipped import Skipped
 from stargate.rehearsal.traces.source import Source
@@ -76,10 +76,11 @@ def _job(index: int, columns: list[str]) -> Job:
 
 
 def _fits(head: str) -> bool:
-    data = first_rows(head, 1)
-    if not data:
-        return False
-    columns = data[0].split("\t")
+    return mostly(first_rows(head), _is_row)
+
+
+def _is_row(line: str) -> bool:
+    columns = line.split("\t")
     places = PLACES.get(len(columns))
     return places is not None and all(optional(columns[place]) is not None for place in places[1:])
 

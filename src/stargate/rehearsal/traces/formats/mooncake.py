@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from stargate.rehearsal.traces.format import Format, Options, first_rows
+from stargate.rehearsal.traces.format import Format, Options, first_rows, mostly
 from stargate.rehearsal.traces.job import FARTHEST_SECONDS
 from stargate.rehearsal.traces.request import Request, Tokens
 from stargate.rehearsal.traces.skipped import Skipped
@@ -52,9 +52,12 @@ def read(source: Source, skipped: Skipped, options: Options) -> Iterator[Request
 
 
 def _fits(head: str) -> bool:
-    data = first_rows(head, 1)
+    return mostly(first_rows(head), _is_row)
+
+
+def _is_row(line: str) -> bool:
     fields = ('"timestamp"', '"input_length"', '"output_length"')
-    return bool(data) and data[0].lstrip().startswith("{") and all(field in data[0] for field in fields)
+    return line.lstrip().startswith("{") and all(field in line for field in fields)
 
 
 FORMAT = Format(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stargate.rehearsal.traces.cell import chips, number, optional, status, whole, word
+from stargate.rehearsal.traces.cell import chips, fraction, number, optional, status, whole, word
 from stargate.rehearsal.traces.format import Format, Options, has_columns
 from stargate.rehearsal.traces.job import MOST_CHIPS, Job
 from stargate.rehearsal.traces.row import Row, fitting, rows
@@ -22,7 +22,7 @@ KINDS = {"LS": "serve"}
 
 def read(source: Source, skipped: Skipped, options: Options) -> Iterator[Job]:
     """The pods in the file's order."""
-    if not has_columns("creation_time", "deletion_time", "scheduled_time")(source.head()):
+    if not has_columns("creation_time", "deletion_time", "scheduled_time", "pod_phase", "qos")(source.head()):
         raise refused(
             source.path,
             "this list of pods has no times",
@@ -57,7 +57,7 @@ def _job(row: Row, options: Options) -> Job:
         cpus=number(row["cpu_milli"], "the processors") / 1000,
         memory_gib=number(row["memory_mib"], "the memory") / 1024,
         chip=word(row["gpu_spec"]),
-        chip_fraction=min(share / 1000, 1.0) if count else 1.0,
+        chip_fraction=fraction(share / 1000) if count else 1.0,
     )
 
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from stargate.rehearsal.traces.cell import MISSING, optional, status, word
-from stargate.rehearsal.traces.format import Format, Options, first_rows
+from stargate.rehearsal.traces.cell import MISSING, fraction, optional, status, word
+from stargate.rehearsal.traces.format import Format, Options, first_rows, mostly
 from stargate.rehearsal.traces.job import FARTHEST_SECONDS, MOST_CHIPS, Job
 from stargate.rehearsal.traces.row import Row, cells, rows
 from stargate.rehearsal.traces.skipped import Skipped
@@ -69,7 +69,7 @@ class _Sum:
 def read(source: Source, skipped: Skipped, options: Options) -> Iterator[Job]:
     """The jobs, in the order of the job table; without one, of their first tasks."""
     named = source.name.lower()
-    is_job = not source.is_folder and (named.startswith("pai_job") or _columns(source) == len(JOB_COLUMNS))
+    is_job = not source.is_folder and (named.startswith("pai_job") or _is_job_table(source))
     tasks = source.beside(TASKS) if source.is_folder or is_job else source
     if tasks is None:
         raise refused(source.path, f"{TASKS} is not here", f"Put it beside {JOBS}: it says what jobs hold.")
@@ -129,18 +129,21 @@ def _job(name: str, total: _Sum, row: Row | None, options: Options) -> Job:
         cpus=min(total.cpus, FARTHEST_SECONDS),
         memory_gib=min(total.memory * GB_TO_GIB, FARTHEST_SECONDS),
         chip=total.chip,
-        chip_fraction=min(total.percent / (100 * total.chips), 1.0) if total.chips else 1.0,
+        chip_fraction=fraction(total.percent / (100 * total.chips)) if total.chips else 1.0,
     )
 
 
-def _columns(source: Source) -> int:
-    data = first_rows(source.head(), 1)
-    return len(cells(data[0])) if data else 0
+def _is_job_table(source: Source) -> bool:
+    widths = [len(cells(line)) for line in first_rows(source.head())]
+    return widths.count(len(JOB_COLUMNS)) > widths.count(len(TASK_COLUMNS))
 
 
 def _fits(head: str) -> bool:
-    data = first_rows(head, 1)
-    found = cells(data[0]) if data else []
+    return mostly(first_rows(head), _is_row)
+
+
+def _is_row(line: str) -> bool:
+    found = cells(line)
     return len(found) in (len(JOB_COLUMNS), len(TASK_COLUMNS)) and found[3].strip() in WORDS
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stargate.rehearsal.traces.cell import optional
-from stargate.rehearsal.traces.format import Format, Options, first_rows
+from stargate.rehearsal.traces.format import Format, Options, first_rows, mostly
 from stargate.rehearsal.traces.job import FARTHEST_SECONDS, MOST_CHIPS, Job, Status
 from stargate.rehearsal.traces.skipped import Skipped
 from stargate.rehearsal.traces.source import Source
@@ -40,7 +40,11 @@ def _fits(head: str) -> bool:
     data = [line for line in first_rows(head, 2000) if not line.lstrip().startswith(";")]
     if not data:
         return any(key in header(head) for key in ("Version", "MaxProcs", "MaxNodes", "UnixStartTime"))
-    cells = data[0].split()
+    return mostly(data[:20], _is_row)
+
+
+def _is_row(line: str) -> bool:
+    cells = line.split()
     return len(cells) == FIELDS and all(optional(cell.lstrip("-")) is not None for cell in cells)
 
 
