@@ -6,7 +6,6 @@ import math
 import random
 from bisect import bisect_right
 from collections.abc import Iterator
-from decimal import Decimal
 from itertools import accumulate
 from typing import Annotated
 
@@ -29,8 +28,8 @@ class Demand(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     profile: str
     """`seren`, `kalos`, `philly` or `helios`."""
-    days: Annotated[Decimal, Meta(gt=0, le=36_500)]
-    jobs_per_day: Annotated[Decimal, Meta(gt=0, le=100_000_000)] | None = None
+    days: Annotated[float, Meta(gt=0, le=36_500)]
+    jobs_per_day: Annotated[float, Meta(gt=0, le=100_000_000)] | None = None
     """Not given, nor `busy_chips`: as many as the cluster had."""
     busy_chips: Annotated[int, Meta(ge=1, le=MOST_CHIPS)] | None = None
     """Instead: as many jobs a day as keep this many accelerators busy on average."""
@@ -71,7 +70,7 @@ def jobs_per_day(demand: Demand) -> float:
     """How many jobs a day are drawn on average. Raises InputError for an unknown profile."""
     profile = _profile(demand.profile)
     if demand.jobs_per_day is not None:
-        return float(demand.jobs_per_day)
+        return demand.jobs_per_day
     if demand.busy_chips is not None:
         return demand.busy_chips * DAY / _chip_seconds(profile.law, demand)
     return profile.published.jobs / profile.published.days
@@ -130,24 +129,24 @@ def _ending(law: Law, chip_seconds: float, chance: random.Random) -> Status:
 def _moments(demand: Demand, chance: random.Random) -> Iterator[int]:
     """Seconds of submission: a Poisson process whose rate changes every hour."""
     arrivals = _arrivals(demand.arrivals)
-    hours, weekdays = sum(arrivals.hours), sum(arrivals.weekdays)
+    hours, weekdays, jobs = sum(arrivals.hours), sum(arrivals.weekdays), jobs_per_day(demand)
     week = [
-        7 * (weekday / weekdays) * (hour / hours) * jobs_per_day(demand)
+        7 * (weekday / weekdays) * (hour / hours) * jobs
         for weekday in arrivals.weekdays
         for hour in arrivals.hours
     ]
-    end = float(demand.days * DAY)
+    end = demand.days * DAY
     wanted = chance.expovariate(1.0)
     hour = 0
     while hour * HOUR < end:
-        jobs = week[hour % len(week)]
+        rate = week[hour % len(week)]
         at = 0.0
-        while jobs > 0 and wanted < jobs * (1 - at):
-            at += wanted / jobs
+        while rate > 0 and wanted < rate * (1 - at):
+            at += wanted / rate
             second = int((hour + at) * HOUR)
             if second >= end:
                 return
             yield second
             wanted = chance.expovariate(1.0)
-        wanted -= jobs * (1 - at)
+        wanted -= rate * (1 - at)
         hour += 1

@@ -8,7 +8,6 @@ never from the order of jobs: leaving jobs out does not change what others get.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from hashlib import blake2b
 from typing import Annotated, Any, Literal
 
@@ -18,10 +17,12 @@ from msgspec import Meta
 from stargate.rehearsal.traces.job import FARTHEST_SECONDS, Job, Text
 from stargate.rehearsal.traces.transform.condition import Condition, all_hold
 
-Share = Annotated[Decimal, Meta(ge=0, le=1)]
+Share = Annotated[float, Meta(ge=0, le=1)]
 Choice = Text | Annotated[dict[Text, Share], Meta(min_length=1, max_length=1000)]
 """One value; or shares of several, `{research: 0.7, product: 0.2}`: the rest keep what they have."""
 
+ROUNDING = 1e-9
+"""By how much shares may miss 1."""
 WORDS = ("team", "user", "provider", "kind", "residency", "chip", "model", "label")
 """Fields that hold a word, in the order in which they are set."""
 
@@ -29,7 +30,7 @@ WORDS = ("team", "user", "provider", "kind", "residency", "chip", "model", "labe
 class Span(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A length of time, from how long the job ran."""
 
-    run_times: Annotated[Decimal, Meta(ge=0, le=1_000_000)] = Decimal(0)
+    run_times: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.0
     plus_seconds: Annotated[int, Meta(ge=0, le=FARTHEST_SECONDS)] = 0
 
     def of(self, job: Job) -> int:
@@ -61,7 +62,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         if all(choice is None for choice in (*choices, self.deadline, self.requested)):
             raise ValueError("a rule sets nothing; name a field and its value")
         for word, choice in zip(WORDS, choices, strict=True):
-            if isinstance(choice, dict) and sum(choice.values()) > 1:
+            if isinstance(choice, dict) and sum(choice.values()) > 1 + ROUNDING:
                 raise ValueError(f"the shares of {word} are more than 1 together; make them smaller")
 
 
@@ -99,10 +100,10 @@ def _ruled(job: Job, rule: Rule, seed: str) -> Job:
     return msgspec.structs.replace(job, **changes) if changes else job
 
 
-def _drawn(shares: dict[str, Decimal], key: str) -> str | None:
+def _drawn(shares: dict[str, float], key: str) -> str | None:
     """The value whose share a key falls into; None: the rest."""
     point = int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
-    reached = Decimal(0)
+    reached = 0.0
     for value, share in shares.items():
         reached += share
         if point < reached * 2**64:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
@@ -12,7 +11,7 @@ from msgspec import Meta
 from stargate.rehearsal.traces.job import Job
 from stargate.rehearsal.traces.request import Request
 
-Value = str | int | Decimal
+Value = str | int | float
 Field = Literal[
     "chip", "chip_fraction", "chips", "chips_per_node", "client", "cpus", "deadline_seconds", "id",
     "input_tokens", "kind", "label", "memory_gib", "model", "nodes", "output_tokens", "provider",
@@ -32,8 +31,8 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     none_of: Annotated[tuple[Value, ...], Meta(max_length=MOST_VALUES)] = msgspec.field(
         name="not_in", default=()
     )
-    at_least: int | Decimal | None = None
-    at_most: int | Decimal | None = None
+    at_least: float | None = None
+    at_most: float | None = None
     like: str = ""
     """A pattern with `*` and `?`."""
 

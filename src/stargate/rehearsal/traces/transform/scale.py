@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
@@ -15,7 +14,7 @@ from stargate.rehearsal.traces.job import FARTHEST_SECONDS, MOST_CHIPS, Job
 from stargate.rehearsal.traces.request import Request
 from stargate.rehearsal.traces.transform.moment import Record, at, moved
 
-Factor = Annotated[Decimal, Meta(gt=0, le=1_000_000)]
+Factor = Annotated[float, Meta(gt=0, le=1_000_000)]
 
 
 class Scale(
@@ -23,15 +22,15 @@ class Scale(
 ):
     """Factors; what is not given stays. Of requests, `run` and `chips` change nothing."""
 
-    time: Factor = Decimal(1)
+    time: Factor = 1.0
     """Of the time between submissions: 0.5 makes a trace twice as dense."""
-    run: Factor = Decimal(1)
+    run: Factor = 1.0
     """Of run times, requested times and deadlines."""
-    chips: Factor = Decimal(1)
+    chips: Factor = 1.0
     """Of the accelerators of each job, to the nearest, at least one."""
     most_chips: Annotated[int, Meta(ge=1, le=MOST_CHIPS)] = MOST_CHIPS
     """No job becomes larger."""
-    count: Annotated[Decimal, Meta(ge=0, le=10_000)] = Decimal(1)
+    count: Annotated[float, Meta(ge=0, le=10_000)] = 1.0
     """Of the number of records: 0.1 keeps every tenth by lot, 2.5 gives each once or twice more."""
     spread_seconds: Annotated[int, Meta(ge=0, le=FARTHEST_SECONDS)] = 3600
     """Copies come at random within this time after their original."""
@@ -45,7 +44,7 @@ def scaled(records: Iterable[Record], how: Scale) -> Iterator[Record]:
     """
     chance = random.Random(how.seed)  # noqa: S311 - reproducible, not secret
     certain = int(how.count)
-    rest = float(how.count - certain)
+    rest = how.count - certain
     waiting: list[tuple[float, int, Record]] = []
     place = 0
     for original in records:
@@ -68,7 +67,7 @@ def scaled(records: Iterable[Record], how: Scale) -> Iterator[Record]:
 def _sized(record: Record, how: Scale) -> Record:
     changes = _changes(record, how)
     sized = msgspec.structs.replace(record, **changes) if changes else record
-    return sized if how.time == 1 else moved(sized, float(Decimal(at(sized)) * how.time))
+    return sized if how.time == 1 else moved(sized, at(sized) * how.time)
 
 
 def _changes(record: Job | Request, how: Scale) -> dict[str, Any]:
@@ -88,5 +87,5 @@ def _changes(record: Job | Request, how: Scale) -> dict[str, Any]:
     }
 
 
-def _longer(seconds: int, factor: Decimal) -> int:
+def _longer(seconds: int, factor: float) -> int:
     return min(round(seconds * factor), FARTHEST_SECONDS)
