@@ -18,7 +18,7 @@ from stargate.agreements.rules import fields_looked_at, precedence_of, rules_of
 from stargate.agreements.scope import Matcher, compiled
 from stargate.agreements.version import Chain, Version
 from stargate.agreements.world import World, WorldFact
-from stargate.base.time import Instant
+from stargate.base.time import FOREVER, Instant
 
 UTC_CALENDAR = Calendar(name="UTC")
 """Where a clause names no calendar: UTC, weekends off, no holidays."""
@@ -102,6 +102,8 @@ class View:
         self.present = Present(book.chart, world, horizon)
         self.answers: dict[tuple[object, ...], tuple[Instant, Instant, Decision]] = {}
         """What was answered here: from when, until when, what."""
+        self.soonest = FOREVER
+        """No answer given here ends before this."""
         self._waivers = self._waivers_by_clause()
         lives: dict[str, list[Live]] = {}
         dormant: dict[str, list[Live]] = {}

@@ -41,6 +41,7 @@ def decide(book: Book, facts: Sequence[WorldFact], at: Instant, request: Request
         if len(view.answers) >= ANSWERS_KEPT:
             view.answers.clear()
         view.answers[key] = (question.horizon.since, question.horizon.before, decision)
+        view.soonest = min(view.soonest, question.horizon.before)
     return decision
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from stargate.base import wire
 from stargate.base.errors import NotFoundError
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from stargate.workloads import Resources, Workload
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(msgspec.Struct, frozen=True):
     """One alternative of a workload, ready to be matched."""
 
     resources: Resources
@@ -30,8 +30,7 @@ class Option:
     cap_micro_usd_per_chip_hour: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """A slot's wish."""
 
     workload: Workload
@@ -41,39 +40,42 @@ class Ask:
     """Expected run time: the workload's time limit, or what policy assumes."""
     budget_micro_usd: int | None
     """What this workload may still cost."""
-    avoid: frozenset[str]
+    avoid: tuple[str, ...]
     """Providers that failed it lately."""
     moves_from: str
     """Provider that holds its checkpoint; empty: none."""
-    shape: bytes
-    """Equal shapes get equal answers at the same moment."""
+
+    @property
+    def shape(self) -> bytes:
+        """Equal shapes get equal answers at the same moment."""
+        work = self.workload
+        return wire.pack(
+            (
+                work.alternatives, work.ordered, work.nodes, work.kind, work.team, work.product, work.model,
+                work.customer, work.residency, work.time_limit, work.topology, work.checkpoint, work.inputs,
+                work.priority, self.budget_micro_usd, self.avoid, self.moves_from,
+            )
+        )  # fmt: skip
 
 
 def ask_of(state: State, holder: WorkloadState, slot: Slot) -> Ask:
     """The wish of one slot now."""
     work = holder.workload
-    last = state.records.attempts.get(slot.attempt)
-    moves_from = last.provider if last is not None and slot.checkpoint_step is not None else ""
+    moves_from = ""
+    if slot.checkpoint_step is not None and (last := state.records.attempts.get(slot.attempt)) is not None:
+        moves_from = last.provider
     budget = None
     if work.max_cost_usd is not None:
         budget = micro_usd(work.max_cost_usd) - holder.cost_micro_usd
     options = tuple(_option(state, work, resources) for resources in work.alternatives)
-    shape = wire.pack(
-        (
-            work.alternatives, work.ordered, work.nodes, work.kind, work.team, work.product, work.model,
-            work.customer, work.residency, work.time_limit, work.topology, work.checkpoint, work.inputs,
-            work.priority, budget, slot.avoid, moves_from,
-        )
-    )  # fmt: skip
     return Ask(
         workload=work,
         workload_id=holder.id,
         options=options,
         duration=expected_run(state, work),
         budget_micro_usd=budget,
-        avoid=frozenset(slot.avoid),
+        avoid=slot.avoid,
         moves_from=moves_from,
-        shape=shape,
     )
 
 
@@ -102,7 +104,7 @@ def _option(state: State, work: Workload, resources: Resources) -> Option:
 
 def least_chips(work: Workload) -> int:
     """Chips of the gang under the alternative that wants fewest."""
-    return work.nodes * min(max(1, resources.chips_per_node) for resources in work.alternatives)
+    return work.nodes * max(1, min([resources.chips_per_node for resources in work.alternatives]))
 
 
 def expected_run(state: State, work: Workload) -> Duration:

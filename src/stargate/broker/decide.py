@@ -5,7 +5,7 @@ A refusal is a UserError; an engine's report that makes no sense (any more) is n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from stargate.base import wire
@@ -79,22 +79,32 @@ def _wake(state: State, command: Wake, at: Instant) -> tuple[Fact, ...]:
     )
 
 
-def follow_up(state: State, at: Instant, *, due_dates: bool, reconsider: bool) -> Iterator[Fact]:
+def follow_up(state: State, at: Instant, *, due_dates: bool, reconsider: bool) -> Iterable[Fact]:
     """What `Wake` decides, each fact to be applied before the next is asked for."""
     facts = _fallen_due(state, at, due_dates=due_dates)
     if facts:
-        yield from facts
-        return
-    seq = state.records.seq
-    yield from queue.queue_steps(state, at)
-    if reconsider and state.records.seq == seq:
+        return facts
+    if queue.has_turns(state, at):
+        return _turns(state, at, reconsider=reconsider)
+    return migrate.decide_moves(state, at) if reconsider else ()
+
+
+def _turns(state: State, at: Instant, *, reconsider: bool) -> Iterator[Fact]:
+    idle = True
+    for fact in queue.queue_steps(state, at):
+        idle = False
+        yield fact
+    if reconsider and idle:
         yield from migrate.decide_moves(state, at)
 
 
 def _fallen_due(state: State, at: Instant, *, due_dates: bool) -> tuple[Fact, ...]:
     """What dates and changes bring about before anybody in the queue has a turn."""
     facts: tuple[Fact, ...] = due.decide_due(state, at) if due_dates else ()
-    return facts or sourcing.decide_due(state, at) or sourcing.review(state, at)
+    bought = state.records.sourcing
+    if facts or not (bought.timers or bought.open_needs or bought.leases):
+        return facts
+    return sourcing.decide_due(state, at) or sourcing.review(state, at)
 
 
 def _declare(state: State, command: Declare, at: Instant) -> tuple[Fact, ...]:

@@ -32,7 +32,7 @@ from stargate.broker.fact import (
 )
 from stargate.broker.records import CAUSES_LIMIT, AttemptState, Slot, WorkloadState
 from stargate.broker.sourcing.fact import LeaseEnded, LeaseResized, NeedClosed, WaiverGranted
-from stargate.broker.transitions import ATTEMPT, SLOT, WORKLOAD, Table, follows
+from stargate.broker.transitions import ATTEMPT, SLOT, WORKLOAD, Table
 from stargate.broker.trial import attempt_from
 
 if TYPE_CHECKING:
@@ -54,18 +54,21 @@ def evolve(state: State, entry: Entry) -> None:
     assert entry.seq == records.seq + 1, f"entry {entry.seq} after {records.seq}"
     assert entry.at >= records.at, f"entry {entry.seq} is dated before entry {records.seq}"
     records.seq, records.at = entry.seq, entry.at
-    state.clock = max(state.clock, entry.at)
-    if type(entry.fact) not in RESTFUL:
+    if entry.at > state.clock:
+        state.clock = entry.at
+    fact = entry.fact
+    kind = type(fact)
+    if kind not in RESTFUL:
         state.at_rest = None
-    if type(entry.fact) in MARKET:
+    if kind in MARKET:
         state.market_seq = entry.seq
-    handler = _HANDLERS.get(type(entry.fact))
+    handler = _HANDLERS.get(kind)
     if handler is None:
         sourcing.evolve(state, entry)
-        if isinstance(entry.fact, NeedClosed):
-            state.await_retry(state.sourcing.needs[entry.fact.need])
+        if isinstance(fact, NeedClosed):
+            state.await_retry(state.sourcing.needs[fact.need])
     else:
-        handler(state, entry.fact)
+        handler(state, fact)
     causes = records.causes
     causes[entry.cause] = entry.seq
     if len(causes) > CAUSES_LIMIT:
@@ -75,7 +78,7 @@ def evolve(state: State, entry: Entry) -> None:
 
 
 def _step(table: Table, before: str, fact: type) -> str:
-    after = follows(table, before, fact)
+    after = table.get((before, fact))
     assert after is not None, f"{fact.__name__} cannot happen in state {before!r}"
     return after
 
@@ -147,7 +150,7 @@ def _submitted(state: State, fact: Submitted) -> None:
     records = state.records
     assert fact.id not in records.workloads, f"{fact.id} was submitted already"
     replicas = fact.workload.replicas if fact.workload.kind == "serve" else 1
-    records.workloads[fact.id] = WorkloadState(
+    records.workloads[fact.id] = holder = WorkloadState(
         id=fact.id,
         workload=fact.workload,
         seq=records.seq,
@@ -158,16 +161,16 @@ def _submitted(state: State, fact: Submitted) -> None:
     )
     state.open_workloads += 1
     for number in range(replicas):
-        state.enqueue(fact.id, number)
+        place = state.enqueue(holder, number)
         if state.at_rest is not None:
-            state.at_rest.newcomers.append((fact.id, number))
+            state.at_rest.newcomers.append(place)
 
 
 def _placed(state: State, fact: Placed) -> None:
     holder = state.records.workloads[fact.workload]
     slot = holder.slots[fact.slot]
     assert fact.number == slot.number + 1, f"{fact.attempt} is out of turn"
-    state.dequeue(fact.workload, fact.slot)
+    state.dequeue(holder, fact.slot)
     slot.status = _slot_status(slot, Placed)
     slot.attempt, slot.number = fact.attempt, fact.number
     attempt = attempt_from(fact, state, state.records.seq)
@@ -236,30 +239,32 @@ def _ended(state: State, fact: Ended) -> None:
 
 
 def _requeued(state: State, fact: Requeued) -> None:
-    slot = state.records.workloads[fact.workload].slots[fact.slot]
+    holder = state.records.workloads[fact.workload]
+    slot = holder.slots[fact.slot]
     slot.status = _slot_status(slot, Requeued)
     slot.not_before, slot.avoid = fact.not_before, fact.avoid
     if fact.counts == "recovery":
         slot.recoveries += 1
     elif fact.counts == "restart":
         slot.restarts += 1
-    state.enqueue(fact.workload, fact.slot)
+    state.enqueue(holder, fact.slot)
 
 
 def _drop_waiting(state: State, holder: WorkloadState, fact: type, first: int = 0) -> None:
     for number in range(first, len(holder.slots)):
         slot = holder.slots[number]
         if slot.status == "waiting":
-            state.dequeue(holder.id, number)
+            state.dequeue(holder, number)
             slot.status = _slot_status(slot, fact)
 
 
 def _workload_ended(state: State, fact: WorkloadEnded) -> None:
     holder = state.records.workloads[fact.workload]
-    _drop_waiting(state, holder, WorkloadEnded)
+    if any([slot.status == "waiting" for slot in holder.slots]):
+        _drop_waiting(state, holder, WorkloadEnded)
     allowed = _step(WORKLOAD, holder.status, WorkloadEnded)
     assert fact.outcome in allowed.split(" | "), f"{holder.id} cannot end as {fact.outcome}"
-    assert all(slot.status == "done" for slot in holder.slots), f"{holder.id} ended with work in hand"
+    assert all([slot.status == "done" for slot in holder.slots]), f"{holder.id} ended with work in hand"
     holder.status = fact.outcome
     holder.ended_at = state.records.at
     state.open_workloads -= 1
@@ -282,7 +287,7 @@ def _scaled(state: State, fact: Scaled) -> None:
             holder.slots[number].status = _slot_status(holder.slots[number], Scaled)
         else:
             continue
-        state.enqueue(fact.workload, number)
+        state.enqueue(holder, number)
 
 
 _HANDLERS: dict[type, Callable[[State, Any], None]] = {

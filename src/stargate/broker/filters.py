@@ -5,8 +5,9 @@ Class filters are asked once for a (provider, site, tenure); supply filters once
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from stargate.agreements import Decision, Request
 from stargate.agreements.scope import within as lies_within
@@ -25,8 +26,7 @@ FilterName = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """Why a candidate is out."""
 
     filter: FilterName
@@ -76,14 +76,16 @@ def refuse_class(
         return Refusal("place", f"the work asks for provider {wanted.provider}")
     if wanted.site is not None and wanted.site != kind.site:
         return Refusal("place", f"the work asks for site {wanted.site}")
-    for scope, name in (("provider", kind.provider), ("site", kind.site)):
-        mark = state.records.marks.get(f"{scope}:{name}")
-        if mark is not None:
-            return Refusal("health", f"{scope} {name} is {mark}")
+    if state.records.marks:
+        for scope, name in (("provider", kind.provider), ("site", kind.site)):
+            mark = state.records.marks.get(f"{scope}:{name}")
+            if mark is not None:
+                return Refusal("health", f"{scope} {name} is {mark}")
     if kind.provider in ask.avoid:
         return Refusal("avoid", f"{kind.provider} failed this work lately; others come first")
-    jurisdiction = state.sites[kind.site].jurisdiction
-    if not within(jurisdiction, ask.workload.residency):
+    if ask.workload.residency and not within(
+        jurisdiction := state.sites[kind.site].jurisdiction, ask.workload.residency
+    ):
         allowed = ", ".join(ask.workload.residency)
         return Refusal("residency", f"{kind.site} is in {jurisdiction}; the work must stay in {allowed}")
     return _refuse_share(state, option, kind) or refuse_by_agreement(state, ask, option, kind, chip, at)
@@ -93,6 +95,8 @@ def refuse_by_agreement(
     state: State, ask: Ask, option: Option, kind: SupplyClass, chip: str, at: Instant, pool: str = ""
 ) -> Refusal | None:
     """What was promised: forbidden or undecided placements are out, with the clause."""
+    if not state.book.agreements:
+        return None
     found = attributes(state, ask, option, kind, chip)
     if pool:
         found["pool"] = pool
@@ -138,7 +142,7 @@ def refuse_supply(state: State, ask: Ask, option: Option, supply: Supply, at: In
     nodes = state.nodes[supply.pool]
     if option.resources.pool is not None and option.resources.pool != supply.pool:
         return Refusal("place", f"the work asks for pool {option.resources.pool}")
-    mark = state.records.marks.get(f"pool:{supply.pool}")
+    mark = state.records.marks.get(f"pool:{supply.pool}") if state.records.marks else None
     if mark is not None:
         return Refusal("health", f"pool {supply.pool} is {mark}")
     if pool.engine.kind == "none":

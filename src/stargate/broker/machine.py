@@ -7,24 +7,24 @@ the reply or an effect. A failed append is fatal: throw the machine away and rep
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from stargate.base.errors import UserError
 from stargate.base.time import Instant
-from stargate.broker.command import Command, Envelope, Wake
+from stargate.broker.command import Envelope, Wake
 from stargate.broker.decide import QUIET, RECONSIDER, decide, follow_up
 from stargate.broker.effect import Effect
 from stargate.broker.evolve import evolve
 from stargate.broker.fact import Entry, Fact
-from stargate.broker.react import outstanding, react
+from stargate.broker.react import SILENT, outstanding, react
 from stargate.broker.state import State
 
 SETTLE_LIMIT = 100_000
 """Rounds of follow-up decisions on one command; more is a livelock, and a bug."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What one command brought about."""
 
     entries: tuple[Entry, ...] = ()
@@ -57,35 +57,34 @@ class Machine:
         """
         state = self.state
         # A clock that was set back must not turn history around.
-        at = Instant(max(state.clock, *(envelope.at for envelope in envelopes)))
+        at = state.clock
+        for envelope in envelopes:
+            at = max(at, envelope.at)
         promised = state.promised_until()
         turned = promised is not None and promised <= at
         if turned:
             state.derive_committed(at)
-        answers = [self._take(envelope) for envelope in envelopes]
-        taken = [answer for answer in answers if isinstance(answer, _Run)]
+        run = _Run(state)
+        answers: list[Outcome | UserError | None] = []
+        taken: list[tuple[int, int, int]] = []
+        for envelope in envelopes:
+            mark = (len(answers), len(run.entries), len(run.effects))
+            answer = run.take(envelope)
+            answers.append(answer)
+            if answer is None:
+                taken.append(mark)
         if taken:
             state.clock = at
-            woken = any(run.woken for run in taken)
-            due = state.pop_due(at) or any(run.due for run in taken)
-            if due or turned or woken:
+            due = state.pop_due(at) or run.due
+            if due or turned or run.woken:
                 state.at_rest = None
-            if due or turned or woken or not all(run.quiet for run in taken):
-                reconsider = turned or any(run.reconsider for run in taken)
-                taken[-1].settle(at, due=due, reconsider=reconsider)
-        return tuple(answer.outcome() if isinstance(answer, _Run) else answer for answer in answers)
-
-    def _take(self, envelope: Envelope) -> _Run | Outcome | UserError:
-        state = self.state
-        seen = state.records.causes.get(envelope.id)
-        if seen is not None:
-            return Outcome(repeated_seq=seen)
-        run = _Run(state, envelope.id, Instant(max(envelope.at, state.clock)))
-        try:
-            run.take(envelope.command)
-        except UserError as error:
-            return error
-        return run
+            if due or turned or run.woken or not run.quiet:
+                run.settle(at, due=due, turned=turned)
+            entries, effects = len(run.entries), len(run.effects)
+            for place, first, asked in reversed(taken):
+                answers[place] = Outcome(tuple(run.entries[first:entries]), tuple(run.effects[asked:effects]))
+                entries, effects = first, asked
+        return tuple(answers)  # type: ignore[arg-type]  # each has its answer by now
 
     def apply(self, entry: Entry) -> None:
         """Replay one journalled entry."""
@@ -101,49 +100,65 @@ class Machine:
 
 
 class _Run:
-    """One command on its way through."""
+    """Commands of one batch on their way through."""
 
-    __slots__ = ("_at", "_cause", "_effects", "_entries", "_state", "due", "quiet", "reconsider", "woken")
+    __slots__ = ("_at", "_cause", "_state", "due", "effects", "entries", "quiet", "reconsider", "woken")
 
-    def __init__(self, state: State, cause: str, at: Instant) -> None:
+    def __init__(self, state: State) -> None:
         self._state = state
-        self._cause = cause
-        self._at = at
-        self._entries: list[Entry] = []
-        self._effects: list[Effect] = []
+        self._cause = ""
+        self._at = state.clock
+        self.entries: list[Entry] = []
+        self.effects: list[Effect] = []
         self.quiet = True
         """Nothing happened yet that could let anything start, move or be bought."""
         self.reconsider = False
         self.woken = False
         self.due = False
 
-    def take(self, command: Command) -> None:
-        """Decide and apply it. Raises UserError before anything is changed."""
+    def take(self, envelope: Envelope) -> Outcome | UserError | None:
+        """Decide a command and apply it; an answer only where it is refused or was handled before."""
+        state, command = self._state, envelope.command
+        seen = state.records.causes.get(envelope.id)
+        if seen is not None:
+            return Outcome(repeated_seq=seen)
+        at = envelope.at if envelope.at > state.clock else state.clock
         if isinstance(command, Wake):
-            self.woken, self.due, self.reconsider = True, command.due, command.reconsider
+            self.woken, self.due = True, self.due or command.due
+            self.reconsider = self.reconsider or command.reconsider
         else:
-            self._apply(decide(self._state, command, self._at))
+            try:
+                facts = decide(state, command, at)
+            except UserError as error:
+                return error
+            self._at, self._cause = at, envelope.id
+            self._apply(facts)
+            return None
+        self._cause = envelope.id
+        return None
 
-    def settle(self, at: Instant, *, due: bool, reconsider: bool) -> None:
+    def settle(self, at: Instant, *, due: bool, turned: bool) -> None:
         """Follow-ups until nothing follows."""
-        self._at, self.reconsider = at, reconsider
+        self._at = at
+        self.reconsider = self.reconsider or turned
         for _ in range(SETTLE_LIMIT):
             if not self._apply(follow_up(self._state, at, due_dates=due, reconsider=self.reconsider)):
                 self._state.due_pools.clear()
                 return
         raise AssertionError(f"command {self._cause} does not settle")
 
-    def outcome(self) -> Outcome:
-        """What it has brought about."""
-        return Outcome(tuple(self._entries), tuple(self._effects))
-
     def _apply(self, facts: Iterable[Fact]) -> bool:
-        before = len(self._entries)
+        state, records, entries = self._state, self._state.records, self.entries
+        before = len(entries)
         for fact in facts:
-            entry = Entry(self._state.records.seq + 1, self._at, self._cause, fact)
-            evolve(self._state, entry)
-            self._entries.append(entry)
-            self._effects.extend(react(self._state, entry))
-            self.quiet = self.quiet and type(fact) in QUIET
-            self.reconsider = self.reconsider or type(fact) in RECONSIDER
-        return len(self._entries) > before
+            entry = Entry(records.seq + 1, self._at, self._cause, fact)
+            evolve(state, entry)
+            entries.append(entry)
+            kind = type(fact)
+            if kind not in SILENT:
+                self.effects.extend(react(state, entry))
+            if kind not in QUIET:
+                self.quiet = False
+            if kind in RECONSIDER:
+                self.reconsider = True
+        return len(entries) > before

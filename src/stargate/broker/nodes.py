@@ -99,6 +99,9 @@ class NodeMap:
             return None
         if count == 1:
             topology = "any"  # one node is within one block wherever it is
+            if chips == self.chips_per_node:
+                block = self._best_block(1)
+                return None if block is None else self._pick(block, 1)
         if topology == "block" and chips < self.chips_per_node:
             return self._find_in_shared_block(count, chips) or self._find_whole(count, "block")
         partly = () if chips == self.chips_per_node else self._find_spare(count, chips)

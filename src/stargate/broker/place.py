@@ -7,10 +7,12 @@ checkpoints costs. Supplies come in order of marginal price, so the search stops
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from stargate.base.ids import attempt_id
 from stargate.base.money import cost_micro_usd, format_usd, micro_usd
@@ -28,8 +30,7 @@ if TYPE_CHECKING:
     from stargate.broker.supply import Supply, SupplyClass
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """Where a slot goes."""
 
     option: Option
@@ -49,15 +50,14 @@ class Choice:
         )  # fmt: skip
 
 
-@dataclass(slots=True)
-class Survey:
+class Survey(msgspec.Struct):
     """What a search found: the choice, the runner-up, who was busy, who was out and why."""
 
     choice: Choice | None = None
     runner_up: Choice | None = None
-    busy: list[tuple[Option, Supply]] = field(default_factory=list)
+    busy: list[tuple[Option, Supply]] = []
     """Passed every filter, but has too little free at the moment (at most BUSY_LIMIT are kept)."""
-    refusals: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    refusals: dict[tuple[str, str, str], int] = {}
     """(filter, sentence, clause) to how many offers it excluded."""
 
     def refuse(self, refusal: Refusal, offers: int = 1) -> None:
@@ -70,6 +70,8 @@ class Survey:
         said: list[Ground] = []
         if self.choice is not None:
             said.append(Ground(self._winner(self.choice)))
+        if not self.refusals:
+            return tuple(said)
         ranked = sorted(self.refusals.items(), key=lambda item: (item[0][2] == "", -item[1], item[0]))
         for (_, says, clause), offers in ranked[:GROUNDS_LIMIT]:
             count = "1 offer" if offers == 1 else f"{offers} offers"
@@ -78,7 +80,7 @@ class Survey:
 
     def _winner(self, choice: Choice) -> str:
         supply = choice.supply
-        paid = {"owned": "owned", "reserved": "already paid", "market": "leased"}.get(supply.kind.tenure)
+        paid = _PAID.get(supply.kind.tenure)
         if paid is None and supply.price and not supply.marginal:
             paid = f"committed spend under {supply.kind.agreement}, owed whether used or not:"
         price = f"{format_usd(supply.price)} a chip-hour" if paid is None else f"{paid} capacity"
@@ -92,6 +94,7 @@ class Survey:
         return text
 
 
+_PAID = {"owned": "owned", "reserved": "already paid", "market": "leased"}
 GROUNDS_LIMIT = 8
 BUSY_LIMIT = 64
 
@@ -106,7 +109,7 @@ def place(state: State, ask: Ask, at: Instant, reservation: Reservation | None =
 
 def forgiving(ask: Ask) -> Ask:
     """The same wish, with no provider to pass over."""
-    return replace(ask, avoid=frozenset())
+    return replace(ask, avoid=())
 
 
 def placed(
@@ -203,6 +206,8 @@ def _base_cost(ask: Ask, option: Option, supply: Supply) -> int:
 
 def move_cost(state: State, ask: Ask, kind: SupplyClass) -> int:
     """What it costs to bring inputs and checkpoint to a place: size x the source's egress price."""
+    if not ask.workload.inputs and not ask.moves_from:
+        return 0
     total = Decimal(0)
     for data in ask.workload.inputs:
         if data.site and data.site != kind.site:
@@ -212,7 +217,7 @@ def move_cost(state: State, ask: Ask, kind: SupplyClass) -> int:
     return micro_usd(total)
 
 
-def _in_price_order(state: State, ask: Ask, option: Option, at: Instant, survey: Survey) -> Iterator[Supply]:
+def _in_price_order(state: State, ask: Ask, option: Option, at: Instant, survey: Survey) -> Iterable[Supply]:
     """Supplies of the right chip whose class is let in, cheapest first."""
     index = state.supplies
     chips = option.chips or tuple(index.by_chip)
@@ -230,5 +235,6 @@ def _in_price_order(state: State, ask: Ask, option: Option, at: Instant, survey:
         wanted = option.resources.chip
         if wanted is not None and not any(index.by_chip.get(chip) for chip in chips):
             survey.refuse(Refusal("chip", f"no held capacity has the chip {wanted}"), 0)
-    for _, supply_id in heapq.merge(*streams):
-        yield index.by_id[supply_id]
+    if len(streams) == 1 and len(streams[0]) == 1:
+        return (index.by_id[streams[0][0][1]],)
+    return (index.by_id[supply_id] for _, supply_id in heapq.merge(*streams))

@@ -10,10 +10,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from stargate.base.time import Duration, Instant
 from stargate.broker import preempt, quota, shortage
@@ -26,6 +27,7 @@ from stargate.broker.reserve import Reservation, Rest, earliest
 from stargate.broker.trial import Trial
 
 if TYPE_CHECKING:
+    from stargate.broker.records import Slot, WorkloadState
     from stargate.broker.state import State, Waiting
     from stargate.workloads import Workload
 
@@ -44,6 +46,14 @@ def decide_queue(state: State, at: Instant) -> tuple[Fact, ...]:
                 trial.occupy(fact)
     state.at_rest = None if facts else found.rest()
     return tuple(facts)
+
+
+def has_turns(state: State, at: Instant) -> bool:
+    """Whether anything has happened since the last pass that may let somebody start."""
+    if not state.queue:
+        state.at_rest = Rest(None, None, at)
+        return False
+    return state.at_rest is None or bool(state.at_rest.newcomers)
 
 
 def queue_steps(state: State, at: Instant) -> Iterator[Fact]:
@@ -69,6 +79,8 @@ class _Pass:
         """It ended before everybody had a turn."""
         self._placed: set[str] = set()
         self._blocked_shapes: dict[bytes, Survey] = {}
+        self._unshaped: list[tuple[Ask, Survey]] = []
+        """Those that were blocked last: their shapes are needed only if somebody comes after them."""
         self._blocked = 0
         self._stopping: set[str] = set()
         self._sourced = False
@@ -96,24 +108,44 @@ class _Pass:
             if self._over_quota(holder.workload):
                 yield from self._yield_own(waiting, holder.workload.team)
                 continue
-            ask = self._within_quota(ask_of(self._state, holder, slot))
-            # Within a pass capacity only shrinks: what one slot could not have, its like cannot have either.
-            survey = self._blocked_shapes.get(ask.shape)
+            ask = self._within_quota(self._ask(waiting, holder, slot))
+            survey = self._known_blocked(waiting, ask)
             if survey is None:
                 survey = place(self._state, ask, self._at, self._reservation)
             if survey.choice is None:
                 yield from self._block(waiting, ask, survey)
             elif policy.backfill == "easy" or self._head is None:
-                yield from self._start(waiting, ask, survey, survey.choice)
+                fact = self._start(waiting, ask, slot, survey, survey.choice)
+                yield fact
+                kept = self._reservation
+                if kept is not None:
+                    kept.take(fact.supply, fact.pool, fact.nodes, fact.chips_per_node, fact.expected_end)
+
+    def _ask(self, waiting: Waiting, holder: WorkloadState, slot: Slot) -> Ask:
+        """What a slot asks for; it does not change while the slot waits, but for what its workload has left to spend."""
+        asks = self._state.asks
+        ask = asks.get(waiting)
+        if ask is None:
+            ask = ask_of(self._state, holder, slot)
+            if ask.budget_micro_usd is None:
+                asks[waiting] = ask
+        return ask
+
+    def _known_blocked(self, waiting: Waiting, ask: Ask) -> Survey | None:
+        """Within a pass capacity only shrinks: what one slot could not have, its like cannot have either."""
+        for blocked, survey in self._unshaped:
+            self._blocked_shapes[blocked.shape] = survey
+        self._unshaped.clear()
+        return self._blocked_shapes.get(ask.shape) if self._blocked_shapes else None
 
     # -- whose turn it is --------------------------------------------------------------------------------------
 
-    def _turns(self) -> Iterator[Waiting]:
+    def _turns(self) -> Iterable[Waiting]:
         """The slots to try, in order; of those behind the first that is blocked, only whom the room may serve."""
         newcomers = self._newcomers()
-        if newcomers is not None:
-            yield from newcomers
-            return
+        return self._all() if newcomers is None else newcomers
+
+    def _all(self) -> Iterator[Waiting]:
         for waiting in self._in_order():
             yield waiting
             if waiting is self._head and self._may_skip():
@@ -130,7 +162,7 @@ class _Pass:
             return None
         if rest.newcomers and not rest.holds(self._at):
             return None
-        places = sorted(self._state.place_of(*name) for name in rest.newcomers)
+        places = sorted(rest.newcomers) if len(rest.newcomers) > 1 else rest.newcomers
         head = rest.head
         if head is not None and any(place < head or self._overtakes(place, head) for place in places):
             return None
@@ -237,8 +269,7 @@ class _Pass:
 
     # -- what becomes of it ------------------------------------------------------------------------------------
 
-    def _start(self, waiting: Waiting, ask: Ask, survey: Survey, choice: Choice) -> Iterator[Fact]:
-        _, slot = self._state.slot(waiting)
+    def _start(self, waiting: Waiting, ask: Ask, slot: Slot, survey: Survey, choice: Choice) -> Placed:
         grounds = survey.grounds()
         kept = self._reservation
         if kept is not None:
@@ -246,14 +277,12 @@ class _Pass:
             grounds += (Ground(says),)
         fact = placed(ask, waiting.slot, slot, choice, self._at, grounds)
         self._placed.add(fact.attempt)
-        yield fact
-        if kept is not None:
-            kept.take(fact.supply, fact.pool, fact.nodes, fact.chips_per_node, fact.expected_end)
+        return fact
 
     def _block(self, waiting: Waiting, ask: Ask, survey: Survey) -> Iterator[Fact]:
         # What nothing held could ever serve stands in nobody's way.
         self._blocked += bool(survey.busy)
-        self._blocked_shapes[ask.shape] = survey
+        self._unshaped.append((ask, survey))
         easy = self._state.records.policy.backfill == "easy"
         first = bool(survey.busy) and (self._reservation if easy else self._head) is None
         asks = not self._sourced and shortage.may_open(self._state, waiting, self._at)

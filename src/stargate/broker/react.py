@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 from stargate.base.time import Duration
 from stargate.broker import sourcing
 from stargate.broker.effect import Effect, StartAttempt, StopAttempt
-from stargate.broker.fact import Ended, Entry, Placed, Stopping, SupplyMarked
+from stargate.broker.fact import (
+    Accepted,
+    Checkpointed,
+    Ended,
+    Entry,
+    Placed,
+    Requeued,
+    Started,
+    Stopping,
+    Submitted,
+    SupplyMarked,
+    WorkloadEnded,
+)
 
 if TYPE_CHECKING:
     from stargate.broker.records import AttemptState
@@ -15,15 +27,22 @@ if TYPE_CHECKING:
 
 _NOW = Duration(0)
 
+SILENT: frozenset[type] = frozenset({Submitted, Accepted, Started, Checkpointed, Requeued, WorkloadEnded})
+"""Facts that nobody outside has to be asked or told anything about."""
+
 
 def react(state: State, entry: Entry) -> tuple[Effect, ...]:
     """The effects of one entry, after it has been applied and committed."""
     fact = entry.fact
+    if type(fact) in SILENT:
+        return ()
     if isinstance(fact, Placed):
         return (start(state, state.records.attempts[fact.attempt]),)
     if isinstance(fact, Stopping):
         return (stop(state, state.records.attempts[fact.attempt]),)
-    if isinstance(fact, Ended) and fact.outcome == "lost":
+    if isinstance(fact, Ended):
+        if fact.outcome != "lost":
+            return ()
         # Fence it: should it still run somewhere, it must not go on beside its successor.
         return (fence(state.records.attempts[fact.attempt], f"{entry.seq}.0"),)
     if isinstance(fact, SupplyMarked) and fact.status == "up":

@@ -120,7 +120,7 @@ class Rest:
         """The first that is blocked."""
         self.reservation = reservation
         self.at = at
-        self.newcomers: list[tuple[str, int]] = []
+        self.newcomers: list[Waiting] = []
 
     def holds(self, at: Instant) -> bool:
         """Whether the reservation is what it would be if it were made now."""

@@ -15,7 +15,7 @@ from stargate.agreements.rights import rights
 from stargate.base import wire
 from stargate.base.errors import NotFoundError
 from stargate.base.time import FOREVER, Instant
-from stargate.broker.ask import expected_run, least_chips
+from stargate.broker.ask import Ask, expected_run, least_chips
 from stargate.broker.backlog import Backlog
 from stargate.broker.commitment import committed_micro_usd
 from stargate.broker.nodes import NodeMap
@@ -57,6 +57,8 @@ class State:
         self.nodes: dict[str, NodeMap] = {}
         self.supplies = SupplyIndex()
         self.queue: list[Waiting] = []
+        self.asks: dict[Waiting, Ask] = {}
+        """What those that have been looked at ask for, as long as they wait."""
         self._backlog: Backlog | None = None
         """The queue by size, once somebody has asked for it."""
         self.live: dict[str, AttemptState] = {}
@@ -83,7 +85,6 @@ class State:
         self.committed: dict[str, int] = {}
         """Agreement to micro-USD that must be spent under it."""
         self._held: int | None = None
-        self._promised: tuple[object, Instant] = (None, FOREVER)
         self._egress: dict[str, Decimal] = {}
         self.timers: list[tuple[Instant, str]] = []
         """A heap of moments at which something may be due, and the pool it concerns; stale ones do no harm."""
@@ -174,15 +175,9 @@ class State:
         }
         return "lost" if "lost" in said else "draining" if "draining" in said else "up"
 
-    def place_of(self, workload_id: str, slot: int) -> Waiting:
-        """Where a slot stands in the queue."""
-        holder = self.records.workloads[workload_id]
-        return Waiting(waiting_rank(self, holder, slot), holder.seq, workload_id, slot)
-
-    def waits(self, place: Waiting) -> bool:
-        """Whether the slot is in the queue."""
-        at = bisect_left(self.queue, place)
-        return at < len(self.queue) and self.queue[at] == place
+    def place_of(self, holder: WorkloadState, slot: int) -> Waiting:
+        """Where a slot stands in the queue, or would if it waited."""
+        return Waiting(waiting_rank(self, holder, slot), holder.seq, holder.id, slot)
 
     @property
     def backlog(self) -> Backlog:
@@ -214,19 +209,26 @@ class State:
 
     def next_due(self) -> Instant | None:
         """When to wake at the latest."""
-        own = self.timers[0][0] if self.timers else None
-        bought = self.sourcing.timers[0].at if self.sourcing.timers else None
-        promised = self.promised_until() if self.queue or self.sourcing.open_needs else None
-        return min((at for at in (own, bought, promised) if at is not None), default=None)
+        sourcing = self.records.sourcing
+        due = self.timers[0][0] if self.timers else None
+        if sourcing.timers and (due is None or sourcing.timers[0].at < due):
+            due = sourcing.timers[0].at
+        if self.queue or sourcing.open_needs:
+            promised = self.promised_until()
+            if promised is not None and (due is None or promised < due):
+                due = promised
+        return due
 
     def promised_until(self) -> Instant | None:
         """The next date at which what agreements said so far may change; None: none is known."""
+        if not self.book.agreements:
+            return None
         view = self.book.view(self.records.world_facts, self.clock)
-        seen = (view, len(view.answers), self.records.seq)
-        if self._promised[0] != seen or self._promised[1] <= self.clock:
-            dates = (until for _, until, _ in view.answers.values() if until > self.clock)
-            self._promised = (seen, min(dates, default=FOREVER))
-        until = min(view.horizon.before, self._promised[1])
+        if view.soonest <= self.clock:
+            view.soonest = min(
+                (until for _, until, _ in view.answers.values() if until > self.clock), default=FOREVER
+            )
+        until = min(view.horizon.before, view.soonest)
         return until if until < FOREVER else None
 
     def digest(self) -> str:
@@ -261,25 +263,27 @@ class State:
                 self.due_pools.add(pool)
         return due
 
-    def enqueue(self, workload_id: str, slot: int) -> None:
-        """A slot waits."""
-        place = self.place_of(workload_id, slot)
-        assert not self.waits(place), f"{workload_id} slot {slot} waits already"
-        insort(self.queue, place)
-        holder = self.records.workloads[workload_id]
+    def enqueue(self, holder: WorkloadState, slot: int) -> Waiting:
+        """A slot waits; its place."""
+        place = self.place_of(holder, slot)
+        queue = self.queue
+        index = bisect_left(queue, place)
+        assert index == len(queue) or queue[index] != place, f"{holder.id} slot {slot} waits already"
+        queue.insert(index, place)
         if self._backlog is not None:
             self._backlog.add(place, *self._size(holder.workload))
         self._set_waiting_timers(holder, holder.slots[slot])
+        return place
 
     def _set_waiting_timers(self, holder: WorkloadState, slot: Slot) -> None:
         """When the slot may be tried, and when it is too late to wait for held capacity."""
         work = holder.workload
-        moments = [slot.not_before]
+        if slot.not_before > self.records.at:
+            self.set_timer(slot.not_before)
         if work.deadline is not None:
-            moments.append(work.deadline.plus(1 - (work.time_limit or self.records.policy.expected_run)))
-        for moment in moments:
-            if moment > self.records.at:
-                self.set_timer(moment)
+            latest = work.deadline.plus(1 - expected_run(self, work))
+            if latest > self.records.at:
+                self.set_timer(latest)
 
     def await_retry(self, need: Need) -> None:
         """A need that could not be met may be asked for again after a while."""
@@ -288,48 +292,53 @@ class State:
             if moment > self.records.at:
                 self.set_timer(moment)
 
-    def dequeue(self, workload_id: str, slot: int) -> None:
+    def dequeue(self, holder: WorkloadState, slot: int) -> None:
         """A slot no longer waits."""
-        place = self.place_of(workload_id, slot)
-        assert self.waits(place), f"{workload_id} slot {slot} does not wait"
-        del self.queue[bisect_left(self.queue, place)]
+        place = self.place_of(holder, slot)
+        queue = self.queue
+        index = bisect_left(queue, place)
+        assert index < len(queue) and queue[index] == place, f"{holder.id} slot {slot} does not wait"  # noqa: PT018
+        del queue[index]
+        self.asks.pop(place, None)
         if self._backlog is not None:
-            self._backlog.remove(place, *self._size(self.records.workloads[workload_id].workload))
-        for need in needs_of(self, workload_id, slot)[-1:]:
-            look_unless_covered(self.sourcing, need, self.records.at)
+            self._backlog.remove(place, *self._size(holder.workload))
+        if self.records.sourcing.needs:
+            for need in needs_of(self, holder.id, slot)[-1:]:
+                look_unless_covered(self.sourcing, need, self.records.at)
 
     def occupy(self, attempt: AttemptState) -> None:
         """The attempt's gang takes its nodes (again: after a restart some may be nodes that the pool has lost)."""
         assert attempt.id not in self.live, f"{attempt.id} holds nodes already"
         self.nodes[attempt.pool].restore(attempt.nodes, attempt.chips_per_node)
+        chips = attempt.chips
         supply = self.supplies.by_id.get(attempt.supply)
         if supply is not None:
-            supply.used += attempt.chips
+            supply.used += chips
             assert supply.chips is None or supply.used <= supply.chips, f"supply {supply.id} is over-used"
         self.live[attempt.id] = attempt
         self.live_on.setdefault(attempt.pool, {})[attempt.id] = attempt
-        insort(self.ends.setdefault(attempt.pool, []), (attempt.expected_end, attempt.chips, attempt.id))
+        insort(self.ends.setdefault(attempt.pool, []), (attempt.expected_end, chips, attempt.id))
         if attempt.chips_per_node < self.nodes[attempt.pool].chips_per_node:
             self.sharing[attempt.pool] = self.sharing.get(attempt.pool, 0) + 1
         if attempt.status == "stopping":
             self.stopping[attempt.id] = attempt
-        self._count(attempt, attempt.chips)
+        self._count(attempt, chips)
 
     def vacate(self, attempt: AttemptState) -> None:
         """The attempt's gang gives its nodes back."""
         del self.live[attempt.id]
         self.stopping.pop(attempt.id, None)
         del self.live_on[attempt.pool][attempt.id]
-        ends = self.ends[attempt.pool]
-        del ends[bisect_left(ends, (attempt.expected_end, attempt.chips, attempt.id))]
+        chips, ends = attempt.chips, self.ends[attempt.pool]
+        del ends[bisect_left(ends, (attempt.expected_end, chips, attempt.id))]
         if attempt.chips_per_node < self.nodes[attempt.pool].chips_per_node:
             self.sharing[attempt.pool] -= 1
         self.nodes[attempt.pool].give(attempt.nodes, attempt.chips_per_node)
         supply = self.supplies.by_id.get(attempt.supply)
         if supply is not None:
-            supply.used -= attempt.chips
+            supply.used -= chips
             assert supply.used >= 0, f"supply {supply.id} got back more than it gave"
-        self._count(attempt, -attempt.chips)
+        self._count(attempt, -chips)
 
     def add_lease(self, lease: Lease) -> None:
         """An active lease becomes supply."""
@@ -399,9 +408,9 @@ class State:
         self._derive()
 
     def _count(self, attempt: AttemptState, chips: int) -> None:
-        team = self.records.workloads[attempt.workload].workload.team
+        team, provider = self.records.workloads[attempt.workload].workload.team, attempt.provider
         self.team_chips[team] = self.team_chips.get(team, 0) + chips
-        self.provider_chips[attempt.provider] = self.provider_chips.get(attempt.provider, 0) + chips
+        self.provider_chips[provider] = self.provider_chips.get(provider, 0) + chips
         self.chips_in_use += chips
 
     def _derive(self) -> None:
@@ -471,8 +480,8 @@ class State:
             self.open_workloads += 1
             for number, slot in enumerate(holder.slots):
                 if slot.status == "waiting":
-                    waiting.append(self.place_of(holder.id, number))
+                    waiting.append(self.place_of(holder, number))
                     self._set_waiting_timers(holder, slot)
-        self.queue, self._backlog = sorted(waiting), None
+        self.queue, self._backlog, self.asks = sorted(waiting), None, {}
         for need in self.sourcing.needs.values():
             self.await_retry(need)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import Literal
 
-from stargate.base.time import Instant
+from stargate.base.time import FOREVER, Instant
 from stargate.broker.command import Command
 
 Turn = Literal[0, 1, 2]
@@ -21,7 +21,7 @@ class Clock:
     def __init__(self, now: Instant) -> None:
         self.now = now
         """It does not run backwards: an event set for earlier comes now."""
-        self._heap: list[tuple[int, int, int, Command]] = []
+        self._heap: list[tuple[Instant, int, int, Command]] = []
         self._count = 0
 
     def set(self, at: Instant, command: Command, turn: Turn = 0) -> None:
@@ -29,9 +29,9 @@ class Clock:
         self._count += 1
         heapq.heappush(self._heap, (max(at, self.now), turn, self._count, command))
 
-    def next(self) -> Instant | None:
-        """When the next event comes; None: nothing is to come."""
-        return Instant(self._heap[0][0]) if self._heap else None
+    def next(self) -> Instant:
+        """When the next event comes; FOREVER: nothing is to come."""
+        return self._heap[0][0] if self._heap else FOREVER
 
     def pop(self, at: Instant) -> list[Command]:
         """Move on to a moment, and take what is said then and was said until then."""

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import msgspec
 
 from stargate.base.errors import InputError, Problem
 from stargate.base.ids import is_name
 from stargate.base.time import SECOND, Duration, Instant
-from stargate.broker import Effect, Envelope, Machine, StartAttempt, StopAttempt
+from stargate.broker import Effect, Envelope, Machine, StartAttempt, State, StopAttempt
 from stargate.broker.command import Declare, Report, Submit
 from stargate.broker.policy import Policy
 from stargate.catalog import Infrastructure, Party, Pool, Provider, Site
@@ -36,20 +38,31 @@ BLOCK_NODES = 256
 _CHECKPOINT = Checkpoint(path="checkpoint")
 
 
-class Flat(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Flat:
     """One flat rehearsal: what it was given and what became of it."""
 
-    policy: str
+    policy: Policy
     chips: int
+    jobs: tuple[Job, ...]
+    """In order of submission, those left out too."""
     rows: tuple[Row, ...]
     """In order of submission."""
     too_large: tuple[str, ...]
     """Jobs that were left out because the pool is smaller than they are."""
     facts: int
-    input_digest: str
-    """Of jobs, chips and policy: equal inputs, equal digest."""
-    state_digest: str
-    """Of the broker's final records."""
+    state: State
+    """The broker's, at the end."""
+
+    @cached_property
+    def input_digest(self) -> str:
+        """Of jobs, chips and policy: equal inputs, equal digest."""
+        return digest(self.jobs, self.chips, self.policy)
+
+    @cached_property
+    def state_digest(self) -> str:
+        """Of the broker's final records: equal histories, equal digest."""
+        return self.state.digest()
 
 
 def rehearse(
@@ -63,20 +76,19 @@ def rehearse(
     given = sorted(jobs, key=lambda job: (job.submit_seconds, _by_number(job.id)))
     fitting = [job for job in given if 0 < job.chips <= chips]
     machine, engine = Machine(), _Engine()
-    for entry_sink in (sink,) if sink is not None else ():
-        entry_sink(machine.handle(_declared(chips, chosen)).entries)
-    if sink is None:
-        machine.handle(_declared(chips, chosen))
+    declared = machine.handle(_declared(chips, chosen)).entries
+    if sink is not None:
+        sink(declared)
     play = Play(machine, engine, Clock(BEGINNING), sink)
     play.run(engine.arrivals(fitting))
     return Flat(
-        policy=policy,
+        policy=chosen,
         chips=chips,
+        jobs=tuple(given),
         rows=tuple(engine.rows()),
         too_large=tuple(job.id for job in given if job.chips > chips),
-        facts=play.facts,
-        input_digest=digest(given, chips, chosen),
-        state_digest=machine.state.digest(),
+        facts=len(declared) + play.facts,
+        state=machine.state,
     )
 
 

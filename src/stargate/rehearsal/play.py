@@ -49,26 +49,25 @@ class Play:
         coming = iter(arrivals)
         arrival = next(coming, None)
         clock = self.clock
+        due = self.machine.next_due() or FOREVER
         while True:
-            at = self._next(arrival)
-            if at is None or at > until:
+            at = min(clock.next(), due)
+            if arrival is not None and arrival[0] < at:
+                at = arrival[0]
+            at = max(at, clock.now)
+            if at >= FOREVER or at > until:
                 return
             commands = clock.pop(at)
             while arrival is not None and arrival[0] <= at:
                 commands.append(arrival[1])
                 arrival = next(coming, None)
+            if due <= at:
+                commands.append(Wake())
             self._say(at, commands)
-
-    def _next(self, arrival: Event | None) -> Instant | None:
-        """The next moment at which anything happens."""
-        moments = (self.clock.next(), None if arrival is None else arrival[0], self.machine.next_due())
-        known = [at for at in moments if at is not None]
-        return Instant(max(self.clock.now, min(known))) if known else None
+            due = self.machine.next_due() or FOREVER
+            assert due > at, f"something is due at {due} and does not come about"
 
     def _say(self, at: Instant, commands: list[Command]) -> None:
-        due = self.machine.next_due()
-        if due is not None and due <= at:
-            commands.append(Wake())
         envelopes = []
         for command in commands:
             self._said += 1
@@ -83,5 +82,3 @@ class Play:
             for effect in answer.effects:
                 for moment, command in self._model.answer(effect, at):
                     self.clock.set(moment, command)
-        due = self.machine.next_due()
-        assert due is None or due > at, f"something is due at {due} and does not come about"
