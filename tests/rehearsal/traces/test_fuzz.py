@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 import tempfile
 from pathlib import Path
 
@@ -11,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stargate.base.errors import InputError
-from stargate.rehearsal.traces import Job, Request, open_trace
-from tests.rehearsal.traces.samples import FILES
+from stargate.rehearsal.traces import Job, Request, open_trace, read_nodes
+from stargate.rehearsal.traces.skipped import Skipped
+from tests.rehearsal.traces.samples import FILES, OPENB_NODES, SERVEGEN
 
 MOST_RECORDS = 1000
 
@@ -95,3 +98,56 @@ def test_one_bad_cell_costs_one_row_at_most(form: str, row: int, column: int, ot
     before = read(text.encode(), form)
     after = read("\n".join(lines).encode("utf-8", errors="replace"), form)
     assert before - 1 <= after <= before + 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    which=st.sampled_from(sorted(SERVEGEN)), place=st.integers(0, 200), length=st.integers(0, 30), other=NASTY
+)
+def test_damaged_clients_never_crash(which: str, place: int, length: int, other: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, whole in SERVEGEN.items():
+            at = place % (len(whole) + 1)
+            text = whole[:at] + other + whole[at + length :] if name == which else whole
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode("utf-8", errors="replace"))
+        for record in open_trace(folder, share=0.01):
+            sound(record)
+
+
+@settings(max_examples=60, deadline=None)
+@given(place=st.integers(0, 2000), noise=st.binary(min_size=1, max_size=20))
+def test_damaged_archives_never_crash(place: int, noise: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "log.tar.gz"
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+            data = FILES["swf"][1].encode()
+            entry = tarfile.TarInfo("log.swf")
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+        whole = bytearray(buffer.getvalue())
+        at = place % len(whole)
+        whole[at : at + len(noise)] = noise
+        path.write_bytes(whole)
+        try:
+            list(open_trace(path))
+        except InputError as error:
+            assert error.problems  # noqa: PT017 - either end is right
+
+
+@settings(max_examples=60, deadline=None)
+@given(place=st.integers(0, 200), length=st.integers(0, 10), other=NASTY)
+def test_damaged_lists_of_nodes_never_crash(place: int, length: int, other: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "openb_node_list_all_node.csv"
+        at = place % (len(OPENB_NODES) + 1)
+        text = OPENB_NODES[:at] + other + OPENB_NODES[at + length :]
+        path.write_bytes(text.encode("utf-8", errors="replace"))
+        skipped = Skipped()
+        try:
+            nodes = list(read_nodes(path, skipped))
+        except InputError:
+            return
+        assert len(nodes) + skipped.rows <= text.count("\n") + 1

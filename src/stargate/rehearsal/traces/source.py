@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import os
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import IO, cast
 
@@ -21,6 +23,8 @@ LONGEST_LINE = 1024 * 1024
 LONGEST_MEMBER = 256 * 1024 * 1024
 """Bytes of one archive member that is read whole."""
 MOST_MEMBERS = 100_000
+DEEPEST = 8
+"""Folders below a folder that are looked into."""
 HEAD = 64 * 1024
 """Bytes that are looked at to tell what a file is."""
 
@@ -114,40 +118,45 @@ class Source:
                 yield decoder.decode(piece)
         yield decoder.decode(b"", final=True)
 
-    def members(self) -> Iterator[tuple[str, bytes]]:
-        """Every file of a folder or archive, whole, in a stable order, with its path inside."""
-        if self.is_folder:
-            for path in sorted(self.path.rglob("*"))[:MOST_MEMBERS]:
-                if path.is_file() and path.stat().st_size <= LONGEST_MEMBER:
-                    yield str(path.relative_to(self.path)), path.read_bytes()
-            return
-        yield from self._entries()
+    def members(self, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+        """Wanted files of a folder or archive, whole, in a stable order, by their path inside.
 
-    def _entries(self) -> Iterator[tuple[str, bytes]]:
-        with self.opened(raw=True) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
-            for number, entry in enumerate(archive):
-                if number >= MOST_MEMBERS:
-                    return
-                if entry.isfile() and entry.size <= LONGEST_MEMBER:
-                    inside = archive.extractfile(entry)
-                    assert inside is not None
-                    yield entry.name, inside.read()
+        Files of more than `LONGEST_MEMBER` are passed over.
+        """
+        if self.is_folder:
+            for name in filter(wanted, self.names()):
+                path = self.path / name
+                if path.stat().st_size <= LONGEST_MEMBER:
+                    yield name, path.read_bytes()
+            return
+        for archive, entry in self._entries():
+            if entry.isfile() and entry.size <= LONGEST_MEMBER and wanted(entry.name):
+                inside = archive.extractfile(entry)
+                assert inside is not None
+                yield entry.name, inside.read()
 
     def names(self) -> tuple[str, ...]:
-        """The paths of the files inside a folder or archive."""
+        """The paths of the files inside a folder (to some depth, links not followed) or archive, at most many."""
         if self.is_folder:
-            found = sorted(path for path in self.path.rglob("*") if path.is_file())
-            return tuple(str(path.relative_to(self.path)) for path in found[:MOST_MEMBERS])
+            return tuple(islice(self._walked(), MOST_MEMBERS))
+        return tuple(entry.name for _, entry in self._entries() if entry.isfile())
+
+    def _walked(self) -> Iterator[str]:
+        for folder, folders, files in os.walk(self.path):
+            inside = Path(folder).relative_to(self.path)
+            folders[:] = sorted(folders) if len(inside.parts) < DEEPEST else []
+            for name in sorted(files):
+                yield str(inside / name)
+
+    def _entries(self) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
         with self.opened(raw=True) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
-            return tuple(entry.name for _, entry in zip(range(MOST_MEMBERS), archive, strict=False))
+            for entry in islice(archive, MOST_MEMBERS):
+                yield archive, entry
 
     def _first_member(self) -> str:
-        with self.opened(raw=True) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
-            for number, entry in enumerate(archive):
-                if entry.isfile() and not Path(entry.name).name.startswith((".", "LICENSE", "README")):
-                    return entry.name
-                if number >= MOST_MEMBERS:
-                    break
+        for _, entry in self._entries():
+            if entry.isfile() and not Path(entry.name).name.startswith((".", "LICENSE", "README")):
+                return entry.name
         raise refused(self.path, "the archive holds no file", "Name another one.")
 
     def beside(self, *names: str) -> Source | None:

@@ -91,6 +91,7 @@ def test_the_law_is_what_calibration_gives(name: str) -> None:
         assert (new.offset, new.slope) == pytest.approx((old.offset, old.slope), rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("single", [0.5, 0.6])
 def test_the_statistics_can_be_met_with_other_assumptions(single: float) -> None:
     for name in ("seren", "kalos", "helios"):

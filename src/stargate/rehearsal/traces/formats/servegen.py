@@ -115,10 +115,9 @@ class Client:
 def clients(source: Source, skipped: Skipped) -> list[Client]:
     """Every client of a folder or archive, by number."""
     found: dict[tuple[str, int], Client] = {}
-    for path, data in source.members():
+    for path, data in source.members(lambda name: CHUNK.fullmatch(PurePath(name).name) is not None):
         parts = CHUNK.fullmatch(PurePath(path).name)
-        if parts is None:
-            continue
+        assert parts is not None
         model = PurePath(path).parent.name
         client = found.setdefault((model, int(parts[1])), Client(parts[1], model))
         if parts[2] == "trace.csv":
