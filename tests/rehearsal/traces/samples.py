@@ -8,6 +8,7 @@ import json
 
 SWF = """; Version: 2.2
 ; Computer: Test
+;              http://example.org/
 ; MaxProcs: 64
 ; UnixStartTime: 843480031
 ; Note: one

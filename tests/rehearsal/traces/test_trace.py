@@ -12,7 +12,7 @@ import pytest
 from stargate.base.errors import InputError
 from stargate.rehearsal.traces import open_trace
 from stargate.rehearsal.traces.trace import WINDOW
-from tests.rehearsal.traces.samples import FILES, HELIOS, MOONCAKE, SEREN, SWF
+from tests.rehearsal.traces.samples import FILES, HELIOS, MOONCAKE, OPENB_NODES, SEREN, SWF
 
 EVERY = sorted(FILES)
 
@@ -95,6 +95,13 @@ def test_what_is_no_trace_is_refused(tmp_path: Path, data: bytes, says: str) -> 
     with pytest.raises(InputError, match=says) as caught:
         open_trace(path)
     assert all(problem.remedy for problem in caught.value.problems)
+
+
+def test_lists_of_nodes_are_told_from_traces(tmp_path: Path) -> None:
+    path = tmp_path / "openb_node_list_all_node.csv"
+    path.write_text(OPENB_NODES)
+    with pytest.raises(InputError, match="lists nodes, not jobs"):
+        open_trace(path)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

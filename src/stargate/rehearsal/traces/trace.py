@@ -12,6 +12,7 @@ their jobs are read whole and sorted, at some 500 bytes a job. `sort=True` does 
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +30,9 @@ from stargate.rehearsal.traces.source import Source, refused
 
 WINDOW = 1024
 """How many rows a row may come too late without being lost."""
+NODE_LISTS = re.compile(
+    r"openb_node_list_.*\.csv|cluster_machine_list|pai_machine_spec\.csv|cluster_gpu_number\.csv"
+)
 LATE = f"more than {WINDOW} rows out of order; read it with sort=True"
 
 
@@ -178,6 +182,8 @@ def recognised(source: Source) -> Format:
         return fitting[0]
     if named:
         raise InputError(tuple(_unlike(source, one, "in spite of its name this is not") for one in named))
+    if NODE_LISTS.fullmatch(source.name):
+        raise refused(source.path, "this lists nodes, not jobs", "Name the trace of jobs beside it.")
     known = "; ".join(one.about for one in FORMATS)
     raise refused(source.path, "this is no trace of a known format", f"Known: {known}.")
 

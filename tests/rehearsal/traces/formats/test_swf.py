@@ -32,6 +32,7 @@ def test_header_comments_are_kept(tmp_path: Path) -> None:
     trace = open_trace(written(tmp_path, SWF))
     assert trace.header["MaxProcs"] == "64"
     assert trace.header["Note"] == "one"
+    assert set(trace.header) == {"Version", "Computer", "MaxProcs", "UnixStartTime", "Note"}, "no addresses"
     assert trace.start_seconds == 843480031
 
 
@@ -53,7 +54,7 @@ def test_rows_that_do_not_fit_are_counted(tmp_path: Path, row: str, reason: str)
     assert len(list(trace.jobs())) == 3
     (skip,) = trace.skipped.reasons()
     assert skip.reason.startswith(reason)
-    assert (skip.count, skip.first_line) == (1, 11)
+    assert (skip.count, skip.first_line) == (1, 12)
 
 
 def test_a_file_of_comments_alone_is_a_trace_without_jobs(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """Gavel's traces (Narayanan et al., OSDI'20): tab-separated `*.trace` of typed jobs.
 
-Three generations are read: 6 columns, 7 (the `msr` traces; read from real files) and 10 (what Gavel's code of 2021
-parses; seen in its repository). A job states steps, not seconds: seconds are steps over the steps a second that
-Gavel's own table gives for a V100 (`data/gavel_v100.json`). As in Gavel, jobs whose type and size the table
-lacks cannot run and are left out. Their SLO, a multiple of the duration, becomes the deadline.
+Three generations are read: 6 columns (seen in the repository; its types mostly lack the batch size that the table
+below asks for), 7 (the `msr` traces) and 10 (what Gavel's code of 2021 parses); of the last two, real files. A job
+states steps, not seconds: seconds are steps over the steps a second that Gavel's own table gives for a V100
+(`data/gavel_v100.json`). As in Gavel, jobs whose type and size the table lacks cannot run and are left out. Their
+SLO, a multiple of the duration, becomes the deadline.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Alibaba's openb trace of 2023 (Weng et al., ATC'23): `openb_pod_list_*.csv`. Read from real files.
 
 Pods that run to the end of the trace are `unknown`, pods that never started are left out. A share of one
-accelerator (`gpu_milli` below 1000) holds a whole one here; the share stays in `chip_fraction`. Only the
-default list and its GPU-type variants have times; lists without them are refused.
+accelerator (`gpu_milli` below 1000) holds a whole one here; the share stays in `chip_fraction`. The default list
+has times; lists without them, as `multigpu20`, are refused. Nodes: `read_nodes`.
 """
 
 from __future__ import annotations

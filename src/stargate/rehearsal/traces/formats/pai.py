@@ -6,7 +6,7 @@ tasks: accelerators are instances times whole accelerators of one instance (`pla
 from the first task's start to the last one's end, the wait from the job's start (its submission) to the first
 task's. Without the job table there is neither user nor wait. The other tables are not read.
 
-Tasks of a job are not neighbours, so the sums of all jobs stay in memory: some 300 bytes a job.
+Tasks of a job are not neighbours, so the sums of all jobs stay in memory: with the jobs some 550 bytes each.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def header(head: str) -> dict[str, str]:
         if not line.startswith(";"):
             break
         key, colon, value = line.lstrip("; \t").partition(":")
-        if colon and key and " " not in key.strip():
+        if colon and key and " " not in key.strip() and not value.startswith("//"):
             found.setdefault(key.strip(), value.strip())
     return found
 
