@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stargate.workloads import Resources, Workload
 
 
-class Option(msgspec.Struct, frozen=True):
+class Option(msgspec.Struct, frozen=True, gc=False):
     """One alternative of a workload, ready to be matched."""
 
     resources: Resources
@@ -30,7 +30,7 @@ class Option(msgspec.Struct, frozen=True):
     cap_micro_usd_per_chip_hour: int | None
 
 
-class Ask(msgspec.Struct, frozen=True):
+class Ask(msgspec.Struct, frozen=True, gc=False):
     """A slot's wish."""
 
     workload: Workload
@@ -67,7 +67,7 @@ def ask_of(state: State, holder: WorkloadState, slot: Slot) -> Ask:
     budget = None
     if work.max_cost_usd is not None:
         budget = micro_usd(work.max_cost_usd) - holder.cost_micro_usd
-    options = tuple(_option(state, work, resources) for resources in work.alternatives)
+    options = tuple([_option(state, work, resources) for resources in work.alternatives])
     return Ask(
         workload=work,
         workload_id=holder.id,
@@ -84,7 +84,7 @@ def resolve_chips(state: State, name: str | None) -> tuple[str, ...]:
     if name is None:
         return ()
     try:
-        return (state.records.infrastructure.chip_named(name).id,)
+        return (state.chip_id(name),)
     except NotFoundError:
         return (name,)
 

@@ -26,7 +26,9 @@ class Room(NamedTuple):
 
     def may_serve(self, chips: int, run_us: int) -> bool:
         """Whether a gang of this size and run time is within the bounds."""
-        return chips <= self.beside or (chips <= self.free and (run_us <= self.until_us or chips <= self.spare))
+        return chips <= self.beside or (
+            chips <= self.free and (run_us <= self.until_us or chips <= self.spare)
+        )
 
 
 class Backlog:
@@ -46,7 +48,7 @@ class Backlog:
 
     def remove(self, place: Waiting, chips: int, run_us: int) -> None:
         """It no longer does."""
-        in_line, by_run = held = self._by_size[chips]
+        in_line, by_run = self._by_size[chips]
         del in_line[bisect_left(in_line, place)]
         del by_run[bisect_left(by_run, (run_us, place))]
         if not in_line:
@@ -72,5 +74,5 @@ class Backlog:
     ) -> Iterator[Waiting]:
         if room.may_serve(chips, room.until_us + 1):
             return iter(in_line[bisect_right(in_line, place) :])
-        short = by_run[: bisect_left(by_run, (room.until_us + 1,))]  # type: ignore[arg-type]  # a tuple's beginning
+        short = by_run[: bisect_left(by_run, (room.until_us + 1,))]
         return iter(sorted(waiting for _, waiting in short if waiting > place))

@@ -36,7 +36,7 @@ class DeclareFact(msgspec.Struct, frozen=True, tag="declare_fact"):
     fact: WorldFact
 
 
-class Submit(msgspec.Struct, frozen=True, tag="submit"):
+class Submit(msgspec.Struct, frozen=True, tag="submit", gc=False):
     """Run or serve this. `workload.name` with the id makes retries safe: the same id is the same submission."""
 
     id: str
@@ -59,7 +59,7 @@ class Scale(msgspec.Struct, frozen=True, tag="scale"):
     actor: str = ""
 
 
-class Report(msgspec.Struct, frozen=True, tag="report"):
+class Report(msgspec.Struct, frozen=True, tag="report", gc=False):
     """What an engine says about one attempt. Repeats and late arrivals are harmless."""
 
     attempt: str
@@ -103,7 +103,7 @@ BrokerCommand = Declare | DeclareFact | Submit | Cancel | Scale | Report | MarkS
 Command = BrokerCommand | SourcingCommand
 
 
-class Envelope(msgspec.Struct, frozen=True):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """A command on its way in: when it was received and the id that its facts will name as cause."""
 
     id: str

@@ -5,7 +5,7 @@ A refusal is a UserError; an engine's report that makes no sense (any more) is n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from stargate.base import wire
@@ -80,22 +80,13 @@ def _wake(state: State, command: Wake, at: Instant) -> tuple[Fact, ...]:
 
 
 def follow_up(state: State, at: Instant, *, due_dates: bool, reconsider: bool) -> Iterable[Fact]:
-    """What `Wake` decides, each fact to be applied before the next is asked for."""
+    """What `Wake` decides, each fact to be applied before the next is asked for; `()` when nothing is left."""
     facts = _fallen_due(state, at, due_dates=due_dates)
     if facts:
         return facts
-    if queue.has_turns(state, at):
-        return _turns(state, at, reconsider=reconsider)
+    if queue.has_turns(state):
+        return queue.queue_steps(state, at)
     return migrate.decide_moves(state, at) if reconsider else ()
-
-
-def _turns(state: State, at: Instant, *, reconsider: bool) -> Iterator[Fact]:
-    idle = True
-    for fact in queue.queue_steps(state, at):
-        idle = False
-        yield fact
-    if reconsider and idle:
-        yield from migrate.decide_moves(state, at)
 
 
 def _fallen_due(state: State, at: Instant, *, due_dates: bool) -> tuple[Fact, ...]:
@@ -184,7 +175,7 @@ def _require_chips(state: State, command: Submit) -> None:
         if resources.chip is None:
             return
         try:
-            state.records.infrastructure.chip_named(resources.chip)
+            state.chip_id(resources.chip)
         except NotFoundError as error:
             unknown = error
         else:

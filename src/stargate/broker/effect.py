@@ -8,7 +8,7 @@ from stargate.base.time import Duration, Instant
 from stargate.workloads import Workload
 
 
-class StartAttempt(msgspec.Struct, frozen=True, tag="start_attempt"):
+class StartAttempt(msgspec.Struct, frozen=True, tag="start_attempt", gc=False):
     """Start a gang of `nodes` x `chips_per_node` on a pool. Engines deduplicate by `attempt`."""
 
     id: str
@@ -27,7 +27,7 @@ class StartAttempt(msgspec.Struct, frozen=True, tag="start_attempt"):
     workload: Workload
 
 
-class StopAttempt(msgspec.Struct, frozen=True, tag="stop_attempt"):
+class StopAttempt(msgspec.Struct, frozen=True, tag="stop_attempt", gc=False):
     """Stop gracefully (SIGTERM, time to checkpoint), then by force. Unknown attempts are already stopped."""
 
     id: str

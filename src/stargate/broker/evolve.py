@@ -54,8 +54,7 @@ def evolve(state: State, entry: Entry) -> None:
     assert entry.seq == records.seq + 1, f"entry {entry.seq} after {records.seq}"
     assert entry.at >= records.at, f"entry {entry.seq} is dated before entry {records.seq}"
     records.seq, records.at = entry.seq, entry.at
-    if entry.at > state.clock:
-        state.clock = entry.at
+    state.clock = max(state.clock, entry.at)
     fact = entry.fact
     kind = type(fact)
     if kind not in RESTFUL:
@@ -171,7 +170,7 @@ def _placed(state: State, fact: Placed) -> None:
     slot = holder.slots[fact.slot]
     assert fact.number == slot.number + 1, f"{fact.attempt} is out of turn"
     state.dequeue(holder, fact.slot)
-    slot.status = _slot_status(slot, Placed)
+    slot.status = _step(SLOT, slot.status, Placed)  # type: ignore[assignment]  # the table holds only statuses
     slot.attempt, slot.number = fact.attempt, fact.number
     attempt = attempt_from(fact, state, state.records.seq)
     attempt.checkpoint_step = slot.checkpoint_step
@@ -235,7 +234,7 @@ def _ended(state: State, fact: Ended) -> None:
     holder = state.records.workloads[attempt.workload]
     holder.cost_micro_usd += fact.cost_micro_usd
     slot = holder.slots[attempt.slot]
-    slot.status = _slot_status(slot, Ended)
+    slot.status = _step(SLOT, slot.status, Ended)  # type: ignore[assignment]  # as above
 
 
 def _requeued(state: State, fact: Requeued) -> None:
@@ -260,11 +259,10 @@ def _drop_waiting(state: State, holder: WorkloadState, fact: type, first: int = 
 
 def _workload_ended(state: State, fact: WorkloadEnded) -> None:
     holder = state.records.workloads[fact.workload]
-    if any([slot.status == "waiting" for slot in holder.slots]):
-        _drop_waiting(state, holder, WorkloadEnded)
+    _drop_waiting(state, holder, WorkloadEnded)
     allowed = _step(WORKLOAD, holder.status, WorkloadEnded)
     assert fact.outcome in allowed.split(" | "), f"{holder.id} cannot end as {fact.outcome}"
-    assert all([slot.status == "done" for slot in holder.slots]), f"{holder.id} ended with work in hand"
+    assert all(slot.status == "done" for slot in holder.slots), f"{holder.id} ended with work in hand"
     holder.status = fact.outcome
     holder.ended_at = state.records.at
     state.open_workloads -= 1

@@ -62,7 +62,7 @@ class Repriced(msgspec.Struct, frozen=True, tag="repriced"):
     grounds: tuple[Ground, ...] = ()
 
 
-class Submitted(msgspec.Struct, frozen=True, tag="submitted"):
+class Submitted(msgspec.Struct, frozen=True, tag="submitted", gc=False):
     """A workload was accepted; its slots wait."""
 
     id: str
@@ -71,7 +71,7 @@ class Submitted(msgspec.Struct, frozen=True, tag="submitted"):
     grounds: tuple[Ground, ...] = ()
 
 
-class Placed(msgspec.Struct, frozen=True, tag="placed"):
+class Placed(msgspec.Struct, frozen=True, tag="placed", gc=False):
     """A slot got a gang of nodes. The attempt exists from here on."""
 
     attempt: str
@@ -89,7 +89,7 @@ class Placed(msgspec.Struct, frozen=True, tag="placed"):
     grounds: tuple[Ground, ...] = ()
 
 
-class Stopping(msgspec.Struct, frozen=True, tag="stopping"):
+class Stopping(msgspec.Struct, frozen=True, tag="stopping", gc=False):
     """An attempt was asked to stop."""
 
     attempt: str
@@ -97,14 +97,14 @@ class Stopping(msgspec.Struct, frozen=True, tag="stopping"):
     grounds: tuple[Ground, ...] = ()
 
 
-class Accepted(msgspec.Struct, frozen=True, tag="accepted"):
+class Accepted(msgspec.Struct, frozen=True, tag="accepted", gc=False):
     """The engine has the attempt."""
 
     attempt: str
     grounds: tuple[Ground, ...] = ()
 
 
-class Started(msgspec.Struct, frozen=True, tag="started"):
+class Started(msgspec.Struct, frozen=True, tag="started", gc=False):
     """The program runs."""
 
     attempt: str
@@ -112,7 +112,7 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
     grounds: tuple[Ground, ...] = ()
 
 
-class Checkpointed(msgspec.Struct, frozen=True, tag="checkpointed"):
+class Checkpointed(msgspec.Struct, frozen=True, tag="checkpointed", gc=False):
     """The program's state is safe up to this step."""
 
     attempt: str
@@ -120,7 +120,7 @@ class Checkpointed(msgspec.Struct, frozen=True, tag="checkpointed"):
     grounds: tuple[Ground, ...] = ()
 
 
-class Ended(msgspec.Struct, frozen=True, tag="ended"):
+class Ended(msgspec.Struct, frozen=True, tag="ended", gc=False):
     """An attempt is over; its nodes are free."""
 
     attempt: str
@@ -134,7 +134,7 @@ class Ended(msgspec.Struct, frozen=True, tag="ended"):
     grounds: tuple[Ground, ...] = ()
 
 
-class Requeued(msgspec.Struct, frozen=True, tag="requeued"):
+class Requeued(msgspec.Struct, frozen=True, tag="requeued", gc=False):
     """A slot waits again."""
 
     workload: str
@@ -147,7 +147,7 @@ class Requeued(msgspec.Struct, frozen=True, tag="requeued"):
     grounds: tuple[Ground, ...] = ()
 
 
-class WorkloadEnded(msgspec.Struct, frozen=True, tag="workload_ended"):
+class WorkloadEnded(msgspec.Struct, frozen=True, tag="workload_ended", gc=False):
     """A workload is over."""
 
     workload: str
@@ -193,7 +193,7 @@ BrokerFact = (
 Fact = BrokerFact | SourcingFact
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A fact in its place: gapless number, time, and the id of the command that caused it."""
 
     seq: int

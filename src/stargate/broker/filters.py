@@ -12,7 +12,7 @@ import msgspec
 from stargate.agreements import Decision, Request
 from stargate.agreements.scope import within as lies_within
 from stargate.base.money import cost_micro_usd, format_usd
-from stargate.base.time import Instant
+from stargate.base.time import FOREVER, Instant
 from stargate.broker.ground import Ground
 
 if TYPE_CHECKING:
@@ -186,8 +186,9 @@ def _refuse_cost(ask: Ask, option: Option, supply: Supply) -> Refusal | None:
 
 
 def _refuse_term(state: State, ask: Ask, supply: Supply, at: Instant) -> Refusal | None:
-    notice = state.records.policy.migration.lease_end_notice
-    if supply.until <= at.plus(notice):
+    if supply.until >= FOREVER:
+        return None
+    if supply.until <= at.plus(state.records.policy.migration.lease_end_notice):
         return Refusal("term", f"the holding ends {supply.until}")
     movable = ask.workload.checkpoint is not None or ask.workload.kind == "serve"
     if ask.workload.time_limit is not None and not movable and supply.until < at.plus(ask.duration):

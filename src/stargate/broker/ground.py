@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Ground(msgspec.Struct, frozen=True, omit_defaults=True):
+class Ground(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One reason for a decision."""
 
     says: str

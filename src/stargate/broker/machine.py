@@ -24,7 +24,7 @@ SETTLE_LIMIT = 100_000
 """Rounds of follow-up decisions on one command; more is a livelock, and a bug."""
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What one command brought about."""
 
     entries: tuple[Entry, ...] = ()
@@ -122,7 +122,7 @@ class _Run:
         seen = state.records.causes.get(envelope.id)
         if seen is not None:
             return Outcome(repeated_seq=seen)
-        at = envelope.at if envelope.at > state.clock else state.clock
+        at = max(state.clock, envelope.at)
         if isinstance(command, Wake):
             self.woken, self.due = True, self.due or command.due
             self.reconsider = self.reconsider or command.reconsider
@@ -142,14 +142,15 @@ class _Run:
         self._at = at
         self.reconsider = self.reconsider or turned
         for _ in range(SETTLE_LIMIT):
-            if not self._apply(follow_up(self._state, at, due_dates=due, reconsider=self.reconsider)):
+            facts = follow_up(self._state, at, due_dates=due, reconsider=self.reconsider)
+            if facts == ():
                 self._state.due_pools.clear()
                 return
+            self._apply(facts)
         raise AssertionError(f"command {self._cause} does not settle")
 
-    def _apply(self, facts: Iterable[Fact]) -> bool:
+    def _apply(self, facts: Iterable[Fact]) -> None:
         state, records, entries = self._state, self._state.records, self.entries
-        before = len(entries)
         for fact in facts:
             entry = Entry(records.seq + 1, self._at, self._cause, fact)
             evolve(state, entry)
@@ -161,4 +162,3 @@ class _Run:
                 self.quiet = False
             if kind in RECONSIDER:
                 self.reconsider = True
-        return len(entries) > before

@@ -54,7 +54,10 @@ class NodeMap:
         self._levels = 0
         """The k for which there are such blocks, as a bitmap."""
         self._spare: dict[int, int] = {}
-        """Every node in use, with the chips it still has."""
+        """Nodes partly in use, and nodes in use that the pool has lost, with the chips they still have.
+
+        What is neither here nor free is wholly in use.
+        """
         self._by_spare: list[int] = [0] * chips_per_node
         self.resize(nodes)
 
@@ -70,21 +73,25 @@ class NodeMap:
     @property
     def used_nodes(self) -> frozenset[int]:
         """Nodes with at least one chip in use."""
-        return frozenset(self._spare)
+        size = self._block_nodes
+        whole = (1 << size) - 1
+        full = {block * size + bit for block, free in enumerate(self._blocks) for bit in _bits(free ^ whole)}
+        return frozenset(node for node in full if node < self.nodes) | self._spare.keys()
 
     def resize(self, nodes: int) -> None:
         """Grow or shrink to `nodes`. Nodes beyond the new end are never handed out again; those in use drain."""
         old, self.nodes = self.nodes, nodes
-        self.beyond = sum(node >= nodes for node in self._spare)
         if nodes > old:
             self._grow(old, nodes)
-            return
         for node in range(nodes, old):
             spare = self._spare.get(node)
-            if spare is None:
-                self._set_whole((node,), free=False)
-            elif spare:
+            if spare is not None:
                 self._hide_spare(node, spare)
+            elif self._blocks[node // self._block_nodes] >> node % self._block_nodes & 1:
+                self._set_whole((node,), free=False)
+            else:
+                self._spare[node] = 0
+        self.beyond = sum(node >= nodes for node in self._spare)
 
     def find(self, count: int, chips: int, topology: Topology = "any") -> tuple[int, ...] | None:
         """`count` distinct nodes with `chips` free each, packed tightly; None if there are not that many now.
@@ -118,44 +125,52 @@ class NodeMap:
 
     def restore(self, nodes: tuple[int, ...], chips: int) -> None:
         """Undo a `give`: like `take`, but the gang may stand on nodes that the pool has lost since."""
+        if chips == self.chips_per_node and not self._spare and max(nodes) < self.nodes:
+            self._set_whole(nodes, free=False)
+            return
         whole: list[int] = []
         for node in nodes:
             known = node < self.nodes
-            spare = self._spare.get(node)
+            spare = self._spare.pop(node, None)
             if spare is None:
                 spare = self.chips_per_node
                 if known:
                     whole.append(node)
                 else:
                     self.beyond += 1
-            elif known and spare:
+            elif known:
                 self._hide_spare(node, spare)
             assert spare >= chips, f"node {node} has {spare} chips, not {chips}"
-            spare -= chips
-            self._spare[node] = spare
-            if spare and known:
-                self._show_spare(node, spare)
+            self._keep(node, spare - chips, known=known)
         self._set_whole(whole, free=False)
 
     def give(self, nodes: tuple[int, ...], chips: int) -> None:
         """Return what `take` took."""
+        if chips == self.chips_per_node and not self._spare:
+            self._set_whole(nodes, free=True)
+            return
         whole: list[int] = []
         for node in nodes:
-            spare = self._spare.pop(node)
             known = node < self.nodes
+            spare = self._spare.pop(node, 0)
             if known and spare:
                 self._hide_spare(node, spare)
             spare += chips
             assert spare <= self.chips_per_node, f"node {node} was given back twice"
             if spare < self.chips_per_node:
-                self._spare[node] = spare
-                if known:
-                    self._show_spare(node, spare)
+                self._keep(node, spare, known=known)
             elif known:
                 whole.append(node)
             else:
                 self.beyond -= 1
         self._set_whole(whole, free=True)
+
+    def _keep(self, node: int, spare: int, *, known: bool) -> None:
+        """A node is in use, with this much to spare."""
+        if spare or not known:
+            self._spare[node] = spare
+        if spare and known:
+            self._show_spare(node, spare)
 
     def _grow(self, old: int, nodes: int) -> None:
         """Nodes old..nodes-1 join: the ragged ends one by one, whole blocks at once."""
@@ -184,6 +199,8 @@ class NodeMap:
                 self._set_whole((node,), free=True)
             elif spare:
                 self._show_spare(node, spare)
+            else:
+                del self._spare[node]
 
     def _find_spare(self, count: int, chips: int) -> tuple[int, ...]:
         found: list[int] = []
@@ -242,30 +259,27 @@ class NodeMap:
         return (mask & -mask).bit_length() - 1
 
     def _pick(self, block: int, count: int) -> tuple[int, ...]:
-        first, mask = block * self._block_nodes - 1, self._blocks[block]
-        if count == 1:
-            return (first + (mask & -mask).bit_length(),)
-        found = []
-        for _ in range(count):
+        first, mask = block * self._block_nodes, self._blocks[block]
+        found: list[int] = []
+        while len(found) < count:
+            # A run of free nodes: adding its lowest bit carries to the end of it.
             low = mask & -mask
-            found.append(first + low.bit_length())
-            mask ^= low
+            rest = mask & (mask + low)
+            start = first + low.bit_length() - 1
+            found.extend(range(start, start + min((mask ^ rest).bit_count(), count - len(found))))
+            mask = rest
         return tuple(found)
 
     def _set_whole(self, nodes: Sequence[int], *, free: bool) -> None:
         """Nodes become wholly free, or no longer are. A gang lies in few blocks: each is counted anew once."""
-        if len(nodes) == 1:
-            block, bit = divmod(nodes[0], self._block_nodes)
-            self._flip(block, 1 << bit, free=free)
-            return
+        size = self._block_nodes
         block, mask = 0, 0
         for node in nodes:
-            its, bit = divmod(node, self._block_nodes)
-            if its != block and mask:
-                self._flip(block, mask, free=free)
-                mask = 0
-            block = its
-            mask |= 1 << bit
+            if node // size != block:
+                if mask:
+                    self._flip(block, mask, free=free)
+                block, mask = node // size, 0
+            mask |= 1 << node % size
         if mask:
             self._flip(block, mask, free=free)
 

@@ -1,7 +1,7 @@
 """Whose turn it is: the rank of what waits and of what runs, under the order that policy names.
 
-`priority`: higher priority first. `fifo`: first come, first served. `sjf`: the shortest expected run first. `srtf`: what
-has least left to run first, and what runs gives way to it. Equal ranks go in order of arrival.
+`priority`: higher priority first. `fifo`: first come, first served. `sjf`: the shortest expected run first.
+`srtf`: what has least left to run first, and what runs gives way to it. Equal ranks go in order of arrival.
 """
 
 from __future__ import annotations

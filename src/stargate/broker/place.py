@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from stargate.broker.supply import Supply, SupplyClass
 
 
-class Choice(msgspec.Struct, frozen=True):
+class Choice(msgspec.Struct, frozen=True, gc=False):
     """Where a slot goes."""
 
     option: Option

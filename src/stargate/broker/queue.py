@@ -44,27 +44,18 @@ def decide_queue(state: State, at: Instant) -> tuple[Fact, ...]:
             facts.append(fact)
             if isinstance(fact, Placed):
                 trial.occupy(fact)
-    state.at_rest = None if facts else found.rest()
+    state.at_rest = None if facts else Rest(found.head, found.reservation, at)
     return tuple(facts)
 
 
-def has_turns(state: State, at: Instant) -> bool:
+def has_turns(state: State) -> bool:
     """Whether anything has happened since the last pass that may let somebody start."""
-    if not state.queue:
-        state.at_rest = Rest(None, None, at)
-        return False
-    return state.at_rest is None or bool(state.at_rest.newcomers)
+    return bool(state.queue) and (state.at_rest is None or bool(state.at_rest.newcomers))
 
 
 def queue_steps(state: State, at: Instant) -> Iterator[Fact]:
     """The same, each fact to be applied before the next is asked for: nothing has to be tried and taken back."""
-    found = _Pass(state, at)
-    moved = False
-    for fact in found.steps():
-        moved = moved or not isinstance(fact, Placed)
-        yield fact
-    # Who has started in this pass left less room to the others: none of them need be asked again.
-    state.at_rest = None if moved or found.unfinished else found.rest()
+    return _Pass(state, at).steps(applied=True)
 
 
 class _Pass:
@@ -73,11 +64,11 @@ class _Pass:
     def __init__(self, state: State, at: Instant) -> None:
         self._state = state
         self._at = at
-        self._reservation: Reservation | None = None
-        self._head: Waiting | None = None
-        self.unfinished = False
-        """It ended before everybody had a turn."""
+        self.reservation: Reservation | None = None
+        self.head: Waiting | None = None
         self._placed: set[str] = set()
+        self._beside: int | None = None
+        """Free chips of the roomiest pool but the one in which room is kept."""
         self._blocked_shapes: dict[bytes, Survey] = {}
         self._unshaped: list[tuple[Ask, Survey]] = []
         """Those that were blocked last: their shapes are needed only if somebody comes after them."""
@@ -89,40 +80,44 @@ class _Pass:
         self._yielded: set[str] = set()
         """Teams whose most urgent slot over quota has looked for room among its own."""
 
-    def rest(self) -> Rest:
-        """What it leaves to whoever comes next."""
-        return Rest(self._head, self._reservation, self._at)
+    def steps(self, *, applied: bool = False) -> Iterator[Fact]:
+        """Every decision. Once a slot is placed, its gang must hold its nodes before the pass goes on.
 
-    def steps(self) -> Iterator[Fact]:
-        """Every decision. Once a slot is placed, its gang must hold its nodes before the pass goes on."""
-        policy = self._state.records.policy
+        `applied`: each fact has happened when the next is asked for.
+        """
+        state, policy, since = self._state, self._state.records.policy, self._state.records.seq
         for waiting in self._turns():
             if self._blocked > policy.backfill_depth:
-                return
+                break
             if len(self._placed) >= PLACEMENTS_PER_PASS:
-                self.unfinished = True
                 return
-            holder, slot = self._state.slot(waiting)
+            holder = state.records.workloads[waiting.workload]
+            slot = holder.slots[waiting.slot]
             if slot.not_before > self._at or holder.status != "active":
                 continue
-            if self._over_quota(holder.workload):
-                yield from self._yield_own(waiting, holder.workload.team)
-                continue
-            ask = self._within_quota(self._ask(waiting, holder, slot))
-            survey = self._known_blocked(waiting, ask)
+            ask = self._ask(waiting, holder, slot)
+            if state.teams:
+                if self._over_quota(holder.workload):
+                    yield from self._yield_own(waiting, holder.workload.team)
+                    continue
+                ask = self._within_quota(ask)
+            survey = self._known_blocked(ask) if self._blocked_shapes or self._unshaped else None
             if survey is None:
-                survey = place(self._state, ask, self._at, self._reservation)
+                survey = place(state, ask, self._at, self.reservation)
             if survey.choice is None:
                 yield from self._block(waiting, ask, survey)
-            elif policy.backfill == "easy" or self._head is None:
+            elif policy.backfill == "easy" or self.head is None:
                 fact = self._start(waiting, ask, slot, survey, survey.choice)
                 yield fact
-                kept = self._reservation
+                kept = self.reservation
                 if kept is not None:
                     kept.take(fact.supply, fact.pool, fact.nodes, fact.chips_per_node, fact.expected_end)
+        if applied and state.records.seq - since == len(self._placed):
+            # Who has started left less room to the others: none of them need be asked again.
+            state.at_rest = Rest(self.head, self.reservation, self._at)
 
     def _ask(self, waiting: Waiting, holder: WorkloadState, slot: Slot) -> Ask:
-        """What a slot asks for; it does not change while the slot waits, but for what its workload has left to spend."""
+        """What a slot asks for. While it waits nothing of it changes but what its workload has left to spend."""
         asks = self._state.asks
         ask = asks.get(waiting)
         if ask is None:
@@ -131,12 +126,12 @@ class _Pass:
                 asks[waiting] = ask
         return ask
 
-    def _known_blocked(self, waiting: Waiting, ask: Ask) -> Survey | None:
+    def _known_blocked(self, ask: Ask) -> Survey | None:
         """Within a pass capacity only shrinks: what one slot could not have, its like cannot have either."""
         for blocked, survey in self._unshaped:
             self._blocked_shapes[blocked.shape] = survey
         self._unshaped.clear()
-        return self._blocked_shapes.get(ask.shape) if self._blocked_shapes else None
+        return self._blocked_shapes.get(ask.shape)
 
     # -- whose turn it is --------------------------------------------------------------------------------------
 
@@ -148,7 +143,7 @@ class _Pass:
     def _all(self) -> Iterator[Waiting]:
         for waiting in self._in_order():
             yield waiting
-            if waiting is self._head and self._may_skip():
+            if waiting is self.head and self._may_skip():
                 yield from self._behind(waiting)
                 return
 
@@ -166,7 +161,7 @@ class _Pass:
         head = rest.head
         if head is not None and any(place < head or self._overtakes(place, head) for place in places):
             return None
-        self._head, self._reservation = head, rest.reservation
+        self.head, self.reservation = head, rest.reservation
         if head is not None and self._state.records.policy.backfill == "none" and self._may_skip():
             return []
         return places
@@ -203,38 +198,35 @@ class _Pass:
         """Whether nothing but a start could come of looking at a slot behind the first in line."""
         policy = self._state.records.policy
         buys = policy.sourcing.automatic and bool(policy.lab)
-        return not policy.teams and not buys and (self._reservation is not None or policy.backfill == "none")
+        return not policy.teams and not buys and (self.reservation is not None or policy.backfill == "none")
 
     def _behind(self, place: Waiting) -> Iterator[Waiting]:
         """Those behind the first in line for whom there may be room, in order."""
-        if self._reservation is None or self._state.records.policy.backfill == "none":
+        if self.reservation is None or self._state.records.policy.backfill == "none":
             return
         queue, depth = self._state.queue, self._state.records.policy.backfill_depth
-        first = bisect_left(queue, place)
-        waiting: Waiting | None = place
-        while waiting is not None:
+        first, last, started = bisect_left(queue, place), place, -1
+        while len(self._placed) > started:
+            # Whoever has started leaves less room to those after it.
             started = len(self._placed)
-            room = self._room(self._reservation)
-            for waiting in self._state.backlog.behind(waiting, room):
+            for waiting in self._state.backlog.behind(last, self._room(self.reservation)):
                 if bisect_left(queue, waiting) - first > depth:
                     return
                 yield waiting
+                last = waiting
                 if len(self._placed) > started:
-                    break  # there is less room now
-            else:
-                waiting = None
+                    break
 
     def _room(self, kept: Reservation) -> Room:
-        pool = kept.supply.pool
-        free = {name: nodes.free_chips for name, nodes in self._state.nodes.items()}
-        here = free.pop(pool)
-        return Room(max(free.values(), default=0), here, kept.spare_chips, kept.starts - self._at)
+        pool, pools = kept.supply.pool, self._state.nodes
+        if self._beside is None:
+            # As it was at first: what has started since has only taken of it.
+            self._beside = max((pools[name].free_chips for name in pools if name != pool), default=0)
+        return Room(self._beside, pools[pool].free_chips, kept.spare_chips, kept.starts - self._at)
 
     # -- quota -------------------------------------------------------------------------------------------------
 
     def _over_quota(self, work: Workload) -> bool:
-        if not self._state.teams:
-            return False
         # Within a pass teams only use more: what was too much stays too much.
         chips, spent = least_chips(work), self._spent.get(work.team)
         if spent is not None and chips >= spent:
@@ -258,8 +250,6 @@ class _Pass:
 
     def _within_quota(self, ask: Ask) -> Ask:
         """The wish without the alternatives that want more than the team may have."""
-        if not self._state.teams:
-            return ask
         allowed = tuple(
             option
             for option in ask.options
@@ -271,7 +261,7 @@ class _Pass:
 
     def _start(self, waiting: Waiting, ask: Ask, slot: Slot, survey: Survey, choice: Choice) -> Placed:
         grounds = survey.grounds()
-        kept = self._reservation
+        kept = self.reservation
         if kept is not None:
             says = f"backfilled: it cannot delay {kept.holder}, due on {kept.supply.pool}"
             grounds += (Ground(says),)
@@ -284,7 +274,7 @@ class _Pass:
         self._blocked += bool(survey.busy)
         self._unshaped.append((ask, survey))
         easy = self._state.records.policy.backfill == "easy"
-        first = bool(survey.busy) and (self._reservation if easy else self._head) is None
+        first = bool(survey.busy) and (self.reservation if easy else self.head) is None
         asks = not self._sourced and shortage.may_open(self._state, waiting, self._at)
         if first:
             yield from self._preempt(waiting, ask, survey)
@@ -292,9 +282,9 @@ class _Pass:
         if (first and easy) or (asks and survey.busy and ask.workload.deadline is not None):
             start = earliest(self._state, ask, survey.busy, self._at, frozenset(self._stopping))
         if first and easy and start is not None:
-            self._reservation = Reservation(self._state, ask, waiting.slot, start)
-        if first and (self._reservation is not None or not easy):
-            self._head = waiting
+            self.reservation = Reservation(self._state, ask, waiting.slot, start)
+        if first and (self.reservation is not None or not easy):
+            self.head = waiting
         if asks:
             # One need a pass: the next is judged against what this one leaves on the market.
             starts = None if start is None else start.at

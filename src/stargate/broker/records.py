@@ -25,7 +25,7 @@ SlotStatus = Literal["waiting", "placed", "done"]
 WorkloadStatus = Literal["active", "cancelling", "succeeded", "failed", "cancelled"]
 
 
-class AttemptState(msgspec.Struct):
+class AttemptState(msgspec.Struct, gc=False):
     """One execution of one slot on one placement."""
 
     id: str
@@ -66,7 +66,7 @@ class AttemptState(msgspec.Struct):
         return len(self.nodes) * self.chips_per_node
 
 
-class Slot(msgspec.Struct):
+class Slot(msgspec.Struct, gc=False):
     """One gang that a workload wants running: the only one of a run, or one replica of a service."""
 
     status: SlotStatus = "waiting"
@@ -81,7 +81,7 @@ class Slot(msgspec.Struct):
     checkpoint_step: int | None = None
 
 
-class WorkloadState(msgspec.Struct):
+class WorkloadState(msgspec.Struct, gc=False):
     """A workload from its submission on."""
 
     id: str

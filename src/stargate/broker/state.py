@@ -31,6 +31,8 @@ from stargate.catalog import Pool, Provider, Site
 from stargate.workloads import Workload
 
 _RECORDS = wire.unpacker(Records)
+NAMES_KEPT = 10_000
+"""Names of chips, as people wrote them, of which it is remembered who is meant."""
 
 
 class Waiting(NamedTuple):
@@ -80,11 +82,11 @@ class State:
         """Sum of all teams' quotas."""
         self.team_chips: dict[str, int] = {}
         self.provider_chips: dict[str, int] = {}
-        self.chips_in_use = 0
-        self.open_workloads = 0
+        self.chips_in_use = self.open_workloads = 0
         self.committed: dict[str, int] = {}
         """Agreement to micro-USD that must be spent under it."""
         self._held: int | None = None
+        self._chip_ids: dict[str, str] = {}
         self._egress: dict[str, Decimal] = {}
         self.timers: list[tuple[Instant, str]] = []
         """A heap of moments at which something may be due, and the pool it concerns; stale ones do no harm."""
@@ -133,7 +135,12 @@ class State:
 
     def chip_id(self, name: str) -> str:
         """The catalog's id of a chip as a person calls it. Raises NotFoundError."""
-        return self.records.infrastructure.chip_named(name).id
+        found = self._chip_ids.get(name)
+        if found is None:
+            found = self.records.infrastructure.chip_named(name).id
+            if len(self._chip_ids) < NAMES_KEPT:
+                self._chip_ids[name] = found
+        return found
 
     def nodes_at(self, pool: Pool, at: Instant) -> int:
         """Operational nodes: as counted where somebody counts, else as the catalog says for `at`."""
@@ -428,7 +435,7 @@ class State:
         self.nominal_chips = sum(team.nominal_chips for team in records.policy.teams)
         self.due_pools = set(self.catalog_pools)
         self.supplies = SupplyIndex()
-        self._held, self._egress = None, {}
+        self._held, self._egress, self._chip_ids = None, {}, {}
         self.committed = committed_micro_usd(self.book, records.world_facts, records.at)
         for pool in catalog.pools:
             self._derive_pool(pool)

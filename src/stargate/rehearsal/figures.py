@@ -39,9 +39,7 @@ def figures(rows: Sequence[Row], chips: int) -> Figures:
     return Figures(
         jobs=len(rows),
         average_wait_seconds=_rounded(Fraction(sum(waits), len(rows))),
-        median_wait_seconds=_rounded(
-            Fraction(waits[(len(waits) - 1) // 2] + waits[len(waits) // 2], 2)
-        ),
+        median_wait_seconds=_rounded(Fraction(waits[(len(waits) - 1) // 2] + waits[len(waits) // 2], 2)),
         most_wait_seconds=waits[-1],
         average_completion_seconds=_rounded(Fraction(sum(row.end - row.submit for row in rows), len(rows))),
         average_bounded_slowdown=round(sum(map(bounded_slowdown, rows)) / len(rows), 6),

@@ -33,7 +33,7 @@ BEGINNING = Instant.parse("2000-01-01")
 """Second 0 of every trace."""
 CHIP = "H100-SXM"
 POOL = "flat"
-BLOCK_NODES = 256
+BLOCK_NODES = 64
 """The size of the bitmaps; it has no meaning, as nobody asks for a block."""
 _CHECKPOINT = Checkpoint(path="checkpoint")
 
@@ -155,7 +155,9 @@ class _Engine:
         for number, job in enumerate(jobs):
             name = job.id if is_name(job.id) else f"job-{number}"
             if name in self._runs:
-                problem = Problem(f"two jobs of the trace have the id {job.id!r}", "Give each job an id of its own.")
+                problem = Problem(
+                    f"two jobs of the trace have the id {job.id!r}", "Give each job an id of its own."
+                )
                 raise InputError((problem,))
             self._runs[name] = _Run(job, job.run_seconds * SECOND)
             work = Workload(

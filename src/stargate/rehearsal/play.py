@@ -10,7 +10,9 @@ arrives asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import gc
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from stargate.base.errors import UserError
@@ -21,6 +23,21 @@ from stargate.rehearsal.clock import Clock, Event
 
 Sink = Callable[[tuple[Entry, ...]], object]
 """Where entries go before anybody acts on them: a journal, or nowhere."""
+
+
+PATIENCE = (100_000, 50, 50)
+"""Python's thresholds of collection while a rehearsal runs: it makes many records and no cycles of them."""
+
+
+@contextmanager
+def patient_collector() -> Iterator[None]:
+    """Python looks for cycles of garbage less often in this block."""
+    before = gc.get_threshold()
+    gc.set_threshold(*PATIENCE)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 class Model(Protocol):
@@ -46,6 +63,10 @@ class Play:
 
     def run(self, arrivals: Iterable[Event] = (), until: Instant = FOREVER) -> None:
         """Let time pass until nothing more comes, or to `until`. `arrivals` are in order of time."""
+        with patient_collector():
+            self._run(arrivals, until)
+
+    def _run(self, arrivals: Iterable[Event], until: Instant) -> None:
         coming = iter(arrivals)
         arrival = next(coming, None)
         clock = self.clock
@@ -72,9 +93,10 @@ class Play:
         for command in commands:
             self._said += 1
             envelopes.append(Envelope(f"r{self._said}", at, command))
-        for envelope, answer in zip(envelopes, self.machine.handle_all(envelopes), strict=True):
+        answers = self.machine.handle_all(envelopes)
+        for place, answer in enumerate(answers):
             if isinstance(answer, UserError):
-                self.refused.append((at, envelope.command, answer))
+                self.refused.append((at, commands[place], answer))
                 continue
             self.facts += len(answer.entries)
             if self._sink is not None and answer.entries:

@@ -47,7 +47,7 @@ EnvValue = Annotated[str, Meta(max_length=ENV_VALUE_LIMIT)]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 
 
-class Resources(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Resources(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """One way to satisfy a workload, per node. `provider`, `site`, `pool` narrow where; None is anywhere."""
 
     chip: Text | None = None
@@ -78,14 +78,14 @@ class Resources(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     """Carried to the engine unread, as `disk_tier`."""
 
 
-class Topology(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Topology(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """How close together a gang must or should stand. `block`: one scale-up domain; `pool`: one fabric."""
 
     required: Level | None = None
     preferred: Level | None = None
 
 
-class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """Where the program saves its state, how often, and how much there is to move."""
 
     path: Text = ""
@@ -164,7 +164,7 @@ class Size(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         return self.nodes * self.resources.chips_per_node
 
 
-class Workload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Workload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """What somebody asks to be run or served."""
 
     name: Name
