@@ -47,6 +47,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "check": ("check", "Check YAML files: catalog, agreements, workloads."),
         "ask": ("ask", "Ask agreements whether something may be done."),
         "journal": ("journal", "Verify, export or show the journal."),
+        "rehearse": ("rehearse", "Rehearse a scenario, or a trace of jobs, under a simulated clock."),
         "demo": ("demo", "Play the whole path: a training job survives the loss of its provider."),
     },
 }
