@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from stargate.journal import SqliteJournal
+from stargate.rehearsal.figures import figures
 from stargate.rehearsal.flat import Flat, rehearse
 from stargate.rehearsal.recorder import Recorder
 from stargate.rehearsal.traces import Job
@@ -86,7 +87,7 @@ def oracle_starts(script: Path, jobs: list[Job], chips: int, policy: str) -> tup
 
 
 def accasim(python: Path, trace: Path, chips: int, policy: str) -> dict[str, Any]:
-    """What AccaSim says of the same trace: CPU seconds and its average wait."""
+    """What AccaSim says of the same trace: CPU seconds and its average completion."""
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "trace.swf"
         content = trace.read_bytes()
@@ -111,6 +112,7 @@ def measured(given: argparse.Namespace, jobs: list[Job], policy: str) -> dict[st
         "cpu_s": round(seconds, 3),
         "jobs_per_s": round(len(flat.rows) / seconds),
         "journal_jobs_per_s": round(len(flat.rows) / with_journal),
+        "average_completion_s": round(figures(flat.rows, given.chips).average_completion_seconds, 3),
         "state": flat.state_digest,
     }
     if given.oracle:

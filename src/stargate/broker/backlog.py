@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from heapq import merge
+from heapq import heapify, heappop, merge
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -74,5 +74,14 @@ class Backlog:
     ) -> Iterator[Waiting]:
         if room.may_serve(chips, room.until_us + 1):
             return iter(in_line[bisect_right(in_line, place) :])
-        short = by_run[: bisect_left(by_run, (room.until_us + 1,))]
-        return iter(sorted(waiting for _, waiting in short if waiting > place))
+        short = [waiting for _, waiting in by_run[: bisect_left(by_run, (room.until_us + 1,))]]
+        return _after(place, short)
+
+
+def _after(place: Waiting, waiting: list[Waiting]) -> Iterator[Waiting]:
+    """Those after a place, in order: often only the first is wanted, so they are not all sorted."""
+    heapify(waiting)
+    while waiting:
+        first = heappop(waiting)
+        if first > place:
+            yield first

@@ -16,6 +16,8 @@ from stargate.base.time import FOREVER, Instant
 from stargate.broker.ground import Ground
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from stargate.broker.ask import Ask, Option
     from stargate.broker.state import State
     from stargate.broker.supply import Supply, SupplyClass
@@ -88,15 +90,17 @@ def refuse_class(
     ):
         allowed = ", ".join(ask.workload.residency)
         return Refusal("residency", f"{kind.site} is in {jurisdiction}; the work must stay in {allowed}")
-    return _refuse_share(state, option, kind) or refuse_by_agreement(state, ask, option, kind, chip, at)
+    if state.records.policy.max_provider_share is not None:
+        refusal = _refuse_share(state, option, kind, state.records.policy.max_provider_share)
+        if refusal is not None:
+            return refusal
+    return refuse_by_agreement(state, ask, option, kind, chip, at) if state.book.agreements else None
 
 
 def refuse_by_agreement(
     state: State, ask: Ask, option: Option, kind: SupplyClass, chip: str, at: Instant, pool: str = ""
 ) -> Refusal | None:
     """What was promised: forbidden or undecided placements are out, with the clause."""
-    if not state.book.agreements:
-        return None
     found = attributes(state, ask, option, kind, chip)
     if pool:
         found["pool"] = pool
@@ -122,10 +126,7 @@ def refusal_of(decision: Decision) -> Refusal | None:
     return Refusal("agreement", f"{reason.says}{change}", reason.clause)
 
 
-def _refuse_share(state: State, option: Option, kind: SupplyClass) -> Refusal | None:
-    cap = state.records.policy.max_provider_share
-    if cap is None:
-        return None
+def _refuse_share(state: State, option: Option, kind: SupplyClass, cap: Decimal) -> Refusal | None:
     held = state.held_chips()
     share = state.provider_chips.get(kind.provider, 0) + option.gang_chips
     if share > cap * held:
@@ -167,10 +168,12 @@ def refuse_supply(state: State, ask: Ask, option: Option, supply: Supply, at: In
             f"{format_usd(supply.price)} a chip-hour is above the cap of "
             f"{format_usd(option.cap_micro_usd_per_chip_hour)}",
         )
-    if "pool" in state.book.fields:
+    if state.book.agreements and "pool" in state.book.fields:
         refusal = refuse_by_agreement(state, ask, option, supply.kind, supply.chip, at, supply.pool)
         if refusal is not None:
             return refusal
+    if ask.budget_micro_usd is None and supply.until >= FOREVER:
+        return None
     return _refuse_cost(ask, option, supply) or _refuse_term(state, ask, supply, at)
 
 
@@ -186,8 +189,6 @@ def _refuse_cost(ask: Ask, option: Option, supply: Supply) -> Refusal | None:
 
 
 def _refuse_term(state: State, ask: Ask, supply: Supply, at: Instant) -> Refusal | None:
-    if supply.until >= FOREVER:
-        return None
     if supply.until <= at.plus(state.records.policy.migration.lease_end_notice):
         return Refusal("term", f"the holding ends {supply.until}")
     movable = ask.workload.checkpoint is not None or ask.workload.kind == "serve"

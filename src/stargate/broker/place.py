@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -50,14 +51,15 @@ class Choice(msgspec.Struct, frozen=True, gc=False):
         )  # fmt: skip
 
 
-class Survey(msgspec.Struct):
+@dataclass(slots=True)
+class Survey:
     """What a search found: the choice, the runner-up, who was busy, who was out and why."""
 
     choice: Choice | None = None
     runner_up: Choice | None = None
-    busy: list[tuple[Option, Supply]] = []
+    busy: list[tuple[Option, Supply]] = field(default_factory=list)
     """Passed every filter, but has too little free at the moment (at most BUSY_LIMIT are kept)."""
-    refusals: dict[tuple[str, str, str], int] = {}
+    refusals: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """(filter, sentence, clause) to how many offers it excluded."""
 
     def refuse(self, refusal: Refusal, offers: int = 1) -> None:

@@ -112,19 +112,19 @@ class _Pass:
                 kept = self.reservation
                 if kept is not None:
                     kept.take(fact.supply, fact.pool, fact.nodes, fact.chips_per_node, fact.expected_end)
-        if applied and state.records.seq - since == len(self._placed):
+        if (
+            applied
+            and state.records.seq - since == len(self._placed)
+            and (not self._placed or self._only_starts())
+        ):
             # Who has started left less room to the others: none of them need be asked again.
             state.at_rest = Rest(self.head, self.reservation, self._at)
 
     def _ask(self, waiting: Waiting, holder: WorkloadState, slot: Slot) -> Ask:
         """What a slot asks for. While it waits nothing of it changes but what its workload has left to spend."""
         asks = self._state.asks
-        ask = asks.get(waiting)
-        if ask is None:
-            ask = ask_of(self._state, holder, slot)
-            if ask.budget_micro_usd is None:
-                asks[waiting] = ask
-        return ask
+        known = asks.get(waiting) if asks else None
+        return ask_of(self._state, holder, slot) if known is None else known
 
     def _known_blocked(self, ask: Ask) -> Survey | None:
         """Within a pass capacity only shrinks: what one slot could not have, its like cannot have either."""
@@ -194,11 +194,15 @@ class _Pass:
                     borrowers.append(waiting)
             yield from borrowers
 
-    def _may_skip(self) -> bool:
-        """Whether nothing but a start could come of looking at a slot behind the first in line."""
+    def _only_starts(self) -> bool:
+        """Whether nothing but a start can come of a look at a slot: nobody yields to its own team, nobody buys."""
         policy = self._state.records.policy
-        buys = policy.sourcing.automatic and bool(policy.lab)
-        return not policy.teams and not buys and (self.reservation is not None or policy.backfill == "none")
+        return not policy.teams and not (policy.sourcing.automatic and policy.lab)
+
+    def _may_skip(self) -> bool:
+        """Whether those behind the first in line need to be asked only if there may be room for them."""
+        none = self._state.records.policy.backfill == "none"
+        return self._only_starts() and (none or self.reservation is not None)
 
     def _behind(self, place: Waiting) -> Iterator[Waiting]:
         """Those behind the first in line for whom there may be room, in order."""
@@ -273,6 +277,8 @@ class _Pass:
         # What nothing held could ever serve stands in nobody's way.
         self._blocked += bool(survey.busy)
         self._unshaped.append((ask, survey))
+        if ask.budget_micro_usd is None and not self._state.teams:
+            self._state.asks[waiting] = ask
         easy = self._state.records.policy.backfill == "easy"
         first = bool(survey.busy) and (self.reservation if easy else self.head) is None
         asks = not self._sourced and shortage.may_open(self._state, waiting, self._at)

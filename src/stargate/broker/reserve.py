@@ -30,8 +30,10 @@ class Start(NamedTuple):
     at: Instant
     option: Option
     supply: Supply
-    freed: tuple[AttemptState, ...]
+    freed: list[AttemptState]
     """What has to end for it."""
+    chips: int
+    """Free in the pool then, if nothing else is placed."""
 
 
 class Reservation:
@@ -43,7 +45,9 @@ class Reservation:
         self.tied = False
         """Something was placed that should end at that very moment: how much is left then may be counted better."""
         self._now = state.nodes[start.supply.pool]
-        self._freed = [(attempt.nodes, attempt.chips_per_node) for attempt in start.freed]
+        self._freed = start.freed
+        self._passing: list[tuple[tuple[int, ...], int]] = []
+        """What was placed since and will have ended by then."""
         self._count, self._chips = ask.workload.nodes, start.option.chips_per_node
         self._topology = required(ask.workload)
         self._spare = start.supply.spare
@@ -53,7 +57,7 @@ class Reservation:
         """Whole nodes beside the gang's, where counting them is enough."""
         self._map: NodeMap | None = None
         if counts(state, start.supply.pool, ask, start.option):
-            self._left = self._now.free_nodes + sum(len(nodes) for nodes, _ in self._freed) - self._count
+            self._left = start.chips // self._chips - self._count
 
     @property
     def spare_chips(self) -> int:
@@ -67,7 +71,9 @@ class Reservation:
         """The nodes at the start. Made when first needed."""
         if self._map is None:
             self._map = self._now.copy()
-            for nodes, chips in self._freed:
+            for attempt in self._freed:
+                self._map.give(attempt.nodes, attempt.chips_per_node)
+            for nodes, chips in self._passing:
                 self._map.give(nodes, chips)
         return self._map
 
@@ -102,7 +108,7 @@ class Reservation:
         if ends <= self.starts:
             self.tied = self.tied or ends == self.starts
             if self._map is None:
-                self._freed.append((nodes, chips))
+                self._passing.append((nodes, chips))
             return
         if self._left is not None:
             self._left -= len(nodes)
@@ -173,13 +179,13 @@ def _on_supply(
     freed: list[AttemptState] = []
     given = 0
     try:
-        for end, attempt in _ends(state, supply.pool, stopping, at):
+        for end, its, attempt in _ends(state, supply.pool, stopping, at):
             if end >= before:
                 return None
             freed.append(attempt)
-            chips += attempt.chips
+            chips += its
             if spare is not None and attempt.supply == supply.id:
-                spare += attempt.chips
+                spare += its
             if chips < option.gang_chips or (spare is not None and spare < option.gang_chips):
                 continue
             if not counting:
@@ -187,7 +193,7 @@ def _on_supply(
                     nodes.give(one.nodes, one.chips_per_node)
                 given = len(freed)
             if counting or nodes.find(count, option.chips_per_node, required(ask.workload)) is not None:
-                return Start(end, option, supply, tuple(freed))
+                return Start(end, option, supply, freed, chips)
     finally:
         for attempt in reversed(freed[:given]):
             nodes.restore(attempt.nodes, attempt.chips_per_node)
@@ -196,21 +202,21 @@ def _on_supply(
 
 def _ends(
     state: State, pool: str, stopping: frozenset[str], at: Instant
-) -> Iterator[tuple[Instant, AttemptState]]:
-    """What runs on a pool with its end, the soonest and then the smallest first; services do not end."""
+) -> Iterator[tuple[Instant, int, AttemptState]]:
+    """What runs on a pool with its end and chips, the soonest and then the smallest first; services do not end."""
     live = state.live_on.get(pool, {})
     listed = state.ends.get(pool, [])
     late = bisect_left(listed, (at + 1, 0, ""))
-    going = {a.id for a in state.stopping.values() if a.pool == pool} | (stopping & live.keys())
-    now = sorted(
-        [(chips, id) for _, chips, id in listed[:late] if id not in going]
-        + [(live[id].chips, id) for id in going]
-    )
-    for _, id in now:
-        yield at, live[id]
+    going: set[str] = set()
+    if state.stopping or stopping:
+        going = {a.id for a in state.stopping.values() if a.pool == pool} | (stopping & live.keys())
+    now = [(chips, id) for _, chips, id in listed[:late] if id not in going]
+    now += [(live[id].chips, id) for id in going]
+    for chips, id in sorted(now):
+        yield at, chips, live[id]
     for place in range(late, len(listed)):
-        end, _, id = listed[place]
+        end, chips, id = listed[place]
         if end >= FOREVER:
             return
         if id not in going:
-            yield end, live[id]
+            yield end, chips, live[id]

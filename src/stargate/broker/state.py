@@ -306,7 +306,8 @@ class State:
         index = bisect_left(queue, place)
         assert index < len(queue) and queue[index] == place, f"{holder.id} slot {slot} does not wait"  # noqa: PT018
         del queue[index]
-        self.asks.pop(place, None)
+        if self.asks:
+            self.asks.pop(place, None)
         if self._backlog is not None:
             self._backlog.remove(place, *self._size(holder.workload))
         if self.records.sourcing.needs:
