@@ -116,7 +116,7 @@ def _work(summary: Summary) -> str:
     ]
     if curves:
         drawing = plots.shares("waits", curves, "Share of workloads by wait and by completion time.")
-        percents = [
+        percents: list[Sequence[Cell]] = [
             (f"{place} %", *[Amount(span(values[place])) for values, _ in curves])
             for place in range(0, 101, 10)
         ]

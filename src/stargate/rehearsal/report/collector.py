@@ -37,7 +37,7 @@ from stargate.rehearsal.report.capacity import Capacity
 from stargate.rehearsal.report.energy import Draws
 from stargate.rehearsal.report.grid import Grid, Level, Sums
 from stargate.rehearsal.report.job import Lines
-from stargate.rehearsal.report.progress import Attempt, Progress
+from stargate.rehearsal.report.progress import Attempt, Pace, Progress
 from stargate.rehearsal.report.rights import Rights
 from stargate.rehearsal.report.stranded import Stranded
 from stargate.rehearsal.report.summary import Identity, Summary
@@ -53,17 +53,21 @@ class Collector:
     `state` is the machine's own, which has taken in the entries when they come. What it holds already when the
     collector is made is adopted: its attempts run, its workloads wait, and count from then on. Without one, the
     collector follows the entries with a state of its own, as for a journal that is read from its first entry.
+
+    `begins` is when time is counted from, if not with the state's last or the first entry. `lines` gets every
+    workload as it ends. `pace` says how long a step takes in a pool, where that is known.
     """
 
     def __init__(
         self, state: State | None = None, begins: Instant | None = None, lines: Lines | None = None,
-        draws: Draws | None = None,
+        draws: Draws | None = None, pace: Pace | None = None,
     ) -> None:  # fmt: skip
         self._follows = state is None
         self._state = state = State() if state is None else state
         self.draws = draws or Draws()
         self._begins: Instant | None = begins
         self._lines = lines
+        self._pace = pace
         self._at = Instant(0)
         self._looked = -1
         self.facts: dict[str, int] = {}
@@ -75,7 +79,7 @@ class Collector:
     def _begin(self, begins: Instant) -> None:
         self._begins = self._at = begins
         self.grid = grid = Grid(begins)
-        self.progress = Progress(begins, self._lines)
+        self.progress = Progress(begins, self._lines, self._pace)
         self.capacity = Capacity(grid)
         self.rights = Rights()
         self.bindings = Bindings(grid)
@@ -126,21 +130,27 @@ class Collector:
         if self._begins is None:
             # The state has been through these already: nothing is adopted, all of it comes.
             self._begin_empty(entries[0].at)
-        facts, handlers, cite = self.facts, self._handlers, self.bindings.cite
+        handlers = self._handlers
         for entry in entries:
             if self._follows:
                 evolve(self._state, entry)
             fact, at = entry.fact, entry.at
-            kind = type(fact)
-            tag: str = kind.__struct_config__.tag  # type: ignore[assignment]  # every fact has one, a text
-            facts[tag] = facts.get(tag, 0) + 1
-            handler = handlers.get(kind)
+            handler = handlers.get(type(fact))
             if handler is not None:
                 handler(fact, at)
-            if fact.grounds:
-                cite(tag, fact.grounds, at)
+        self.note(entries)
         self._at = at
         self._look(at)
+
+    def note(self, entries: tuple[Entry, ...]) -> None:
+        """Count entries and the clauses they cite, and nothing else: what they did is in the state that was adopted."""
+        facts, cite = self.facts, self.bindings.cite
+        for entry in entries:
+            fact = entry.fact
+            tag: str = type(fact).__struct_config__.tag  # type: ignore[assignment]  # every fact has one, a text
+            facts[tag] = facts.get(tag, 0) + 1
+            if fact.grounds:
+                cite(tag, fact.grounds, entry.at)
 
     def _begin_empty(self, begins: Instant) -> None:
         state, self._state = self._state, State()

@@ -2,13 +2,15 @@
 
 An attempt holds its gang from placement to end. Of that time is kept: for what finished, all since the program began;
 for what was stopped in good order and saves checkpoints, all until it was asked to; for what broke, up to its last
-checkpoint; for a replica of a service, all that it served.
+checkpoint; for a replica of a service, all that it served. Where it is known how long a step takes (`Pace`), steps
+decide, as a checkpoint may be reported long after it was made.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections import Counter
+from collections.abc import Callable
 
 import msgspec
 
@@ -31,6 +33,9 @@ from stargate.broker.records import AttemptState, WorkloadState
 from stargate.rehearsal.figures import SHORT_SECONDS
 from stargate.rehearsal.report.job import Line, Lines, Outcome
 from stargate.workloads import Workload
+
+Pace = Callable[[str], float]
+"""Of a pool: microseconds that a step takes there."""
 
 
 class Attempt(msgspec.Struct, gc=False):
@@ -99,8 +104,9 @@ class TeamCount(msgspec.Struct):
 class Progress:
     """All workloads. What has ended leaves a few numbers, and its line where lines are wanted."""
 
-    def __init__(self, begins: int, lines: Lines | None = None) -> None:
+    def __init__(self, begins: int, lines: Lines | None = None, pace: Pace | None = None) -> None:
         self._begins = begins
+        self._pace = pace
         self._lines = lines
         self._told = False
         """Somebody reports when programs begin: where nobody does, they begin when they are placed."""
@@ -297,11 +303,13 @@ class Progress:
             return asked
         if fact.outcome == "done":
             return at
-        if fact.outcome == "stopped" and toil.saves:
-            counts = fact.first_step is not None and fact.last_step is not None
-            if not counts or fact.last_step != attempt.safe_step:
-                return asked
-        return attempt.safe_us
+        saved = fact.last_step is not None and fact.last_step != attempt.safe_step
+        saved = toil.saves and fact.outcome == "stopped" and (saved or fact.first_step is None)
+        if self._pace is not None and fact.first_step is not None and attempt.started_us >= 0:
+            safe = attempt.safe_step if not saved or fact.last_step is None else fact.last_step
+            worked = max(0, safe - fact.first_step + 1) * self._pace(attempt.pool)
+            return min(at, attempt.started_us + round(worked))
+        return asked if saved else attempt.safe_us
 
     def _account(self, attempt: Attempt, at: int, until: int, cost: int) -> None:
         toil = self.open[attempt.workload]
