@@ -97,7 +97,8 @@ def test_without_checkpoints_work_begins_anew(tmp_path: Path) -> None:
 def test_a_stop_saves_if_the_grace_is_long_enough(tmp_path: Path, on_stop: str, kept: int) -> None:
     # The grace is 30 seconds: what needs 20 saves all of it, what needs 40 is killed on the way.
     engines = f"engines: [{{saving: {{on_stop: {on_stop}}}}}]\n"
-    fault = "faults: [{fault: outage, status: draining, scope: pool, id: home, at: '2026-01-05T00:45:00Z', lasts: 1h}]\n"
+    begins = "at: '2026-01-05T00:45:00Z', lasts: 1h"
+    fault = f"faults: [{{fault: outage, status: draining, scope: pool, id: home, {begins}}}]\n"
     here = demand(job("a", provider="own"), form="{save_every: 20m}")
     played = play(tmp_path, HEAD + engines + fault + here)
     first, second = played.stage.world.engines.spent
