@@ -96,6 +96,17 @@ def test_nothing_at_all_is_answered_with_nothing() -> None:
     assert Machine().handle_all([]) == ()
 
 
+def test_who_waits_for_room_that_others_took_looks_again() -> None:
+    """The head waits for what stops on one pool; once that is taken, it sends away what it may on the other."""
+    bench = Bench(pool("a", tenure="owned", nodes=2), pool("b", "oracle", nodes=3), policy=policy())
+    for name, where, nodes in (("stays", "a", 1), ("goes", "a", 1), ("spread", "b", 3)):
+        bench.submit(work(name, nodes, pool=where, chips_per_node=8 if where == "a" else 1))
+    bench.submit(work("wide", 2, priority=7, time_limit=Duration(30 * HOUR), chips_per_node=8, pool="a"))
+    together(bench, Cancel("goes"), Cancel("spread"), Submit("head", work("head", 2, priority=9)))
+    bench.state.at_rest = None
+    assert decide_queue(bench.state, bench.now) == ()
+
+
 COMMANDS = st.lists(
     st.tuples(
         st.sampled_from(["submit", "submit", "submit", "done", "failed", "cancel", "mark", "count", "wake"]),

@@ -115,7 +115,7 @@ class _Pass:
         if (
             applied
             and state.records.seq - since == len(self._placed)
-            and (not self._placed or self._only_starts())
+            and (not self._placed or self._settled())
         ):
             # Who has started left less room to the others: none of them need be asked again.
             state.at_rest = Rest(self.head, self.reservation, self._at)
@@ -198,6 +198,10 @@ class _Pass:
         """Whether nothing but a start can come of a look at a slot: nobody yields to its own team, nobody buys."""
         policy = self._state.records.policy
         return not policy.teams and not (policy.sourcing.automatic and policy.lab)
+
+    def _settled(self) -> bool:
+        """Whether those who were blocked could do no more now that others have started than when they were asked."""
+        return self._only_starts() and not (self._blocked and self._state.records.policy.preemption)
 
     def _may_skip(self) -> bool:
         """Whether those behind the first in line need to be asked only if there may be room for them."""
