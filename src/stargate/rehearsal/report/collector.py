@@ -133,6 +133,9 @@ class Collector:
         handlers = self._handlers
         for entry in entries:
             if self._follows:
+                if entry.at > self._at:
+                    self._look(self._at)
+                    self._at = entry.at
                 evolve(self._state, entry)
             fact, at = entry.fact, entry.at
             handler = handlers.get(type(fact))

@@ -303,10 +303,11 @@ class Progress:
             return asked
         if fact.outcome == "done":
             return at
-        saved = fact.last_step is not None and fact.last_step != attempt.safe_step
-        saved = toil.saves and fact.outcome == "stopped" and (saved or fact.first_step is None)
-        if self._pace is not None and fact.first_step is not None and attempt.started_us >= 0:
-            safe = attempt.safe_step if not saved or fact.last_step is None else fact.last_step
+        counted = fact.first_step is not None and fact.last_step is not None
+        saved = fact.outcome == "stopped" and toil.saves
+        saved = saved and not (counted and fact.last_step == attempt.safe_step)
+        if self._pace is not None and fact.first_step is not None and (counted or not saved):
+            safe = fact.last_step if saved and fact.last_step is not None else attempt.safe_step
             worked = max(0, safe - fact.first_step + 1) * self._pace(attempt.pool)
             return min(at, attempt.started_us + round(worked))
         return asked if saved else attempt.safe_us
