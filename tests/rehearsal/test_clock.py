@@ -37,3 +37,15 @@ def test_time_does_not_run_backwards() -> None:
     clock = Clock(Instant(10))
     with pytest.raises(AssertionError, match="backwards"):
         clock.pop(Instant(9))
+
+
+def test_what_is_withdrawn_does_not_come() -> None:
+    clock = Clock(Instant(0))
+    numbers = [clock.set(Instant(at), Cancel(str(at))) for at in (1, 2, 2, 3)]
+    clock.withdraw(numbers[0])
+    clock.withdraw(numbers[2])
+    assert clock.next() == 2
+    assert said(clock, 2) == ["2"]
+    clock.withdraw(numbers[3])
+    assert clock.next() == FOREVER
+    assert said(clock, 5) == []
