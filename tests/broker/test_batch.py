@@ -12,7 +12,7 @@ from stargate.base.errors import UserError
 from stargate.base.time import HOUR, MINUTE, Duration, Instant
 from stargate.broker import Envelope, Machine, Outcome
 from stargate.broker.command import Cancel, Command, MarkSupply, Report, SetCapacity, Submit, Wake
-from stargate.broker.fact import Ended, Entry, Placed, Submitted, WorkloadEnded
+from stargate.broker.fact import Ended, Entry, Placed, Stopping, Submitted, WorkloadEnded
 from stargate.broker.invariants import violations
 from stargate.broker.policy import SourcingPolicy, Team
 from stargate.broker.queue import decide_queue, queue_steps
@@ -97,12 +97,20 @@ def test_nothing_at_all_is_answered_with_nothing() -> None:
 
 
 def test_who_waits_for_room_that_others_took_looks_again() -> None:
-    """The head waits for what stops on one pool; once that is taken, it sends away what it may on the other."""
-    bench = Bench(pool("a", tenure="owned", nodes=2), pool("b", "oracle", nodes=3), policy=policy())
-    for name, where, nodes in (("stays", "a", 1), ("goes", "a", 1), ("spread", "b", 3)):
-        bench.submit(work(name, nodes, pool=where, chips_per_node=8 if where == "a" else 1))
-    bench.submit(work("wide", 2, priority=7, time_limit=Duration(30 * HOUR), chips_per_node=8, pool="a"))
-    together(bench, Cancel("goes"), Cancel("spread"), Submit("head", work("head", 2, priority=9)))
+    """The head waits for what stops on one pool; once that room is taken, it sends running work away."""
+    bench = Bench(pool("a", tenure="owned", nodes=2), pool("b", "oracle", nodes=2), policy=policy())
+    for name, where, nodes, chips in (("overdue", "a", 1, 8), ("goes", "a", 1, 8), ("spread", "b", 2, 4)):
+        bench.submit(work(name, nodes, pool=where, chips_per_node=chips))
+    bench.wait(2 * HOUR)
+    small = work("small", 2, chips_per_node=4)
+    answers = together(
+        bench,
+        Cancel("goes"),
+        Cancel("spread"),
+        Submit("head", work("head", 2, priority=7)),
+        Submit("small", small),
+    )
+    assert kinds(answers[-1]) == [Submitted, Placed, Stopping]
     bench.state.at_rest = None
     assert decide_queue(bench.state, bench.now) == ()
 
