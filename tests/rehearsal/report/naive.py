@@ -50,10 +50,10 @@ def held_chip_hours(entries: list[Entry], ends: int) -> dict[str, float]:
         elif isinstance(fact, CapacitySet):
             changes[fact.pool].append((entry.at, fact.nodes))
     held = {}
-    for pool, dated in changes.items():
+    for name, dated in changes.items():
         borders = [*dated, (ends, 0)]
-        held[pool] = sum(
-            nodes * pools[pool] * (after[0] - since)
+        held[name] = sum(
+            nodes * pools[name] * (after[0] - since)
             for (since, nodes), after in zip(dated, borders[1:], strict=True)
         )
-    return {pool: round(amount / HOUR, 6) for pool, amount in held.items()}
+    return {name: round(amount / HOUR, 6) for name, amount in held.items()}

@@ -86,7 +86,11 @@ class Toil(msgspec.Struct, gc=False):
     pool: str = ""
     metered_micro_usd: int = 0
     safe_step: int = -1
-    """Its last checkpoint; what begins next begins there."""
+    """Its last checkpoint that is known; what begins next begins there."""
+    doubt_us: int = 0
+    """Of its last attempt: time that is held for lost, until the next one begins further on."""
+    doubt_chips: int = 0
+    doubt_pool: str = ""
 
 
 class TeamCount(msgspec.Struct):
@@ -215,6 +219,20 @@ class Progress:
         if attempt.accepted_us < 0:
             attempt.accepted_us = at
         self._told = True
+        toil = self.open[attempt.workload]
+        if fact.step is not None and self._pace is not None:
+            self._found_again(toil, fact.step, self._pace)
+        toil.doubt_us = 0
+
+    def _found_again(self, toil: Toil, step: int, pace: Pace) -> None:
+        """It begins after steps that nobody had said were saved: the attempt before had kept them after all."""
+        if step - 1 > toil.safe_step and toil.doubt_us and toil.kind != "serve":
+            more = round((step - 1 - max(toil.safe_step, 0)) * pace(toil.doubt_pool))
+            kept = min(more, toil.doubt_us)
+            toil.kept_us += kept
+            toil.kept_chip_us += kept * toil.doubt_chips
+            self.redone_chip_us -= kept * toil.doubt_chips
+            toil.safe_step = step - 1
 
     def checkpointed(self, fact: Checkpointed, at: int) -> None:
         """The state is safe."""
@@ -327,6 +345,8 @@ class Progress:
         self.used_chip_us += held * chips
         self.overhead_chip_us += overhead * chips
         self.redone_chip_us += (held - kept - overhead) * chips
+        if ran:
+            toil.doubt_us, toil.doubt_chips, toil.doubt_pool = held - kept - overhead, chips, attempt.pool
         toil.held_us += held
         toil.kept_us += kept
         toil.kept_chip_us += kept * chips
@@ -341,7 +361,10 @@ class Progress:
             self.useful_chip_us += toil.kept_chip_us
             self.team(toil.team).useful_chip_us += toil.kept_chip_us
         else:
-            self.discarded_chip_us += toil.kept_chip_us
+            # Nobody does again what its last attempt had not saved.
+            unsaved = toil.doubt_us * toil.doubt_chips
+            self.redone_chip_us -= unsaved
+            self.discarded_chip_us += toil.kept_chip_us + unsaved
         if self._lines is None:
             return
         begins = self._begins

@@ -65,7 +65,7 @@ class ChipTime(msgspec.Struct, frozen=True, kw_only=True):
     discarded_chip_hours: float
     """Work of runs that failed or were cancelled in the end."""
     redone_chip_hours: float
-    """Work since the last checkpoint, lost when an attempt ended."""
+    """Work since the last checkpoint, lost when an attempt ended and another had to do it again."""
     overhead_chip_hours: float
     """Chips held while a program started or stopped."""
     down_chip_hours: float
