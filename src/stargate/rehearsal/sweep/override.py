@@ -33,8 +33,8 @@ def overridden(plan: Plan, overrides: Overrides) -> Plan:
     Raises NotFoundError for a path that leads nowhere, InputError for a value that does not belong there and for
     files, which are read before.
     """
-    scenario: Any = wire.to_plain(plan.scenario)
-    policy: Any = None if plan.declared is None else wire.to_plain(plan.declared.policy)
+    scenario: Any = _plain(plan.scenario)
+    policy: Any = None if plan.declared is None else _plain(plan.declared.policy)
     for path, value in overrides.items():
         parts = path.removeprefix("scenario.").split(".")
         if parts[0] == POLICY:
@@ -74,6 +74,11 @@ def put(within: Any, parts: list[str], value: Value, path: str) -> None:
         within[int(last)] = given
     else:
         raise NotFoundError(f"{path} leads nowhere: nothing can be set at {last!r}", "check the path")
+
+
+def _plain(record: object) -> Any:
+    """As it stands on paper: dicts and lists that may be written to."""
+    return msgspec.json.decode(wire.to_json(record))
 
 
 def _inside(within: Any, part: str, path: str) -> Any:
