@@ -20,6 +20,7 @@ from stargate.base.time import FOREVER, Duration, Instant
 from stargate.broker import Notify, State
 from stargate.broker.sourcing.command import Answer, AnswerOffer, ReportDelivery, SubmitQuote
 from stargate.broker.sourcing.fact import MarketOpened
+from stargate.broker.sourcing.fit import free_chips
 from stargate.broker.sourcing.holding import choose_pool
 from stargate.broker.sourcing.offer import is_open
 from stargate.broker.sourcing.records import Lease, Offer
@@ -174,9 +175,12 @@ class Parties:
         if listed is None:
             return
         need = self._state.sourcing.needs[need_id]
+        chips = min(need.missing_chips, free_chips(self._state, need.requirement, pool, at))
+        if chips < 1:
+            return  # nobody offers what is let already
         factor = rule.times * (1 + rule.spread * (2 * chance.random() - 1))
         terms = Terms(
-            chips=max(1, need.missing_chips),
+            chips=chips,
             price_micro_usd_per_chip_hour=round(micro_usd(listed) * factor),
             start=at.plus(rule.starts_after),
             duration=need.requirement.duration,
