@@ -7,6 +7,7 @@ import random
 import msgspec
 import pytest
 
+from stargate.base.time import Instant
 from stargate.broker import Entry
 from stargate.broker.fact import Placed
 from stargate.rehearsal.compare import GIVEN, differences, divergence, subject
@@ -46,9 +47,10 @@ def test_they_part_where_a_naive_search_says(seed: int) -> None:
     assert found.decisions == first
     assert found.ours is not None
     assert found.theirs is not None
-    assert (found.ours.kind, found.theirs.kind) == tuple(
-        type(pair[1]).__struct_config__.tag for pair in (one[first], other[first])
-    )
+    for shown, (at, fact) in ((found.ours, one[first]), (found.theirs, other[first])):
+        assert shown.at == str(Instant(at))
+        assert isinstance(fact, Placed)
+        assert (shown.kind, shown.subject) == ("placed", subject(fact))
 
 
 def test_backfilling_is_named_as_the_reason() -> None:

@@ -23,6 +23,7 @@ from stargate.broker.fact import (
     Started,
     Submitted,
     SupplyMarked,
+    WorkloadEnded,
 )
 from stargate.broker.sourcing.fact import OfferAnswered, OfferReceived, QuoteReceived
 from stargate.rehearsal.report.summary import Summary
@@ -30,10 +31,10 @@ from stargate.rehearsal.report.summary import Summary
 GIVEN: frozenset[type] = frozenset(
     {
         Declared, FactDeclared, SupplyMarked, CapacitySet, Repriced, Submitted, Accepted, Started, Checkpointed, Ended,
-        CancelRequested, Scaled, OfferAnswered, OfferReceived, QuoteReceived,
+        CancelRequested, Scaled, WorkloadEnded, OfferAnswered, OfferReceived, QuoteReceived,
     }
 )  # fmt: skip
-"""Facts that somebody told the broker; all others it decided."""
+"""Facts that somebody told the broker, and ends that follow from them; all others it decided."""
 AHEAD_LIMIT = 100_000
 """Entries that are searched for what became of the same thing in the other run."""
 _SUBJECTS = ("workload", "attempt", "lease", "offer", "quote", "need", "waiver", "clause")

@@ -9,6 +9,7 @@ import pytest
 from stargate.base.errors import InputError, NotFoundError
 from stargate.base.time import HOUR
 from stargate.rehearsal.scenario import Plan, load
+from stargate.rehearsal.sweep.grid import Value
 from stargate.rehearsal.sweep.override import overridden
 from tests.rehearsal.report.test_staged import SCENARIO
 
@@ -26,17 +27,15 @@ def test_nothing_changes_nothing(plan: Plan) -> None:
 
 
 def test_fields_elements_and_policy_are_reached(plan: Plan) -> None:
-    found = overridden(
-        plan,
-        {
-            "horizon": "5d",
-            "faults.ohio.lasts": "7h",
-            "engines.0.failures.chip_hours_between": 12.5,
-            "demand.work.jobs.c.chips": 24,
-            "policy.backfill": "none",
-            "policy.sourcing.automatic": True,
-        },
-    )
+    overrides: dict[str, Value] = {
+        "horizon": "5d",
+        "faults.ohio.lasts": "7h",
+        "engines.0.failures.chip_hours_between": 12.5,
+        "demand.work.jobs.c.chips": 24,
+        "policy.backfill": "none",
+        "policy.sourcing.automatic": True,
+    }
+    found = overridden(plan, overrides)
     scenario = found.scenario
     assert scenario.horizon == 5 * 24 * HOUR
     assert scenario.faults[0].lasts == 7 * HOUR  # type: ignore[union-attr]  # it is an outage
@@ -51,6 +50,8 @@ def test_fields_elements_and_policy_are_reached(plan: Plan) -> None:
 def test_the_digest_tells_points_apart(plan: Plan) -> None:
     digests = {overridden(plan, {"faults.0.lasts": lasts}).digest for lasts in ("1h", "2h")}
     assert len({*digests, plan.digest}) == 3
+    one: dict[str, Value]
+    other: dict[str, Value]
     one, other = {"seed": 1, "horizon": "1d"}, {"horizon": "1d", "seed": 1}
     assert overridden(plan, one).digest == overridden(plan, other).digest
 

@@ -25,6 +25,7 @@ CURVES_LIMIT = 8
 """Curves of one plot: the largest; the rest is in its table."""
 TIMES_LIMIT = 24
 """Rows of a table over time."""
+_UNITS = (("billion USD", 1e9), ("million USD", 1e6), ("thousand USD", 1e3), ("USD", 1.0))
 
 
 def chapters(summary: Summary) -> list[tuple[str, str]]:
@@ -204,9 +205,11 @@ def _cost(summary: Summary) -> str:
         names = sorted(burned, key=lambda name: (-burned[name][-1] if burned[name] else 0.0, name))[
             :CURVES_LIMIT
         ]
-        curves = [Curve(name, [spent / 1e6 for spent in burned[name]]) for name in names]
-        says = "Spend under each agreement up to each moment, in millions of USD."
-        parts.append(_over_time(summary, "burned", "Spend under agreements, million USD", curves, says))
+        most = max((burned[name][-1] for name in names if burned[name]), default=0.0)
+        unit, size = next((pair for pair in _UNITS if most >= pair[1]), _UNITS[-1])
+        curves = [Curve(name, [spent / size for spent in burned[name]]) for name in names]
+        says = f"Spend under each agreement up to each moment, in {unit}."
+        parts.append(_over_time(summary, "burned", f"Spend under agreements, {unit}", curves, says))
         spent = [
             (
                 each.id,
