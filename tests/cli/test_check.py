@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,14 @@ def test_any_file_is_sound_or_has_named_problems(tmp_path: Path, text: str) -> N
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     found = examine([path])
     assert all(problem.message and problem.remedy for problem in (*found.problems, *found.conflicts))
+
+
+def test_scenarios_are_checked_by_their_own_words(run: Run, repository: Path, tmp_path: Path) -> None:
+    ran = run("check", repository / "examples" / "rehearsal" / "small.yaml", "--json")
+    assert ran.code == 0
+    assert json.loads(ran.out)["counts"]["scenarios"] == 1
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("scenario: {start: 2026-01-05, horizn: 3d}\n")
+    ran = run("check", wrong)
+    assert ran.code == 2
+    assert "'horizon'" in ran.err

@@ -73,7 +73,7 @@ def test_what_a_job_says_is_kept() -> None:
     assert work.deadline == START.plus(605 * SECOND)
     assert work.time_limit == 90 * SECOND
     assert work.checkpoint is not None
-    assert (work.checkpoint.interval, work.checkpoint.size_gib) == (HOUR, 3)
+    assert (work.checkpoint.interval, work.checkpoint.size_gib) == (Duration(HOUR), Decimal(3))
     assert work.topology == Topology(None, "block")
     assert Shaper(world(), Form(saves=False)).workload(given(), "j", START).checkpoint is None
 

@@ -11,6 +11,7 @@ import pytest
 
 from stargate.base.errors import InputError
 from stargate.base.time import DAY, HOUR, SECOND
+from stargate.broker import Entry
 from stargate.broker.fact import Ended, Placed, Submitted, WorkloadEnded
 from stargate.broker.invariants import violations
 from stargate.journal import SqliteJournal, SqliteReader, verify
@@ -89,7 +90,7 @@ def test_a_journal_goes_on_where_it_ended(cut: Path) -> None:
         "scenario:\n  from_journal: journal.sqlite\n  horizon: 2d\n"
         f"  {demand(job('more'), name='n')}\n  changes: [{{do: slip, pools: [home], months: 1}}]\n"
     )
-    entries = []
+    entries: list[Entry] = []
     staged = stage(load(path), sink=entries.extend)
     assert [task.workload for task in staged.world.engines.tasks.values()] == ["t.long"]
     staged.run()
@@ -110,7 +111,7 @@ def test_what_ran_can_be_lost_on_the_way(cut: Path) -> None:
         "scenario:\n  from_journal: .\n  start: 2026-01-05T05:00:00Z\n  horizon: 2d\n"
         "  faults: [{fault: outage, scope: pool, id: home, at: '2026-01-05T06:10:00Z', lasts: 30d}]\n"
     )
-    entries = []
+    entries: list[Entry] = []
     staged = stage(load(path), sink=entries.extend)
     staged.run()
     (lost,) = [

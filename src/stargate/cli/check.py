@@ -29,6 +29,7 @@ KINDS: dict[str, frozenset[str]] = {
     "catalog": frozenset({"parties", "providers", "sites", "pools", "chips", "fabrics"}),
     "agreements": frozenset({"agreement", "agreements", "calendars", "facts"}),
     "policy": frozenset({"policy"}),
+    "scenario": frozenset({"scenario"}),
 }
 """Top-level keys that say what a document is about; one document may hold several."""
 WORKLOAD = frozenset(
@@ -86,6 +87,7 @@ def examine(paths: Iterable[Path]) -> Findings:
     _agreements(by_kind.get("agreements", []), infrastructure, found)
     _count(found, "policy", by_kind, lambda one: typed(one, Policy, "policy"))
     _count(found, "request", by_kind, _request)
+    _count(found, "scenario", by_kind, _scenario)
     for workload, one in _count(found, "workload", by_kind, _workload):
         _name_chips(workload, one, infrastructure, found)
     found.problems += [_unknown(one) for one in by_kind.get("unknown", [])]
@@ -170,6 +172,13 @@ def _request(one: Document) -> Request:
         return typed(one, Request, "request")
     asked = {key: value for key, value in one.value.items() if key != "facts"}
     return typed(Document(value=asked, file=one.file, marks=one.marks), Request)
+
+
+def _scenario(one: Document) -> object:
+    """Its own words; what it names is read when it is rehearsed."""
+    from stargate.rehearsal.scenario import Scenario
+
+    return typed(one, Scenario, "scenario")
 
 
 def _workload(one: Document) -> Workload:

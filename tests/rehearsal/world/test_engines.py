@@ -36,6 +36,7 @@ def balanced(played: Played) -> None:
     for ended in played.facts(Ended):
         spent = next(one for one in engines.spent if one.attempt == ended.attempt)
         attempt = played.stage.play.machine.state.records.attempts[ended.attempt]
+        assert attempt.ended_at is not None
         held = attempt.ended_at - attempt.placed_at
         assert held == spent.waited_us + spent.ran_us + spent.idle_us
 
