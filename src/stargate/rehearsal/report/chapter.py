@@ -287,7 +287,7 @@ def _deals(summary: Summary) -> str:
     rows = [
         (
             deal.id, _when(summary, deal.at), deal.provider, deal.pool, deal.chips,
-            Amount(money(deal.price_micro_usd_per_chip_hour)), str(deal.start), str(deal.until),
+            Amount(money(deal.price_micro_usd_per_chip_hour)), _when(summary, deal.start), _when(summary, deal.until),
             deal.clause or "market", deal.says,
         )
         for deal in summary.deals

@@ -31,7 +31,7 @@ svg text { font-family: inherit !important; }
 .wide { overflow-x: auto; margin: .6rem 0; } .more { color: var(--soft); font-size: .85rem; }
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .22rem .7rem .22rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top;
-  max-width: 34rem; overflow-wrap: anywhere; }
+  max-width: 34rem; overflow-wrap: break-word; }
 thead th { white-space: nowrap; color: var(--soft); font-weight: 600; } tbody th { font-weight: 400; }
 th.n, .n { text-align: right; white-space: nowrap; } .track { display: inline-block; width: 6em; text-align: left; }
 .bar { display: inline-block; height: .6em; background: var(--bar); }
