@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from stargate.base.errors import InputError
@@ -17,6 +19,7 @@ from stargate.broker.invariants import violations
 from stargate.journal import SqliteJournal, SqliteReader, verify
 from stargate.rehearsal.recorder import Recorder
 from stargate.rehearsal.scenario import load
+from stargate.rehearsal.schedule import differences, read
 from stargate.rehearsal.stage import stage
 from tests.rehearsal.world.stages import demand, job, play, write
 
@@ -146,3 +149,29 @@ def test_a_plain_policy_by_name(tmp_path: Path) -> None:
         starts[name] = [row.start for row in played.stage.rows]
     # The shortest goes first, and to what is paid for already: there it is in the way of who comes next.
     assert starts == {"fifo": [0, 100, 100], "sjf": [50, 150, 0], "easy": [0, 100, 0]}
+
+
+def test_the_world_gives_the_reference_schedule(shared: Path, tmp_path: Path) -> None:
+    """One pool of single chips under engines without delays: every second as independent simulators have it."""
+    trace = shared / "data" / "traces" / "philly" / "philly_pool_d2c.swf.gz"
+    expected = shared / "data" / "reference" / "expected" / "out_d2c_fifo.csv.gz"
+    world = """
+parties: [{id: lab}]
+providers: [{id: own, party: lab}]
+sites: [{id: here, jurisdiction: US}]
+pools:
+- id: home
+  provider: own
+  site: here
+  chip: H100-SXM
+  chips_per_node: 1
+  tenure: owned
+  nodes: [{from: 2010-01-01, nodes: 384}]
+"""
+    text = f"start: 2017-09-01\npolicy_named: fifo\ndemand: [{{name: t, trace: {trace}, form: {{as_in_trace: false}}}}]"
+    ours = [
+        msgspec.structs.replace(row, job_id=row.job_id[2:])
+        for row in play(tmp_path, text, world=world).stage.rows
+    ]
+    with gzip.open(expected, "rt") as lines:
+        assert differences(ours, read(lines)) == []
