@@ -71,7 +71,7 @@ def _candidates(state: State, ask: Ask, at: Instant) -> list[Candidate]:
         first = best  # of an earlier alternative: where they are ordered, it stays the best
         for supply in state.supplies.by_id.values():
             candidate, choice = _judge(state, ask, option, supply, at)
-            settled = ask.workload.ordered and first is not None
+            settled = ask.workload.ordered and first is not None and not first.late
             if choice is not None and not settled and choice.better_than(best):
                 best = choice
             judged.append((_RANK[candidate.verdict], candidate.score_micro_usd or 0, supply.id, candidate))
@@ -106,7 +106,7 @@ def _judge(
         )
     if refusal is not None:
         return _candidate(supply, "excluded", None, refusal), None
-    choice = fit(state, ask, option, supply)
+    choice = fit(state, ask, option, supply, at)
     if choice is None:
         busy = Refusal(
             "capacity", f"{_free(state, supply)} chips are free; the gang wants {option.gang_chips}"

@@ -35,7 +35,7 @@ class Reservation:
     ) -> None:
         self.starts, self.supply = start.at, start.supply
         self.holder, self.slot = ask.workload_id, slot
-        self._count, self._chips = ask.workload.nodes, start.option.chips_per_node
+        self._count, self._chips = start.option.nodes, start.option.chips_per_node
         self._topology = required(ask.workload)
         self._then = state.nodes[start.supply.pool].copy()
         self._spare = start.supply.spare
@@ -50,7 +50,7 @@ class Reservation:
         self, ask: Ask, option: Option, supply: Supply, nodes: tuple[int, ...], at: Instant
     ) -> Refusal | None:
         """Why these nodes cannot go to other work now: it would still be there, and in the way."""
-        if supply.pool != self.supply.pool or expected_end(at, ask) <= self.starts:
+        if supply.pool != self.supply.pool or expected_end(at, ask, option) <= self.starts:
             return None
         spare = self._spare
         if spare is not None and supply.id == self.supply.id:
@@ -86,13 +86,14 @@ def earliest(
     at: Instant,
     stopping: frozenset[str] = frozenset(),
 ) -> Start | None:
-    """The earliest start over the offers that could serve; None if the ends known today never suffice.
+    """The start that is done earliest over the offers that could serve; None if the ends known today never suffice.
 
     An attempt past its expected end, or one that was asked to stop, counts as ending now.
     """
     best: Start | None = None
     for option, supply in busy:
-        before = FOREVER if best is None else best.at
+        # What is sized differs in time from chip to chip: the first to be done is sought, not the first to start.
+        before = FOREVER if best is None else Instant(best.option.ends(best.at) - option.duration)
         found = _on_supply(state, ask, option, supply, at, stopping, before)
         if found is not None:
             best = Start(found, option, supply)
@@ -122,7 +123,7 @@ def _on_supply(
                 spare += attempt.chips
             if spare is not None and spare < option.gang_chips:
                 continue
-            if nodes.find(ask.workload.nodes, option.chips_per_node, required(ask.workload)) is not None:
+            if nodes.find(option.nodes, option.chips_per_node, required(ask.workload)) is not None:
                 return end
     finally:
         for attempt in reversed(given):

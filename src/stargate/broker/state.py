@@ -251,7 +251,9 @@ class State:
         work = holder.workload
         moments = [slot.not_before]
         if work.deadline is not None:
-            moments.append(work.deadline.plus(1 - (work.time_limit or self.records.policy.expected_run)))
+            usual = work.time_limit or self.records.policy.expected_run
+            durations = {size.duration or usual for size in work.sizes} or {usual}
+            moments += [work.deadline.plus(1 - duration) for duration in sorted(durations)]
         for moment in moments:
             if moment > self.records.at:
                 self.set_timer(moment)
