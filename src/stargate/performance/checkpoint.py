@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from stargate.performance.number import Number, Space
 
-_RATE_FLOOR = 1e-12
+_RATE_FLOOR = 1e-18
 """Per second: a run that never fails still gets a finite interval."""
 _SERIES = 1e-6
 """Below this share of the time between failures, a stall is so short that the series is exact to 1e-9."""
