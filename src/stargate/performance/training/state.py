@@ -15,8 +15,9 @@ both; `mxfp8` adds a scale per 32 elements; `nvfp4` keeps both 4-bit copies with
 16-bit ones; `int8` (AQT) is made anew for each product."""
 TABLE_BYTES = 2.0
 """Tables of the vocabulary and norms stay in 16 bits."""
-GATHERED_LAYERS = 2.0
-"""Whole layers that a chip holds while parameters are sharded: the one at work and the one fetched ahead."""
+GATHERED_BYTES = 6.0
+"""Per parameter of a layer while parameters are sharded: in 16 bits the weights of the layer at work and of the one
+fetched ahead, and the gradients on their way to their shares."""
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -93,8 +94,8 @@ def gathered_bytes(x: Space, shape: Shape, layout: Layout, held: Parameters) -> 
     """Weights fetched, and gradients not yet scattered, of the layers at work; 0 unless parameters are sharded."""
     dense = x.where(shape.dense_layers > 0, held.dense, 0.0)
     moe = x.where(shape.moe_layers > 0, held.moe + held.experts, 0.0)
-    at_work = GATHERED_LAYERS * (held.layer + x.maximum(dense, moe)) + held.table
-    return layout.shard_parameters * (TABLE_BYTES + layout.gradient_bytes) * at_work
+    layer = held.layer + x.maximum(dense, moe)
+    return layout.shard_parameters * (GATHERED_BYTES * layer + 2.0 * TABLE_BYTES * held.table)
 
 
 def _share(
