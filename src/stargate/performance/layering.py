@@ -118,9 +118,9 @@ def feeders(keys: Keys, kind: str, layers: int, *, routed: bool) -> list[Feeder]
         return ["none" if _skips(block) else "dense" for block in blocks]
     if not routed:
         return ["dense"] * layers
-    words = keys.items("mlp_layer_types", length=layers) or ()
-    if words:
-        return ["dense" if word == "dense" else "experts" for word in words]
+    types = keys.items("mlp_layer_types", length=layers)
+    if types:
+        return ["dense" if word == "dense" else "experts" for word in types]
     if keys.has("moe_layer_freq") and isinstance(keys.named("moe_layer_freq")[1], list | tuple):
         marks = keys.items("moe_layer_freq", length=layers) or ()
         return ["experts" if mark else "dense" for mark in marks]

@@ -18,7 +18,7 @@ from stargate.performance.architecture import Architecture
 _ENDING = re.compile(
     r"[-_ .](?:instruct|chat|base|it|hf|thinking|static|per[-_ ]?tensor|dynamic|block|turbo|preview|"
     r"(?:nv|mx)?fp[48]|bf16|fp16|int[48]|w[48]a(?:8|16)|awq|gptq|gguf|[48][-_]?bits?|"
-    r"v\d(?:\.\d)?|\d{4})$",
+    r"lora|99(?:\.9)?|v\d(?:\.\d)?|\d{4})$",
     re.IGNORECASE,
 )
 """What tuning, quantising and re-releasing append to a name: `-Instruct`, `-FP8`, `-NVFP4`, `-v0.1`, `-2507`."""
