@@ -23,6 +23,7 @@ from stargate.performance.training.memory import (
     Memory,
     fits,
     memory,
+    needed_bytes,
     stage_memory,
 )
 
@@ -325,6 +326,7 @@ def test_the_chip_that_needs_most_needs_as_much_as_any_stage(
     most = memory(SCALAR, shape, device(), one)
     of_stages = [each.total_bytes for each in stage_memory(SCALAR, shape, device(), one)]
     assert most.total_bytes == pytest.approx(max(of_stages))
+    assert needed_bytes(SCALAR, shape, device(), one) == pytest.approx(most.total_bytes)
     assert all(getattr(most, f"{part}_bytes") >= 0 for part in PARTS)
 
 

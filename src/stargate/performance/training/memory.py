@@ -77,6 +77,13 @@ def memory(x: Space, shape: Shape, device: Device, layout: Layout) -> Memory:
     return _parts(costs, worst)
 
 
+def needed_bytes(x: Space, shape: Shape, device: Device, layout: Layout) -> Number:
+    """The total of `memory`, without its parts: what a search asks thousands of times."""
+    costs = _costs(x, shape, device, layout)
+    first, second, last = (_varying(costs, stage) for stage in stages(x, shape, layout))
+    return x.maximum(x.maximum(first, second), last) + costs.workspace_bytes
+
+
 def stage_memory(x: Space, shape: Shape, device: Device, layout: Layout) -> tuple[Memory, Memory, Memory]:
     """The same of the first, the second and the last stage each."""
     costs = _costs(x, shape, device, layout)

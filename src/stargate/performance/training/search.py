@@ -16,7 +16,7 @@ from stargate.performance.shape import Shape
 from stargate.performance.training.candidates import Choices, candidates, one_of, those
 from stargate.performance.training.constants import Constants
 from stargate.performance.training.layout import Layout
-from stargate.performance.training.memory import Memory, memory, refusal
+from stargate.performance.training.memory import Memory, memory, needed_bytes, refusal
 from stargate.performance.training.step import Step, step
 
 CUTS = ("tensor", "pipeline", "context", "expert", "shard_parameters")
@@ -68,7 +68,7 @@ def best_layouts(
     layouts, count = candidates(shape, device, chips, batch, sequence, choices, others)
     if not count:
         raise InputError((_impossible(chips, batch),))
-    needed = memory(ARRAY, shape, device, layouts).total_bytes
+    needed = needed_bytes(ARRAY, shape, device, layouts)
     fits = needed <= device.memory_bytes
     if not fits.any():
         least = one_of(layouts, int(np.argmin(needed)))
@@ -117,7 +117,7 @@ def _enough(
     for doubling in range(1, DOUBLINGS + 1):
         more = chips << doubling
         layouts, count = candidates(shape, device, more, batch, sequence, choices, others)
-        if count and bool((memory(ARRAY, shape, device, layouts).total_bytes <= device.memory_bytes).any()):
+        if count and bool((needed_bytes(ARRAY, shape, device, layouts) <= device.memory_bytes).any()):
             return more
     return 0
 

@@ -36,8 +36,8 @@ def duplex(x: Space, layout: Layout) -> Number:
     return x.where(layout.bubble_share == BUBBLE["dualpipe"], 1.0, 0.0)
 
 
-def held(x: Space, layout: Layout, stage: Number) -> Number:
-    """Micro-batches whose activations the stage of this number (from 0) keeps, in whole stages' worth.
+def held(x: Space, layout: Layout) -> tuple[Number, Number, Number]:
+    """Micro-batches whose activations the first, second and last stage keep, in whole stages' worth.
 
     1F1B: stage i of p keeps p - i (Narayanan et al., arXiv 2104.04473, section 2.2). Interleaved over v
     parts of the model: 2 (p - 1 - i) + (v - 1) p + 1 parts, which at the first stage is the factor
@@ -46,11 +46,17 @@ def held(x: Space, layout: Layout, stage: Number) -> Number:
     (arXiv 2412.19437, table 2). Never more than a step has.
     """
     pipeline, virtual = layout.pipeline, layout.virtual
-    plain = pipeline - stage
-    parts = 2.0 * (plain - 1.0) + (virtual - 1.0) * pipeline + 1.0
-    kept = x.where(virtual > 1, parts / virtual, plain)
-    kept = x.where(layout.bubble_share == BUBBLE["dualpipe"], pipeline + 1.0, kept)
-    return x.maximum(x.minimum(kept, layout.micro_batches), 1.0)
+    ahead = x.where(virtual > 1, 2.0, 1.0)
+    two_ended = duplex(x, layout)
+    steady = (1.0 - two_ended) * ((virtual - 1.0) * pipeline + 1.0) / virtual + two_ended * (pipeline + 1.0)
+    each = (1.0 - two_ended) * ahead / virtual
+    most = x.maximum(layout.micro_batches, 1.0)
+    behind = pipeline - 1.0
+    return (
+        x.minimum(steady + each * behind, most),
+        x.minimum(steady + each * x.maximum(behind - 1.0, 0.0), most),
+        x.minimum(steady, most),
+    )
 
 
 def stages(x: Space, shape: Shape, layout: Layout) -> tuple[Stage, Stage, Stage]:
@@ -62,6 +68,7 @@ def stages(x: Space, shape: Shape, layout: Layout) -> tuple[Stage, Stage, Stage]
     ordinary feed-forward layers stand before all others (DeepSeek-V3); many are spread evenly.
     """
     pipeline = layout.pipeline
+    kept_first, kept_second, kept_last = held(x, layout)
     most = x.ceil(shape.layers / pipeline)
     short = most * pipeline - shape.layers
     first = most - x.maximum(0.0, x.minimum(short - 1.0, 1.0))
@@ -89,7 +96,7 @@ def stages(x: Space, shape: Shape, layout: Layout) -> tuple[Stage, Stage, Stage]
             tables,
             1.0,
             alone,
-            held(x, layout, 0.0),
+            kept_first,
         ),
         Stage(
             most,
@@ -98,7 +105,7 @@ def stages(x: Space, shape: Shape, layout: Layout) -> tuple[Stage, Stage, Stage]
             0.0,
             0.0,
             0.0,
-            held(x, layout, x.minimum(1.0, pipeline - 1.0)),
+            kept_second,
         ),
         Stage(
             last + extra,
@@ -108,7 +115,7 @@ def stages(x: Space, shape: Shape, layout: Layout) -> tuple[Stage, Stage, Stage]
             tables + (1.0 - alone) * x.minimum(extra, 1.0),
             alone,
             1.0,
-            held(x, layout, pipeline - 1.0),
+            kept_last,
         ),
     )
 
