@@ -146,7 +146,7 @@ def _unknown(keys: Keys, kind: str) -> _Family:
 
 def _fields(keys: Keys, kind: str, family: _Family, whole: Keys) -> dict[str, Any]:
     """The fields of an Architecture but its name; placeholders where a problem was noted."""
-    layers = layer_count(keys)
+    layers = layer_count(keys) or 1
     hidden = keys.count("hidden_size", "n_embd", "d_model", "dim")
     mixed = mixers(keys, kind, layers)
     routed = keys.count(*_EXPERTS, default=0, least=0) > 1 and keys.flag("enable_moe_block", default=True)

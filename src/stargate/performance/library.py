@@ -23,6 +23,11 @@ _ENDING = re.compile(
 )
 """What tuning, quantising and re-releasing append to a name: `-Instruct`, `-FP8`, `-NVFP4`, `-v0.1`, `-2507`."""
 
+_LENGTH_MOST = 256
+"""Characters of a name that are looked at."""
+_VERSION = re.compile(r"^([a-z]+\d)\.(\d\.)")
+"""A version before a size: `llama3.1.405b` goes by `llama31.405b` as well."""
+
 
 @cache
 def models() -> tuple[Architecture, ...]:
@@ -33,29 +38,36 @@ def models() -> tuple[Architecture, ...]:
 
 
 def simplified(name: str) -> str:
-    """A name without its organisation (`meta-llama/`), and without case, dashes, underscores, dots and spaces."""
-    return re.sub(r"[-_. ]", "", name.rpartition("/")[2]).lower()
+    """A name without organisation (`meta-llama/`), case, and what separates words; between digits one point is kept.
+
+    `Llama-2-70B`, `llama2-70b` and `LLAMA 2 70B` are the same; `OPT-1.3B` and `OPT-13B` are not.
+    """
+    words = re.sub(r"(?<=\d)[-_. ]+(?=\d)", ".", name.rpartition("/")[2])
+    return re.sub(r"[-_ ]|(?<!\d)\.|\.(?!\d)", "", words).lower()
 
 
 @cache
 def _by_name() -> dict[str, Architecture]:
-    """Names first, aliases after: of equals, the one listed first is meant."""
+    """Names first, aliases after, versions without their point last: of equals, the one listed first is meant."""
     found = {simplified(model.name): model for model in reversed(models())}
     for model in models():
         for alias in model.aliases:
             found.setdefault(simplified(alias), model)
+    for name, model in list(found.items()):
+        found.setdefault(_VERSION.sub(r"\1\2", name), model)
     return found
 
 
 def model_named(name: str) -> Architecture:
     """A shipped model by any of its names.
 
-    The rule, in this order: a name or alias, compared without organisation, case, dashes, underscores, dots
-    and spaces; the same after taking one ending after another off it (`-Instruct`, `-FP8`, `-NVFP4`, `-2507`).
+    The rule, in this order: a name or alias, compared without organisation, case, dashes, underscores and
+    spaces; the same after taking one ending after another off it (`-Instruct`, `-FP8`, `-NVFP4`, `-2507`).
+    A version may lack its point (`llama31-405b`).
     Raises NotFoundError with a near name.
     """
     known = _by_name()
-    rest = name
+    rest = name[:_LENGTH_MOST]
     while rest:
         found = known.get(simplified(rest))
         if found is not None:
