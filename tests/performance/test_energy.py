@@ -13,6 +13,7 @@ from stargate.performance.energy import (
     Power,
     builtin_draws,
     busy_w,
+    decoding,
     draw_of,
     facility_w,
     idle_w,
@@ -29,7 +30,7 @@ def quantiles(folder: Path, name: str) -> list[float]:
 
 def test_every_share_has_a_source() -> None:
     parts = [draw.part for draw in builtin_draws()]
-    assert len(set(parts)) == len(parts) == 8
+    assert len(set(parts)) == len(parts) == 10
     assert all(draw.source for draw in builtin_draws())
     assert {draw.part for draw in builtin_draws() if draw.evidence == "assumed"} == {
         "communication",
@@ -88,3 +89,19 @@ def test_chips_alone_have_no_host() -> None:
     nothing = Range(0.0, 0.0, 0.0)
     power = Power(rated_w=700.0, busy_share=exactly(1.0), host_share=nothing, pue=exactly(1.0))
     assert busy_w(power) == exactly(700.0)
+
+
+@pytest.mark.parametrize(
+    ("requests", "watts"), [(1, 300), (64, 480), (128, 520), (128, 600), (511, 688)], ids=str
+)
+def test_decoding_h100_draw_what_was_seen(requests: int, watts: int) -> None:
+    """See `decoding` and its sources; each was another model."""
+    found = decoding(requests)
+    assert found.point == pytest.approx(watts / 700, abs=0.12)
+    assert found.low <= watts / 700 <= found.high
+
+
+def test_fuller_batches_draw_more() -> None:
+    points = [decoding(requests).point for requests in (0.0, 0.5, 1.0, 2.0, 30.0, 1_000.0)]
+    assert points == sorted(points)
+    assert points[0] == draw_of("idle").point

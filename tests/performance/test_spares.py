@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stargate.performance.number import ARRAY, SCALAR
-from stargate.performance.spares import blocking, shortage
+from stargate.performance.spares import blocking, enough_spares, shortage
 
 
 def recursion(servers: int, load: float) -> float:
@@ -61,3 +61,16 @@ def test_it_depends_on_the_mean_repair_alone(spread: tuple[float, float]) -> Non
             stopped += repairs[0] - now
             now = repairs.pop(0)
     assert shortage(SCALAR, 5, 1 / 3, 15.0) == pytest.approx(stopped / now, rel=0.03)
+
+
+@given(st.floats(1e-4, 1.0), st.floats(0.0, 2.0), st.floats(0.1, 40.0))
+def test_enough_spares_are_the_fewest(short: float, faults: float, repair: float) -> None:
+    spares = enough_spares(short, faults, repair)
+    assert shortage(SCALAR, spares, faults, repair) <= short * (1 + 1e-3)
+    if spares:
+        assert shortage(SCALAR, spares - 1, faults, repair) >= short * (1 - 1e-3)
+
+
+def test_a_run_as_llama_3_needs_fourteen_spares() -> None:
+    """One node in 3.09 h, repairs of a day: nearly 8 of 2,048 are out at any time."""
+    assert enough_spares(0.01, 16_384 / 50_677, 24.0) == 14

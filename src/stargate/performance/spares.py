@@ -26,6 +26,20 @@ def shortage(x: Space, spare_nodes: Number, faults_per_hour: Number, repair_hour
     return blocking(x, spare_nodes + 1.0, load)
 
 
+def enough_spares(short: float, faults_per_hour: float, repair_hours: float) -> int:
+    """The fewest spare nodes with which the run stands still for at most the share `short` of time.
+
+    By the recursion of Erlang's formula, B(n) = load B(n-1) / (n + load B(n-1)). See `shortage`.
+    """
+    assert 0 < short <= 1, "no number of spares rules a shortage out"
+    load = faults_per_hour * repair_hours
+    servers, blocked = 1, load / (1.0 + load)
+    while blocked > short:
+        servers += 1
+        blocked = load * blocked / (servers + load * blocked)
+    return servers - 1
+
+
 def blocking(x: Space, servers: Number, load: Number) -> Number:
     """Erlang's loss formula for `servers` (0 or more) and an offered `load` above 0, in erlangs.
 
