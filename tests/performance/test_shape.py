@@ -270,6 +270,19 @@ def test_a_long_cache_of_deepseek_v4_is_a_tenth_of_its_forerunner() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "attending", "decoding"),
+    [
+        ("Llama-3.1-70B", 2 * 64 * 128, 2 * 64 * 128),
+        ("DeepSeek-V3", 128 * (192 + 128), 128 * (576 + 512)),
+        ("Gemma-4-31B", 2 * 32 * 512, 2 * 32 * 512),
+    ],
+)
+def test_multiplications_per_token_read(name: str, attending: int, decoding: int) -> None:
+    shape = shape_of(model_named(name))
+    assert (shape.attend_dim, shape.decode_dim) == (attending, decoding)
+
+
 def test_experts_on_a_latent_receive_less() -> None:
     shape = shape_of(model_named("Nemotron-3-Super-120B-A12B"))
     assert (shape.hidden, shape.expert_hidden) == (4096, 1024)

@@ -84,6 +84,10 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """Elements that one full layer keeps per token of context; the mean where layers differ."""
     window_cache_elements: Number
     """The same of one window layer, for the tokens in its window."""
+    attend_dim: Number
+    """Multiply-adds per token read and query in a full layer, over all heads, while training or reading a prompt."""
+    window_attend_dim: Number
+    """The same of one window layer."""
     decode_dim: Number
     """Multiply-adds per context token and full layer while decoding, over all heads: scores and values."""
     window_decode_dim: Number
@@ -198,6 +202,7 @@ def _mixed(model: Architecture, layers: int) -> tuple[float, dict[str, float]]:
     dims = {
         **dims,
         "window_cache_elements": window["cache_elements"],
+        "window_attend_dim": window["attend_dim"],
         "window_decode_dim": window["decode_dim"],
     }
     if other == params or not layers:
@@ -230,6 +235,7 @@ def _grouped(hidden: int, attention: GroupedQuery) -> tuple[float, dict[str, flo
         "q_width": q_width,
         "kv_width": keys + values,
         "cache_elements": keys + values + attention.index_dim,
+        "attend_dim": q_width + out,
         "decode_dim": q_width + out,
         "sparse_topk": attention.index_topk,
         "index_width": index,
@@ -259,6 +265,7 @@ def _latent(hidden: int, attention: Latent, layers: int) -> tuple[float, dict[st
         "q_width": q_width,
         "kv_width": attention.heads * (qk_dim + attention.value_dim),
         "cache_elements": latent + index_dim,
+        "attend_dim": q_width + out,
         "decode_dim": attention.heads * (latent + attention.kv_rank),
         "sparse_topk": attention.index_topk,
         "index_width": index,
@@ -283,6 +290,7 @@ def _compressed(hidden: int, attention: Compressed, layers: int) -> tuple[float,
         "q_width": width,
         "kv_width": attention.head_dim,
         "cache_elements": kept * attention.head_dim + (1 - heavy) * attention.index_dim / attention.ratio,
+        "attend_dim": 2 * width * kept,
         "decode_dim": 2 * width * kept,
         "sparse_topk": attention.index_topk * attention.ratio,
         "index_width": (1 - heavy) * index / attention.ratio,
