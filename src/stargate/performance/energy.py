@@ -150,9 +150,7 @@ def facility_w(rated_w: Number, chip_share: Number, host_share: Number, pue: Num
     """Power at the meter per chip: rated power x (share of the chip + share of its host) x PUE.
 
     The host's part is added, not multiplied: measured servers draw it at any load (fans, processors,
-    network). For servers of 8 A100, with shares of the shipped table, this meets the measured mean of the
-    Acme traces within 1 % and their 95th percentile within 4 %; for 8 H100 in training (arXiv 2506.14551)
-    within 3 %.
+    network). What it was compared with stands in `docs/reference/goodput.md`.
     """
     return rated_w * (chip_share + host_share) * pue
 
