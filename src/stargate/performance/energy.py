@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Annotated, Literal
 
@@ -165,6 +165,7 @@ def idle_w(power: Power) -> Range:
     return _at(power, power.idle_share)
 
 
+@lru_cache(maxsize=4_096)
 def _at(power: Power, chip: Range) -> Range:
     host = power.host_share
     inside = Range(

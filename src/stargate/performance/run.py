@@ -6,6 +6,7 @@ Money here is an estimate in floats with a range. What is owed is computed elsew
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 
@@ -107,10 +108,7 @@ def whole_run(
     `combine.product` says. `grid_kg_per_kwh` is the grid's CO2 equivalent; emissions need `power` too.
     """
     rates = interruptions_per_chip_hour or exactly(conditions.interruptions_per_chip_hour)
-    parts, worst, best = (
-        goodput(SCALAR, msgspec.structs.replace(conditions, interruptions_per_chip_hour=rate))
-        for rate in (rates.point, rates.high, rates.low)
-    )
+    parts, worst, best = (_at_rate(conditions, rate) for rate in (rates.point, rates.high, rates.low))
     fraction = Range(parts.fraction, worst.fraction, best.fraction)
     point = totals(tokens, conditions.chips, tokens_per_second_per_chip.point, parts, spare_chips)
     # Relative: what is in the product besides time is known.
@@ -134,6 +132,12 @@ def whole_run(
         if energy is None or grid_kg_per_kwh is None
         else energy.scaled(grid_kg_per_kwh * _KWH_PER_MWH / _KG_PER_TONNE),
     )
+
+
+@lru_cache(maxsize=4_096)
+def _at_rate(conditions: Conditions, rate: float) -> Goodput:
+    """Searches ask for the same chips at the same three rates again and again."""
+    return goodput(SCALAR, msgspec.structs.replace(conditions, interruptions_per_chip_hour=rate))
 
 
 def _cost_usd(prices: Prices, point: Totals, moves: float, spread: Range) -> Range:
