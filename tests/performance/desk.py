@@ -80,7 +80,12 @@ def simulate(
     """Poisson arrivals to the replica with most room; those that find none wait in one line."""
     random = np.random.default_rng(seed)
     times = np.cumsum(random.exponential(1.0 / arrivals, count))
-    amounts = work(random, variation, count)
+    return replay(times, work(random, variation, count), rates, replicas)
+
+
+def replay(times: np.ndarray, amounts: np.ndarray, rates: Any, replicas: int = 1) -> Seen:
+    """The same for requests that came at these times, ascending, with these amounts of work, of mean 1."""
+    count = len(times)
     desks = [Replica(rates) for _ in range(replicas)]
     line: deque[int] = deque()
     waits, found = np.zeros(count), np.zeros(count)
