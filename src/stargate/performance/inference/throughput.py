@@ -1,0 +1,227 @@
+"""Rows of measured throughput: offline, and within the bounds on latency of the benchmark they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from stargate.base.errors import InputError, NotFoundError
+from stargate.performance.calibration.measured import Measured, Parameter
+from stargate.performance.device import Device
+from stargate.performance.inference.layout import Layout, layout
+from stargate.performance.inference.maximal import maximal, within
+from stargate.performance.inference.memory import available_bytes, weight_bytes
+from stargate.performance.inference.setting import (
+    Columns,
+    Row,
+    Setting,
+    Values,
+    engine_of,
+    fault,
+    number,
+    parameters_of,
+    setting_of,
+    software_of,
+)
+from stargate.performance.inference.steady import Load, steady
+from stargate.performance.library import model_named
+from stargate.performance.number import ARRAY, stack
+from stargate.performance.shape import shape_of
+
+PROMPTS = {
+    "llama2-70b": 294.0,
+    "llama3.1-8b": 778.0,
+    "llama3.1-405b": 9_400.0,
+    "mixtral-8x7b": 294.0,
+    "deepseek-r1": 800.0,
+}
+"""Mean tokens of a prompt in the data sets of MLPerf Inference, which its rows do not state: OpenOrca (MLCommons'
+announcement of v4.0), CNN/DailyMail, LongBench and others (9,400 in and 680 out), and mathematics and code (800 in
+and 3,880 out; both in MLCommons' announcements of v5.0 and v5.1). Mixtral's mixes OpenOrca with shorter ones."""
+
+TOKEN_SECONDS: dict[tuple[str, str], float] = {
+    ("llama2-70b", "server"): 0.200,
+    ("llama2-70b", "interactive"): 0.040,
+    ("mixtral-8x7b", "server"): 0.200,
+    ("llama3.1-405b", "server"): 0.175,
+    ("llama3.1-405b", "interactive"): 0.080,
+    ("llama3.1-8b", "server"): 0.100,
+    ("llama3.1-8b", "interactive"): 0.030,
+    ("deepseek-r1", "server"): 0.080,
+    ("deepseek-r1", "interactive"): 0.015,
+}
+"""Bounds of MLPerf Inference on the 99th percentile of the time per token, by benchmark and scenario (rules of v4.0 to
+v5.1)."""
+TAIL = 0.85
+"""Mean time per token where the 99th percentile stands at its bound."""
+OPEN = 0.92
+"""Of the throughput that a closed loop reaches within the bounds, what requests arriving at random reach."""
+BATCH_LIMIT = 2048.0
+"""Sequences an engine runs at once at most (default of TensorRT-LLM's `max_batch_size`)."""
+ENDLESS = 1e9
+
+UNSTATED_CHIP = "H100-SXM"
+"""Oracle's "Large Generic 2" units are taken for eight of these, by the dates of the benchmark."""
+UNSTATED_CHIPS = 8
+
+
+class _Read(msgspec.Struct, frozen=True, kw_only=True):
+    measured: Measured
+    setting: Setting
+    prompt: float
+    answer: float
+    layouts: tuple[Layout, ...]
+    """The stated one, or all that the benchmark allows: the best of them is predicted."""
+    bound: float
+    """Seconds per token at most."""
+    concurrency: float
+    """Requests in flight of a closed loop; 0: endless."""
+    total: bool
+    """The value is of all chips, not of one."""
+
+
+class ThroughputBatch:
+    """Rows of measured throughput in tokens of answers per second. A `Batch`."""
+
+    def __init__(self, rows: Sequence[Row], devices: Mapping[tuple[str, str], Device]) -> None:
+        """Reads the rows; those that cannot be read are in `refused` with the reason."""
+        read: list[_Read] = []
+        refused: list[tuple[str, str]] = []
+        for row in rows:
+            try:
+                read.append(_read(row, devices))
+            except InputError as error:
+                refused.append((row.get("row_id", ""), str(error)))
+        self.measured = tuple(each.measured for each in read)
+        self.refused = tuple(refused)
+        self.parameters = parameters_of([each.setting for each in read])
+        kinds = [0 if each.concurrency else 1 if each.bound < ENDLESS else 2 for each in read]
+        self._groups = [
+            _Group(
+                [(index, each) for index, each in enumerate(read) if kinds[index] == kind], self.parameters
+            )
+            for kind in (0, 1, 2)
+        ]
+
+    def predict(self, values: Values) -> Values:
+        """Tokens per second, one per row, in its own unit."""
+        answer: Values = np.empty(len(self.measured))
+        for group, solve in zip(self._groups, (_Group.closed, _Group.bounded, _Group.endless), strict=True):
+            if len(group.rows):
+                answer[group.rows] = group.best(solve(group, values))
+        return answer
+
+
+class _Group:
+    """Rows of one kind, each with every layout that may be meant, as columns."""
+
+    def __init__(self, rows: Sequence[tuple[int, _Read]], parameters: Sequence[Parameter]) -> None:
+        self.rows = np.array([index for index, _ in rows], dtype=np.intp)
+        if not rows:
+            return
+        many = [(each, one) for _, each in rows for one in each.layouts]
+        self.starts = np.cumsum([0, *(len(each.layouts) for _, each in rows)])[:-1]
+        self.columns = Columns([each.setting for each, _ in many], parameters)
+        self.layout = stack([one for _, one in many])
+        self.prompt = np.array([each.prompt for each, _ in many])
+        self.answer = np.array([each.answer for each, _ in many])
+        self.bound = np.array([each.bound for each, _ in many])
+        self.concurrency = np.array([each.concurrency for each, _ in many])
+        self.share = np.array([1.0 if each.total else 1.0 / one.chips for each, one in many])
+
+    def best(self, requests: Values) -> Values:
+        """The most that any layout gives, per row."""
+        found: Values = np.maximum.reduceat(requests * self.answer * self.share, self.starts)
+        return found
+
+    def closed(self, values: Values) -> Values:
+        """A closed loop of so many requests."""
+        load = Load(prompt=self.prompt, answer=self.answer, concurrency=self.concurrency)
+        return np.asarray(
+            steady(ARRAY, self.columns.engine(values, self.layout), load).requests_per_second,
+            dtype=np.float64,
+        )
+
+    def bounded(self, values: Values) -> Values:
+        """As many requests as the bound allows."""
+        engine = self.columns.engine(values, self.layout)
+        limit = BATCH_LIMIT + 0.0 * self.prompt
+        found = within(ARRAY, engine, self.prompt, self.answer, limit, TAIL * self.bound)
+        return np.asarray(OPEN * found.requests_per_second, dtype=np.float64)
+
+    def endless(self, values: Values) -> Values:
+        """Endless requests."""
+        engine = self.columns.engine(values, self.layout)
+        limit = BATCH_LIMIT + 0.0 * self.prompt
+        found = maximal(ARRAY, engine, self.prompt, self.answer, limit)
+        return np.asarray(found.requests_per_second, dtype=np.float64)
+
+
+def _read(row: Row, devices: Mapping[tuple[str, str], Device]) -> _Read:
+    try:
+        model = model_named(row.get("model", ""))
+    except NotFoundError as error:
+        raise fault(str(error), "Name a shipped model") from error
+    named = row.get("chip", "")
+    chip = UNSTATED_CHIP if named.startswith("unstated") or not named else named
+    version = row.get("engine_version", "")
+    engine = engine_of(row.get("engine") or ("TensorRT-LLM" if "TensorRT" in version else ""))
+    software = software_of(engine, version)
+    setting = setting_of(model, chip, row.get("precision_w") or "FP8", engine, software, devices)
+    prompt = number(row, "isl") or PROMPTS.get(row.get("model", ""), 1024.0)
+    scenario = row.get("scenario", "").lower()
+    metric = row.get("target_metric", "")
+    metric = metric if metric in {"output_tok_s_chip", "output_tok_s_total"} else "output_tok_s_chip"
+    value = number(row, "target_value") or number(row, metric)
+    if value <= 0:
+        raise fault("states no throughput", "Fill target_value")
+    layouts, complete = _layouts(row, setting)
+    return _Read(
+        measured=Measured(
+            id=row.get("row_id", ""),
+            group="throughput_moe" if model.experts else "throughput_dense",
+            source=row.get("group", ""),
+            complete=complete,
+            family=f"{model.name}|{chip}|{setting.precision}",
+            chip=setting.device.chip,
+            precision=setting.precision,
+            software=software,
+            output="tokens_per_second" if metric.endswith("total") else "tokens_per_second_per_chip",
+            value=value,
+        ),
+        setting=setting,
+        prompt=prompt,
+        answer=number(row, "osl") or 256.0,
+        layouts=layouts,
+        bound=TOKEN_SECONDS.get((row.get("model", ""), scenario), ENDLESS),
+        concurrency=number(row, "concurrency"),
+        total=metric.endswith("total"),
+    )
+
+
+def _layouts(row: Row, setting: Setting) -> tuple[tuple[Layout, ...], bool]:
+    """The stated layout, and whether it is; else all that hold the weights on the chips there are."""
+    chips = int(number(row, "n_chips")) or UNSTATED_CHIPS
+    tensor, experts = int(number(row, "tp")), setting.model.experts is not None
+    if tensor:
+        copies = int(number(row, "dp_attention")) or 1
+        stated, stage = row.get("ep", ""), tensor * copies
+        # TensorRT-LLM's tables leave the degree of some experts open: spread or cut, whichever is faster.
+        degrees = {1, stage} if experts and not stated.isdigit() else {int(stated or 1)}
+        return tuple(
+            layout(stage, expert=degree, attention_data=copies, experts=experts) for degree in sorted(degrees)
+        ), True
+    if number(row, "concurrency"):
+        return (layout(chips, experts=experts),), False
+    found = []
+    for stage in (1, 2, 4, 8):
+        if stage > chips:
+            break
+        for copies, spread in ((1, 1), (1, stage), (stage, stage)) if experts else ((1, 1),):
+            one = layout(stage, expert=spread, attention_data=copies, experts=experts)
+            weights = weight_bytes(shape_of(setting.model), setting.form, one)
+            if weights < 0.97 * available_bytes(setting.device) and one not in found:
+                found.append(one)
+    return tuple(found) or (layout(min(chips, 8), experts=experts),), False
