@@ -21,6 +21,7 @@ from stargate.broker.policy import SourcingPolicy, Team
 from stargate.broker.records import AttemptState, Records, Slot, WorkloadState
 from stargate.broker.reserve import Rest
 from stargate.broker.shortage import needs_of
+from stargate.broker.sizing import PERFORMANCE, Estimator
 from stargate.broker.sourcing.records import Lease, Need, SourcingState
 from stargate.broker.sourcing.timers import look_unless_covered
 from stargate.broker.supply import Supply, SupplyClass, SupplyIndex
@@ -46,6 +47,8 @@ class State:
         self.records = records if records is not None else Records()
         self.clock = self.records.at
         """The latest moment at which a command was handled; it never goes back, and a restart may forget some of it."""
+        self.estimator: Estimator = PERFORMANCE
+        """Whom to ask how long work takes. What it said is in facts; nothing that is kept depends on it."""
         self.providers: Mapping[str, Provider] = {}
         self.sites: Mapping[str, Site] = {}
         self.catalog_pools: Mapping[str, Pool] = {}

@@ -1,0 +1,128 @@
+"""Sizes in the making: each with the machines it was made for and what it is compared by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from stargate.base.money import MICRO_PER_USD
+from stargate.base.time import SECOND, Duration, Instant
+from stargate.broker.sizing.choose import Replicas, Run, cheapest_in_time
+from stargate.broker.sizing.hardware import Hardware
+from stargate.broker.sizing.tried import Tried
+from stargate.workloads import Resources, Size, Workload
+
+PRESSURES = (1, 2, 4)
+"""A run with a deadline gets a size for all of its time, for half and for a quarter: it may have to wait."""
+LONGEST_SECONDS = 3_660 * 86_400
+"""Ten years: no run time is longer."""
+
+
+class Made(NamedTuple):
+    """One size."""
+
+    alternative: int
+    """Its place among those that people wrote."""
+    hardware: Hardware | None
+    """None: nothing is known of the machines."""
+    cost_usd: float
+    """Of the whole run, or of an hour, as far as prices are known; only for comparing."""
+    use: float
+    """Chip-seconds of a run, chips of a service: what is compared where prices say nothing."""
+    size: Size
+
+
+def seconds_left(work: Workload, at: Instant, longest: Duration) -> float:
+    """In what time a run must be done: until its deadline and within its limit, else within what policy allows."""
+    bounds = [] if work.time_limit is None else [work.time_limit / SECOND]
+    if work.deadline is not None:
+        bounds.append((work.deadline - at) / SECOND)
+    return min(bounds, default=longest / SECOND)
+
+
+def of_runs(work: Workload, number: int, wanted: Resources, one: Tried, seconds: float) -> list[Made]:
+    """The gang that is cheapest in time, and those for less time; of stated chips the one gang there is."""
+    if wanted.chips_per_node:
+        return [_run(number, wanted, one.hardware, run) for run in one.runs]
+    pressures = PRESSURES if work.deadline is not None else PRESSURES[:1]
+    chosen = (cheapest_in_time(one.runs, seconds / pressure) for pressure in pressures)
+    gangs = dict.fromkeys(run.gang for run in chosen if run is not None)
+    by_gang = {run.gang: run for run in one.runs}
+    return [_run(number, wanted, one.hardware, by_gang[gang]) for gang in gangs]
+
+
+def of_service(number: int, wanted: Resources, hardware: Hardware, chosen: Replicas) -> Made:
+    """Replicas of one gang each."""
+    estimate = chosen.estimate
+    size = Size(
+        resources=_counted(wanted, hardware, chosen.gang.chips_per_node),
+        nodes=chosen.gang.nodes,
+        replicas=estimate.replicas,
+        fabrics=hardware.fabrics,
+        energy_kwh=math.ceil(estimate.energy_kwh_per_hour),
+        memory_bytes=math.ceil(estimate.memory_bytes),
+        binds=estimate.binds,
+        layout=estimate.layout,
+    )
+    return Made(number, hardware, chosen.chips * hardware.marginal / MICRO_PER_USD, float(chosen.chips), size)
+
+
+def settled(found: Iterable[Made], *, ordered: bool) -> tuple[Size, ...]:
+    """In the order that placement sees: cheapest first, and first by alternative where their order is a preference.
+
+    Sizes name networks only where a chip has several that differ. Of these the slowest names none: where no
+    other holds, it is on the safe side.
+    """
+    listed = sorted(found, key=lambda made: (made.alternative if ordered else 0, made.cost_usd, made.use))
+    slowest: dict[tuple[int, str], Made] = {}
+    for made in listed:
+        key = (made.alternative, made.size.resources.chip or "")
+        if key not in slowest or made.use > slowest[key].use:
+            slowest[key] = made
+    sizes = []
+    for made in listed:
+        worst = slowest[made.alternative, made.size.resources.chip or ""]
+        alone = worst.hardware == made.hardware
+        sizes.append(msgspec.structs.replace(made.size, fabrics=()) if alone else made.size)
+    return tuple(_unique(sizes))
+
+
+def _unique(sizes: list[Size]) -> list[Size]:
+    found: list[Size] = []
+    for size in sizes:
+        if size not in found:
+            found.append(size)
+    return found
+
+
+def _run(number: int, wanted: Resources, hardware: Hardware, run: Run) -> Made:
+    estimate, gang = run.estimate, run.gang
+    size = Size(
+        resources=_counted(wanted, hardware, gang.chips_per_node),
+        nodes=gang.nodes,
+        fabrics=hardware.fabrics,
+        duration=_duration(estimate.seconds.point),
+        shortest=_duration(estimate.seconds.low),
+        longest=_duration(estimate.seconds.high),
+        energy_kwh=math.ceil(estimate.energy_kwh),
+        memory_bytes=math.ceil(estimate.memory_bytes),
+        binds=estimate.binds,
+        layout=estimate.layout,
+    )
+    cost_usd = run.chip_seconds / 3_600 * hardware.marginal / MICRO_PER_USD
+    return Made(number, hardware, cost_usd, run.chip_seconds, size)
+
+
+def _counted(wanted: Resources, hardware: Hardware, chips_per_node: int) -> Resources:
+    """The alternative with the chip that it comes to, and how many of them."""
+    return msgspec.structs.replace(
+        wanted, chip=wanted.chip or hardware.chip.id, chips_per_node=chips_per_node
+    )
+
+
+def _duration(seconds: float) -> Duration:
+    """Whole seconds, rounded up: what enters a fact is exact."""
+    return Duration(math.ceil(min(seconds, LONGEST_SECONDS)) * SECOND)
