@@ -33,13 +33,16 @@ docs: $(VENV)/.docs  ## the documentation, into docs/_build/html; a warning is a
 	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
 
 bench: $(VENV)/.test  ## the targets of the design, measured here
-	@for name in start placement journal server_memory; do \
+	@for name in start placement journal server_memory performance; do \
 	  echo "== bench/$$name.py"; $(BIN)/python -m bench.$$name || exit 1; done
 
-bench-peer: $(VENV)/.test  ## the placement benchmark beside SkyPilot 0.14.1, installed into .bench (about 500 MB)
+bench-peer: $(VENV)/.test  ## beside SkyPilot 0.14.1, llm-analysis 0.2.2 and Calculon (CALCULON=clone); .bench takes 800 MB
 	@test -x .bench/skypilot/bin/python || $(PYTHON) -m venv .bench/skypilot
 	.bench/skypilot/bin/python -m pip install -q skypilot==0.14.1
 	$(BIN)/python -m bench.placement
+	@test -x .bench/performance/bin/python || $(PYTHON) -m venv .bench/performance
+	.bench/performance/bin/python -m pip install -q llm-analysis==0.2.2 pandas psutil
+	$(BIN)/python -m bench.performance
 
 format: $(VENV)/.dev  ## put the source into its one form
 	$(BIN)/ruff check --fix --quiet
