@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import msgspec
 import numpy as np
 
 from stargate.base.errors import InputError
@@ -15,7 +16,14 @@ from stargate.performance.calibration import Lookup
 from stargate.performance.device import Device
 from stargate.performance.energy import Power, busy_w, utilisation
 from stargate.performance.estimate import Term
-from stargate.performance.inference.constants import Constants
+from stargate.performance.inference.constants import (
+    CELL,
+    ENGINE_MEAN,
+    ENGINES,
+    PREFIX,
+    SHARED,
+    Constants,
+)
 from stargate.performance.inference.format import format_of
 from stargate.performance.inference.iteration import Engine, Iteration
 from stargate.performance.inference.layout import Layout as Cut
@@ -33,6 +41,8 @@ from stargate.performance.serving import Curve, Objective, Replicas, Traffic, Un
 from stargate.performance.shape import shape_of
 from stargate.workloads import Layout
 
+ENGINE = "vllm"
+"""Whose constants are taken: the one that runs on most chips."""
 MOST_CONCURRENT = 1_024
 """Requests that one engine takes at once at most: what engines are set to (vLLM `max_num_seqs` 256 to 1,024)."""
 STEPS = 1.15
@@ -50,7 +60,8 @@ _KILO = 1_000.0
 
 def replicas_on(work: Serve, device: Device, chips: int, lookup: Lookup) -> ServiceAnswer:
     """How many replicas of so many chips each carry the traffic, in the layout of which it takes fewest."""
-    shape, form = shape_of(work.model), format_of(work.model, work.precision)
+    shape, device = shape_of(work.model), _computing(device)
+    form = format_of(work.model, device.precision)
     constants = constants_of(lookup, device)
     context = float(work.input_tokens + work.output_tokens)
     engines = [
@@ -76,9 +87,26 @@ def replicas_on(work: Serve, device: Device, chips: int, lookup: Lookup) -> Serv
     return _estimate(work, best[0], found, lookup)
 
 
+def _computing(device: Device) -> Device:
+    """Four-bit weights on a chip without units for them are multiplied in 16 bits."""
+    if device.precision != "nvfp4" or device.native:
+        return device
+    return msgspec.structs.replace(device, precision="int4", peak_flops_per_s=device.bf16_flops_per_s)
+
+
 def constants_of(lookup: Lookup, device: Device) -> Constants:
-    """What calibration knows of serving on a chip in a precision; of no release in particular."""
-    return Constants()
+    """What calibration knows of serving on a chip in a precision, by the mean of one engine's releases."""
+
+    def shared(name: str, start: float) -> float:
+        return lookup.value(("shared", f"{PREFIX}{name}"), start)
+
+    known = {name: shared(name, span.start) for name, span in SHARED.items()}
+    known |= {name: shared(f"{name} {ENGINE}", spans[ENGINE].start) for name, spans in ENGINES.items()}
+    known |= {
+        name: lookup.value(("cell", device.chip, device.precision, f"{PREFIX}{name}"), known[name])
+        for name in CELL
+    }
+    return Constants(**known, release=lookup.value(("release", ENGINE), ENGINE_MEAN.start))
 
 
 def _objective(work: Serve) -> Objective:
