@@ -51,10 +51,13 @@ def test_each_chip_gets_its_own_number_of_nodes() -> None:
     assert least_chips(bench.state.records.workloads["job"].workload) == 16
 
 
-def test_held_capacity_that_costs_nothing_more_ends_sooner_first() -> None:
+def test_held_capacity_that_costs_nothing_more_is_used_sparingly() -> None:
+    """Fewer chip-hours, on whichever chip; and not the largest gang because it is done soonest."""
     bench = Bench(pool("a", tenure="owned"), pool("b", chip="B200-SXM", tenure="owned"), policy=policy())
     bench.submit(sized(size("H100-SXM", 2, 30), size("B200-SXM", 2, 10)))
     assert bench.where("job") == "b"
+    bench.submit(sized(size("H100-SXM", 3, 11), size("H100-SXM", 1, 30), name="other"))
+    assert len(bench.of(Placed)[0].nodes) == 1
 
 
 def test_in_time_comes_before_cheap() -> None:

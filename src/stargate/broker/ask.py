@@ -36,6 +36,11 @@ class Option:
     size: Size | None = None
     """What was computed when the work was submitted; None: nothing was."""
 
+    @property
+    def use(self) -> int:
+        """Chips x time of sized work: what is spared where nothing more is to be paid. 0: nothing was computed."""
+        return 0 if self.size is None else self.gang_chips * self.duration
+
     def ends(self, starts: int) -> int:
         """When a run that starts then should be over."""
         return starts + self.duration

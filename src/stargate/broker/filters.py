@@ -145,7 +145,7 @@ def refuse_supply(state: State, ask: Ask, option: Option, supply: Supply, at: In
         return Refusal("engine", f"pool {supply.pool} has no engine: no work can be started there")
     fabrics = () if option.size is None else option.size.fabrics
     if fabrics and (pool.fabric or "") not in fabrics:
-        return Refusal("fabric", f"its network makes the work take another time than sized for {fabrics[0]}")
+        return Refusal("fabric", "its network is another than this size was made for")
     if option.chips_per_node > pool.chips_per_node:
         return Refusal(
             "size", f"a node has {pool.chips_per_node} chips; the work wants {option.chips_per_node}"

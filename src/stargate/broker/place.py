@@ -43,14 +43,14 @@ class Choice:
     """Sized work would miss its deadline here."""
 
     def better_than(self, other: Choice | None) -> bool:
-        """In time first; then cheaper; then the preferred topology; then sooner done; then a stable order."""
+        """In time first; then cheaper; then the preferred topology; then fewer chip-hours; then a stable order."""
         return other is None or self.rank < other.rank
 
     @property
     def rank(self) -> tuple[bool, int, bool, int, int, str]:
         """What choices are compared by; the least is the best."""
         supply = self.supply
-        return (self.late, self.score, self.loose, self.option.duration, supply.marginal, supply.id)
+        return (self.late, self.score, self.loose, self.option.use, supply.marginal, supply.id)
 
 
 @dataclass(slots=True)
@@ -86,14 +86,23 @@ class Survey:
         if paid is None and supply.price and not supply.marginal:
             paid = f"committed spend under {supply.kind.agreement}, owed whether used or not:"
         price = f"{format_usd(supply.price)} a chip-hour" if paid is None else f"{paid} capacity"
-        text = f"{supply.kind.provider}/{supply.pool} is the cheapest permitted: {price}"
+        text = f"{supply.kind.provider}/{supply.pool} is the cheapest permitted: {price}{_extent(choice)}"
         if self.runner_up is not None:
             other = self.runner_up
             text += (
                 f", {format_usd(choice.score)} for the run against {format_usd(other.score)}"
-                f" on {other.supply.kind.provider}/{other.supply.pool}"
+                f" on {other.supply.kind.provider}/{other.supply.pool}{_extent(other)}"
             )
         return text
+
+
+def _extent(choice: Choice) -> str:
+    """Of sized work: how many chips and how long, as these differ from place to place."""
+    option = choice.option
+    if option.size is None or not option.size.duration:
+        return ""
+    late = ", too late" if choice.late else ""
+    return f" ({option.gang_chips:,} chips for {option.duration.brief()}{late})"
 
 
 GROUNDS_LIMIT = 8

@@ -17,6 +17,8 @@ from stargate.workloads import Resources, Size, Workload
 
 PRESSURES = (1, 2, 4)
 """A run with a deadline gets a size for all of its time, for half and for a quarter: it may have to wait."""
+HARDLY = 1.02
+"""Times that differ by less are not told apart."""
 LONGEST_SECONDS = 3_660 * 86_400
 """Ten years: no run time is longer."""
 
@@ -73,29 +75,38 @@ def of_service(number: int, wanted: Resources, hardware: Hardware, chosen: Repli
 def settled(found: Iterable[Made], *, ordered: bool) -> tuple[Size, ...]:
     """In the order that placement sees: cheapest first, and first by alternative where their order is a preference.
 
-    Sizes name networks only where a chip has several that differ. Of these the slowest names none: where no
-    other holds, it is on the safe side.
+    Sizes name networks only where a chip has several that make a difference. Of these the slowest names none:
+    where no other holds, it is on the safe side.
     """
     listed = sorted(found, key=lambda made: (made.alternative if ordered else 0, made.cost_usd, made.use))
     slowest: dict[tuple[int, str], Made] = {}
     for made in listed:
-        key = (made.alternative, made.size.resources.chip or "")
-        if key not in slowest or made.use > slowest[key].use:
-            slowest[key] = made
-    sizes = []
+        known = slowest.get(_kind(made))
+        if known is None or made.use > known.use:
+            slowest[_kind(made)] = made
+    safe = [
+        msgspec.structs.replace(made.size, fabrics=())
+        for made in listed
+        if slowest[_kind(made)].hardware == made.hardware
+    ]
+    sizes: list[Size] = []
     for made in listed:
-        worst = slowest[made.alternative, made.size.resources.chip or ""]
-        alone = worst.hardware == made.hardware
-        sizes.append(msgspec.structs.replace(made.size, fabrics=()) if alone else made.size)
-    return tuple(_unique(sizes))
+        everywhere = msgspec.structs.replace(made.size, fabrics=())
+        if slowest[_kind(made)].hardware == made.hardware:
+            sizes += [] if everywhere in sizes else [everywhere]
+        elif not any(_as_good(one, made.size) for one in safe):
+            sizes.append(made.size)
+    return tuple(sizes)
 
 
-def _unique(sizes: list[Size]) -> list[Size]:
-    found: list[Size] = []
-    for size in sizes:
-        if size not in found:
-            found.append(size)
-    return found
+def _kind(made: Made) -> tuple[int, str]:
+    return made.alternative, made.size.resources.chip or ""
+
+
+def _as_good(safe: Size, size: Size) -> bool:
+    """Whether a size that holds everywhere is the same gang, and hardly slower."""
+    alike = (safe.resources, safe.nodes) == (size.resources, size.nodes) and safe.replicas <= size.replicas
+    return alike and safe.duration <= HARDLY * size.duration
 
 
 def _run(number: int, wanted: Resources, hardware: Hardware, run: Run) -> Made:
