@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stargate.base.errors import InputError
 from stargate.performance.combine import exactly
 from stargate.performance.energy import Power
 from stargate.performance.estimate import Range
@@ -137,6 +138,15 @@ def test_power_that_is_paid_for_costs_nothing_more() -> None:
         prices=Prices(usd_per_chip_hour=Decimal(0)),
     )
     assert run.cost_usd == exactly(0.0)
+
+
+def test_a_run_that_never_ends_is_refused() -> None:
+    with pytest.raises(InputError, match="makes no progress"):
+        whole_run(
+            tokens=1e12,
+            tokens_per_second_per_chip=exactly(100.0),
+            conditions=Conditions(chips=1_000_000, interval_seconds=86_400.0),
+        )
 
 
 @given(st.integers(8, 100_000), st.integers(8, 100_000))

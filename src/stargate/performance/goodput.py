@@ -13,8 +13,8 @@ from stargate.performance.checkpoint import best_interval, first_order_interval
 from stargate.performance.number import Number, Space
 
 SECONDS_PER_HOUR = 3_600.0
-_SHORT = 1e-5
-"""Below this, a / (exp(a) - 1) is taken from its series, which is exact to 1e-12 there."""
+_SHORT = 1e-2
+"""Below this, a / (exp(a) - 1) is taken from its series, which is exact to the last bit there."""
 
 
 class Conditions(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,5 +144,7 @@ def first_order(x: Space, given: Conditions) -> Number:
 def _kept(x: Space, segments: Number) -> Number:
     """The share of running time in segments that reached their end: a / (exp(a) - 1)."""
     guarded = x.maximum(segments, _SHORT)
-    series = 1.0 - 0.5 * segments + segments * segments / 12.0
-    return x.where(segments < _SHORT, series, guarded / (x.exp(x.minimum(guarded, 600.0)) - 1.0))
+    ended = x.exp(-guarded)
+    square = segments * segments
+    series = 1.0 - 0.5 * segments + square / 12.0 - square * square / 720.0
+    return x.where(segments < _SHORT, series, guarded * ended / (1.0 - ended))

@@ -10,12 +10,14 @@ from functools import lru_cache
 
 import msgspec
 
+from stargate.base.errors import InputError, Problem
 from stargate.performance.combine import exactly, product
 from stargate.performance.energy import Power, busy_w, idle_w
 from stargate.performance.estimate import Range
 from stargate.performance.goodput import SECONDS_PER_HOUR, Conditions, Goodput, goodput
 from stargate.performance.number import SCALAR, Number
 
+LEAST_GOODPUT = 1e-6
 _WATTS_PER_MW = 1e6
 _KWH_PER_MWH = 1_000.0
 _KG_PER_TONNE = 1_000.0
@@ -106,10 +108,21 @@ def whole_run(
     `interruptions_per_chip_hour` takes the place of the rate in `conditions` and carries its range into the
     goodput. Throughput, goodput, price and power are independent factors: their ranges combine as
     `combine.product` says. `grid_kg_per_kwh` is the grid's CO2 equivalent; emissions need `power` too.
+    Raises InputError where goodput is below `LEAST_GOODPUT`: such a run never ends.
     """
     rates = interruptions_per_chip_hour or exactly(conditions.interruptions_per_chip_hour)
     parts, worst, best = (_at_rate(conditions, rate) for rate in (rates.point, rates.high, rates.low))
     fraction = Range(parts.fraction, worst.fraction, best.fraction)
+    if fraction.low < LEAST_GOODPUT:
+        raise InputError(
+            (
+                Problem(
+                    f"{conditions.chips:g} chips are interrupted so often that the run makes no progress",
+                    "Take fewer chips, write checkpoints more often, or restart sooner.",
+                    path="conditions",
+                ),
+            )
+        )
     point = totals(tokens, conditions.chips, tokens_per_second_per_chip.point, parts, spare_chips)
     # Relative: what is in the product besides time is known.
     spread = product(
