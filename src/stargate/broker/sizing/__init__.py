@@ -4,6 +4,7 @@ Here live the questions to the performance model and the choice among its answer
 `performance`, and where a size is placed is decided by placement. What was decided is kept in the fact.
 """
 
+from stargate.broker.sizing.asked import model_of
 from stargate.broker.sizing.compare import Candidate, Comparison, compare
 from stargate.broker.sizing.estimator import (
     Estimator,
@@ -32,5 +33,6 @@ __all__ = [
     "TooSlow",
     "Unlisted",
     "compare",
+    "model_of",
     "size",
 ]
