@@ -24,6 +24,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "key": ("key", "Make, list and revoke keys."),
     },
     "Work": {
+        "estimate": ("estimate", "Estimate time, cost and energy of a workload on each chip or pool."),
         "submit": ("submit", "Run a job or serve a model."),
         "ps": ("ps", "List workloads."),
         "show": ("show", "Show a workload, its attempts and why they ran where they did."),
