@@ -103,17 +103,17 @@ def data_parallel(x: Space, shape: Shape, device: Device, layout: Layout) -> Sha
     near = device.domain_chips / layout.tensor
     expert_copies = x.maximum(copies * layout.tensor / (layout.expert * layout.expert_tensor), 1.0)
     expert_near = device.domain_chips / (layout.expert * layout.expert_tensor)
-    once = layout.gradient_bytes + x.where(
-        layout.shard_optimizer > 0, x.minimum(ELEMENT, element_bytes(x, device)), layout.gradient_bytes
+    once = layout.reduce_bytes + x.where(
+        layout.shard_optimizer > 0, x.minimum(ELEMENT, element_bytes(x, device)), layout.reduce_bytes
     )
     one = ring(x, device, common + tables, copies, near) + ring(x, device, routed, expert_copies, expert_near)
     whole = layout.shard_parameters
-    gathers = ELEMENT * 2.0 + layout.gradient_bytes
+    gathers = ELEMENT * 2.0 + layout.reduce_bytes
     partly = layout.shard_gradients * (1.0 - whole)
-    each = one * (whole * gathers + partly * layout.gradient_bytes)
+    each = one * (whole * gathers + partly * layout.reduce_bytes)
     per_step = one * ((1.0 - whole - partly) * once + partly * ELEMENT)
     slices = layout.slices
     cut = x.where(layout.shard_optimizer > 0, sharded_over(x, layout) / slices, 1.0)
     state = (common + tables + routed) / x.maximum(cut, 1.0)
-    reduced = 2.0 * state * layout.gradient_bytes * (slices - 1.0) / slices / device.scaleout_bytes_per_s
+    reduced = 2.0 * state * layout.reduce_bytes * (slices - 1.0) / slices / device.scaleout_bytes_per_s
     return Shared(each, per_step, reduced)

@@ -25,6 +25,8 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True):
     """Share of `matmul` that is left with each halving of the bits: power and feeding limit narrow formats."""
     softmax: Number = 64.0
     """Exponentials of attention, in elements of head width that take as long."""
+    expert: Number = 1.0
+    """Passes over what is between the matrices of routed experts, against those of an ordinary layer."""
     routing: Number = 8.0
     """Passes over every routed token to sort it to its expert and back."""
     operands: Number = 0.3
@@ -59,8 +61,8 @@ class Span(msgspec.Struct, frozen=True):
 
 
 CELL: dict[str, Span] = {
-    "matmul": Span(0.75, 0.25, 1.0, 4.0),
-    "attention": Span(0.6, 0.15, 1.5, 4.0),
+    "matmul": Span(0.75, 0.25, 1.0, 64.0),
+    "attention": Span(0.6, 0.15, 1.5, 8.0),
     "link": Span(0.6, 0.05, 3.0, 4.0),
 }
 """Constants of one chip in one precision; each is drawn to the shared constant of its name."""
@@ -71,18 +73,19 @@ SHARED: dict[str, Span] = {
     "attention": Span(0.7, 0.2, 1.5, 1.0),
     "narrow": Span(0.85, 0.5, 1.2, 1.0),
     "softmax": Span(64.0, 4.0, 400.0, 0.1),
-    "routing": Span(8.0, 1.0, 100.0, 0.1),
+    "expert": Span(6.0, 0.2, 40.0, 8.0),
+    "routing": Span(3.0, 0.2, 40.0, 4.0),
     "operands": Span(0.2, 0.02, 1.5, 1.0),
     "exposed": Span(0.3, 0.01, 1.0, 1.0),
     "cast": Span(0.6, 0.05, 4.0, 1.0),
     "low_share": Span(0.75, 0.3, 1.0, 1.0),
     "launch_seconds": Span(2e-4, 1e-5, 3e-3, 1.0),
-    "route_seconds": Span(2e-3, 1e-4, 1e-2, 1.0),
-    "straggler": Span(0.005, 1e-4, 0.05, 1.0),
+    "route_seconds": Span(2e-3, 1e-4, 3e-2, 0.1),
+    "straggler": Span(0.01, 1e-4, 0.05, 0.1),
     "step_seconds": Span(0.01, 1e-4, 0.2, 1.0),
     "production": Span(1.15, 1.0, 2.0, 1.0),
 }
 """Constants of all chips."""
 RELEASE = "release"
-RELEASES = Span(1.0, 0.4, 2.5, 2.0)
+RELEASES = Span(1.0, 0.3, 3.0, 20.0)
 """Factors of releases; each is drawn to the one of its software, and that to 1."""

@@ -15,6 +15,11 @@ ACCUMULATE = 8.0
 """Bytes per parameter to add a micro-batch's gradient to the 32-bit sum: one read, one write."""
 
 
+SCORE_BYTES = 39.0
+"""Per score, forward and backward, of unfused kernels: written, masked and normalised, dropped out, multiplied;
+13 bytes forward, twice as many backward."""
+
+
 class Traffic(msgspec.Struct, frozen=True):
     """Bytes per micro-batch and chip of one stage, forward and backward."""
 
@@ -22,6 +27,10 @@ class Traffic(msgspec.Struct, frozen=True):
     """Read and written by large products: inputs, outputs, weights and weight gradients."""
     passes: Number
     """Norms, residuals, activation functions, rotations, routing."""
+    experts: Number
+    """Passes over what is between the matrices of routed experts."""
+    scores: Number
+    """Attention scores, where no fused kernel keeps them from memory."""
     routing: Number
     """One pass over the routed tokens, a read and a write, in each direction."""
     casts: Number
@@ -60,17 +69,17 @@ def traffic(x: Space, shape: Shape, device: Device, layout: Layout) -> Traffic:
     projected = shape.q_width + shape.kv_width
     value = shape.heads * shape.value_dim
     routed_rows = shape.moe_layers * shape.active_experts
-    widened = (
-        shape.dense_layers * shape.dense_ffn
-        + shape.moe_layers * shape.shared_ffn
-        + routed_rows * shape.expert_ffn
-    )
+    common_width = shape.dense_layers * shape.dense_ffn + shape.moe_layers * shape.shared_ffn
+    widened = common_width + routed_rows * shape.expert_ffn
     times = 3.0 + layout.full_recompute
     light = x.maximum(layout.full_recompute, layout.elementwise_recompute)
     between = mixers * 10.0 * hidden / spread
-    inside = (mixers * 2.0 * projected + (shape.gate_factor + 1.0) * widened) / tensor
+    inside = (mixers * 2.0 * projected + (shape.gate_factor + 1.0) * common_width) / tensor
     routing = depth * ELEMENT * 4.0 * routed_rows * hidden / tensor
     passes = depth * ELEMENT * (3.0 + light) * (between + inside)
+    experts = depth * ELEMENT * (3.0 + light) * (shape.gate_factor + 1.0) * routed_rows * shape.expert_ffn
+    scores = depth * SCORE_BYTES * shape.heads * layout.sequence * mixers / tensor * layout.stored_scores
+    scores = scores * (3.0 + x.maximum(layout.full_recompute, layout.attention_recompute)) / 3.0
     fed = mixers * (hidden + value / tensor) + shape.dense_layers * (hidden + shape.dense_ffn / tensor)
     fed = fed + shape.moe_layers * (hidden + shape.shared_ffn / tensor)
     fed = fed + routed_rows * (hidden + shape.expert_ffn) / tensor
@@ -83,7 +92,7 @@ def traffic(x: Space, shape: Shape, device: Device, layout: Layout) -> Traffic:
     casts = depth * (fed * (1.0 + layout.full_recompute) + left) * (ELEMENT + 2.0 * low) * quantised
     logits = rows * shape.vocabulary / tensor
     head = logits * (ELEMENT * 6.0 + 8.0) + rows * hidden * 6.0 * ELEMENT
-    return Traffic(operands, passes, routing, casts, head)
+    return Traffic(operands, passes, experts / tensor, scores, routing, casts, head)
 
 
 def optimizer_seconds(x: Space, shape: Shape, device: Device, layout: Layout) -> Number:

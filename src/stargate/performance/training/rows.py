@@ -76,8 +76,9 @@ class TrainingBatch:
             )
             for name in CELL
         }
+        none = len(self.parameters)
         self._columns[RELEASE] = np.array(
-            [place["release", row.software] for row in self.measured], dtype=np.intp
+            [place["release", row.software] if row.software else none for row in self.measured], dtype=np.intp
         )
 
     def layouts(self) -> tuple[Layout, ...]:
@@ -87,7 +88,8 @@ class TrainingBatch:
     def constants(self, values: NDArray[np.float64]) -> Constants:
         """The constants of each row: numbers for those that all share, columns for the others."""
         numbers = {name: float(values[index]) for name, index in self._shared.items()}
-        columns = {name: values[places] for name, places in self._columns.items()}
+        known = np.append(values, 1.0)
+        columns = {name: known[places] for name, places in self._columns.items()}
         return Constants(**numbers, **columns)
 
     def predict(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -169,6 +171,8 @@ def _parameters(measured: Sequence[Measured]) -> tuple[Parameter, ...]:
         for name, span in CELL.items():
             add(("cell", row.chip, row.precision, name), span, ("shared", name))
     for row in measured:
+        if not row.software:
+            continue
         software = release_parts(row.software)[0]
         add(("release", software), RELEASES)
         if software != row.software:

@@ -6,19 +6,31 @@ import re
 
 from stargate.performance.device import Device
 from stargate.performance.shape import Shape
+from stargate.performance.training.candidates import Choices
+from stargate.performance.training.constants import Constants
 from stargate.performance.training.described import Row, number
 from stargate.performance.training.layout import BUBBLE, RECOMPUTE, SHARDING, Layout
+from stargate.performance.training.search import NoLayout, best_layouts
 
 SEQUENCE_PARALLEL_SINCE = "2022-06"
 """Published in arXiv 2205.05198; runs before it cannot have had it."""
+XLA_REPEATS = 0.75
+"""The last matrix of a layer, a quarter of it in a Llama, is not needed to go backward, and XLA leaves it out."""
 STEP_TOKENS = 4_194_304
 """Of a run that states neither chips nor batch: four million tokens a step (Llama 2, arXiv 2307.09288)."""
+CHIP_TOKENS = 1_024
+"""Of a larger run, on each chip: sixteen million tokens a step on 16,384 (Llama 3, arXiv 2407.21783, table 4)."""
 RUN_CHIPS = 1024
 """Of a run that does not say on how many chips it was."""
 
 
 def software_of(row: Row) -> str:
-    """The release of software that ran the row. A table of two names the one that shards everything."""
+    """The release of software that ran the row; empty for whole runs, which pass through many.
+
+    A table of two names the one that shards everything.
+    """
+    if row.get("target_metric") == "chip_hours":
+        return ""
     said = row.get("software", "").strip()
     if "/" in said and "deepspeed" in said.lower():
         year = said.rpartition(" ")[2]
@@ -71,73 +83,69 @@ def slices_of(row: Row, device: Device, chips: float) -> float:
 
 
 def layout_of(row: Row, shape: Shape, device: Device) -> Layout:
-    """The layout of a row; what it leaves open as its notes, its time and the usual way suggest."""
+    """The layout of a row; where it states no degrees the fastest that fits, under the constants of the start.
+
+    Raises InputError where no layout is possible.
+    """
     sequence = number(row, "seq_len", 2048.0)
     chips = number(row, "n_chips") or RUN_CHIPS
-    sharding = sharding_of(row)
-    ways = {name: number(row, column) for name, column in _WAYS.items()}
-    batch = number(row, "gbs_seqs") or max(STEP_TOKENS / sequence, chips)
-    if not ways["tensor"]:
-        ways |= _usual(row, shape, device, chips, batch, sharding)
-    tensor, pipeline, context = ways["tensor"], ways["pipeline"] or 1.0, ways["context"] or 1.0
-    data = chips / (tensor * pipeline * context)
-    micro = number(row, "mbs") or (batch / data if sharding in {"fsdp", "zero3"} else 1.0)
-    micro = min(micro, batch / data)
+    batch = number(row, "gbs_seqs") or max(STEP_TOKENS, chips * CHIP_TOKENS) // sequence
     early = row.get("source_date", "9999") < SEQUENCE_PARALLEL_SINCE
+    others = {
+        "slices": slices_of(row, device, chips),
+        "bubble_share": BUBBLE[schedule_of(row)],
+        "stored_scores": float(early),
+        "tensor_overlap": float(not early),
+        "expert_overlap": float(schedule_of(row) == "dualpipe"),
+        "reduce_bytes": 4.0 if "mp_mode=DEFAULT" in row.get("note", "") else 2.0,
+        "recompute_share": XLA_REPEATS if row.get("chip", "").upper().startswith("TPU") else 1.0,
+        "prediction": float(
+            "Bridge" in row.get("software", "") and "w/o MTP" not in row.get("schedule_note", "")
+        ),
+    }
+    if not number(row, "tp"):
+        return _searched(row, shape, device, int(chips), int(batch), int(sequence), others)
+    tensor, pipeline = number(row, "tp"), number(row, "pp", 1.0)
+    context = number(row, "cp", 1.0)
+    data = chips / (tensor * pipeline * context)
+    sharding = sharding_of(row)
+    micro = number(row, "mbs") or (batch / data if sharding in {"fsdp", "zero3"} else 1.0)
     said = row.get("seq_parallel", "")
     sequence_parallel = number(row, "seq_parallel") if said else float(not early)
-    named = RECOMPUTE[recompute_of(row)] | SHARDING[sharding]
-    pure = "mp_mode=PURE" in row.get("note", "")
     return Layout(
         sequence=sequence,
         batch=batch,
-        micro_batch=micro,
+        micro_batch=min(micro, batch / data),
         tensor=tensor,
         pipeline=pipeline,
-        virtual=ways["virtual"] or _parts(row, shape, pipeline),
+        virtual=number(row, "vp") or _parts(row, shape, pipeline),
         context=context,
         data=data,
-        expert=ways["expert"] or 1.0,
-        slices=slices_of(row, device, chips),
+        expert=number(row, "ep", 1.0),
         sequence_parallel=sequence_parallel if tensor > 1 else 0.0,
-        bubble_share=BUBBLE[schedule_of(row)],
-        gradient_bytes=2.0 if pure else 4.0,
-        prediction=float(
-            "Bridge" in row.get("software", "") and "w/o MTP" not in row.get("schedule_note", "")
-        ),
-        **named,
+        **(RECOMPUTE[recompute_of(row)] | SHARDING[sharding] | others),
     )
 
 
-_WAYS = {"tensor": "tp", "pipeline": "pp", "virtual": "vp", "context": "cp", "expert": "ep"}
-
-
 def _parts(row: Row, shape: Shape, pipeline: float) -> float:
-    """Parts per stage: one where the row states its configuration; else interleaved by two layers if it can be."""
+    """Parts per stage: one where the row states its configuration; else of two layers or more, as many as divide."""
     if row.get("config_complete") == "1" or pipeline == 1:
         return 1.0
-    each = shape.layers / pipeline
-    return max(1.0, float(each // 2))
+    each = int(-(-shape.layers // pipeline))
+    return float(max((parts for parts in range(1, each // 2 + 1) if each % parts == 0), default=1))
 
 
-def _usual(
-    row: Row, shape: Shape, device: Device, chips: float, batch: float, sharding: str
-) -> dict[str, float]:
-    """Degrees for a row that states none: the least cutting that fits in memory, with a sequence for each copy."""
-    shared = sharding in {"fsdp", "zero3"}
-    best = {"tensor": 1.0, "pipeline": number(row, "pp") or 1.0, "context": 1.0}
-    expert = min(shape.experts, chips) if shape.experts else 1.0
-    for cut in range(14):
-        model = 2.0**cut
-        if model > chips:
-            break
-        tensor = min(model, 8.0, device.domain_chips)
-        pipeline = 1.0 if shared else model / tensor
-        if shared:
-            tensor = model
-        copies = chips / (tensor * pipeline)
-        best = {"tensor": tensor, "pipeline": pipeline, "context": 1.0, "expert": min(expert, copies)}
-        state = shape.parameters * (16.0 / chips if shared else (6.0 + 12.0 / copies) / model)
-        if state < 0.6 * device.memory_bytes and copies <= batch:
-            break
-    return best
+def _searched(
+    row: Row, shape: Shape, device: Device, chips: int, batch: int, sequence: int, others: dict[str, float]
+) -> Layout:
+    whole = sharding_of(row) in {"fsdp", "zero3"}
+    pipeline = int(number(row, "pp"))
+    choices = Choices(
+        pipeline=(1,) if whole else (pipeline,) if pipeline else (),
+        expert=(int(number(row, "ep")),) if number(row, "ep") else (),
+        sharding=("fsdp",) if whole else ("zero1",),
+    )
+    found = best_layouts(
+        shape, device, chips, batch, sequence, Constants(), choices=choices, others=others, limit=1
+    )
+    return found.layout if isinstance(found, NoLayout) else found[0].layout

@@ -100,7 +100,8 @@ def step(x: Space, shape: Shape, device: Device, layout: Layout, constants: Cons
     micro_batches = layout.micro_batches
     rows = layout.micro_batch * layout.sequence / layout.context
     flops = forward_flops(x, shape, layout.sequence, layout.prediction)
-    passes = 3.0 + layout.full_recompute
+    again = layout.full_recompute * layout.recompute_share
+    passes = 3.0 + again
     wide = constants.matmul * device.bf16_flops_per_s
     peak = wide * speedup(x, device, constants)
     share = rows / (tensor * pipeline)
@@ -108,15 +109,27 @@ def step(x: Space, shape: Shape, device: Device, layout: Layout, constants: Cons
     bandwidth = constants.memory * device.bandwidth_bytes_per_s
     matmul = share * (flops.linear + flops.routed) * passes / peak
     matmul = matmul + constants.operands * moved.operands / bandwidth
-    attention_passes = ATTENTION_PASSES + layout.full_recompute
+    stored = layout.stored_scores
+    attention_passes = (ATTENTION_PASSES - 0.5 * stored) * (1.0 + stored)
+    attention_passes = attention_passes + (1.0 + stored) * x.maximum(
+        layout.full_recompute, stored * layout.attention_recompute
+    )
     widened = 1.0 + constants.softmax / (shape.qk_dim + shape.value_dim)
     attention = share * flops.attention * widened * attention_passes / (wide * constants.attention)
-    memory = (moved.passes + constants.routing * moved.routing + constants.cast * moved.casts) / bandwidth
+    memory = (
+        moved.passes
+        + moved.scores
+        + constants.expert * moved.experts
+        + constants.routing * moved.routing
+        + constants.cast * moved.casts
+    ) / bandwidth
     head = rows * flops.head * 3.0 / (tensor * wide) + moved.head / bandwidth
     tensor_time = tensor_parallel(x, shape, device, layout) / constants.link
+    tensor_time = shown(x, tensor_time, matmul * layout.tensor_overlap, constants.exposed)
     context_time = context_parallel(x, shape, device, layout) / constants.link
     context_time = shown(x, context_time, attention, constants.exposed)
     expert_time = expert_parallel(x, shape, device, layout) / constants.link
+    expert_time = shown(x, expert_time, (matmul + attention) * layout.expert_overlap, constants.exposed)
     layers = shape.layers / pipeline
     run = matmul + attention + memory + tensor_time + context_time + expert_time
     routing = x.minimum(shape.moe_layers, 1.0)
@@ -130,7 +143,8 @@ def step(x: Space, shape: Shape, device: Device, layout: Layout, constants: Cons
     pass_seconds = run + launch
     gathered = shown(x, shared.per_micro_batch / constants.link, pass_seconds, constants.exposed)
     per_step = shown(x, shared.per_step / constants.link, pass_seconds, constants.exposed)
-    data_time = micro_batches * gathered + per_step + shared.between_slices / constants.link
+    slices_time = shown(x, shared.between_slices / constants.link, pass_seconds, constants.exposed)
+    data_time = micro_batches * gathered + per_step + slices_time
     optimizer = optimizer_seconds(x, shape, device, layout) / constants.memory
     known = micro_batches * (even - head / pipeline + unbalance) + bubble + data_time + optimizer
     slowest = constants.straggler * x.log(chips) * known
