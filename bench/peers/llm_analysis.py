@@ -12,6 +12,7 @@ import logging
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ FORMATS = {"bf16": "w16a16e16", "fp8": "w8a8e16"}
 ROUNDS = 3
 
 
-def main() -> None:
-    """Compute every row and print."""
+def answering() -> Callable[[dict[str, Any], float], float]:
+    """A function that gives the seconds of a row's step at an efficiency."""
     from llm_analysis.analysis import ActivationRecomputation, DSZeRO, LLMAnalysis
     from llm_analysis.config import (
         ModelConfig,
@@ -34,8 +35,6 @@ def main() -> None:
         get_gpu_config_by_name,
     )
 
-    logging.disable(logging.CRITICAL)
-    rows = json.loads(Path(sys.argv[1]).read_text())
     formats = {name: get_dtype_config_by_name(said) for name, said in FORMATS.items()}
     chips = {chip: get_gpu_config_by_name(name) for chip, name in CHIPS.items()}
 
@@ -69,6 +68,14 @@ def main() -> None:
         )
         return float(done["latency_per_iter"])
 
+    return once
+
+
+def main() -> None:
+    """Compute every row and print."""
+    logging.disable(logging.CRITICAL)
+    rows = json.loads(Path(sys.argv[1]).read_text())
+    once = answering()
     seconds: dict[str, float] = {}
     refused: dict[str, str] = {}
     for row in rows:
