@@ -136,6 +136,13 @@ def test_a_layout_that_cannot_be() -> None:
         )
 
 
+def test_so_many_chips_that_the_run_never_ends() -> None:
+    """Eight million chips are interrupted more often than they restart."""
+    found = MODELLED.train(msgspec.structs.replace(TRAIN, batch=2**23), device(), 2**23)
+    assert isinstance(found, NoLayout)
+    assert "makes no progress" in str(found)
+
+
 def test_the_table_of_measurements_that_a_step_belongs_to() -> None:
     dense, sparse = shape_of(TRAIN.model), shape_of(model_named("deepseek-v3"))
     plain = layout(sequence=8, batch=8, chips=8)

@@ -64,7 +64,10 @@ def run_on(work: Train, device: Device, chips: int, lookup: Lookup) -> RunAnswer
     found = _best(shape, device, chips, work, constants)
     if not isinstance(found, Found):
         return found.refusal if isinstance(found, Tight) else found
-    run = _whole(work, device, found, lookup, shape)
+    try:
+        run = _whole(work, device, found, lookup, shape)
+    except InputError as error:
+        return NoLayout(says=error.problems[0].message)
     slower = max(1.0, constants.production * run.goodput.fraction)
     # What production runs were measured to take beyond their steps holds their interruptions already.
     energy = 0.0 if run.energy_mwh is None else run.energy_mwh.point * _KWH_PER_MWH
