@@ -16,7 +16,7 @@ from stargate.performance.architecture import Architecture, Experts, GroupedQuer
 from stargate.performance.device import Device
 from stargate.performance.number import ARRAY, SCALAR, stack
 from stargate.performance.shape import shape_of
-from stargate.performance.training.layout import Layout, layout
+from stargate.performance.training.layout import Layout, Recompute, layout
 from stargate.performance.training.memory import (
     PARTS,
     RUNTIME_BYTES,
@@ -61,6 +61,7 @@ DEEPSEEK = Architecture(
     prediction_layers=1,
 )
 MODELS = (GPT, LLAMA, DEEPSEEK)
+SCORES: tuple[tuple[int, Recompute], ...] = ((0, "none"), (0, "attention"), (1, "attention"), (1, "none"))
 
 
 def device(precision: str = "bf16", memory_bytes: float = 80e9) -> Device:
@@ -113,6 +114,8 @@ def layout_of(row: dict[str, str]) -> Layout:
     names = ("chips", "tensor", "pipeline", "virtual", "expert", "expert_tensor")
     more = ("micro_batch", "batch", "sequence", "sequence_parallel")
     given: dict[str, Any] = {name: int(row[name]) for name in (*names, *more)}
+    # The figures are of kernels that write scores to memory; the runs are of later ones.
+    given["stored_scores"] = float(row["kind"] != "measured")
     return layout(recompute=row["recompute"], sharding="zero1", **given)  # type: ignore[arg-type]  # text of a file
 
 
@@ -268,6 +271,20 @@ def test_a_refusal_says_by_how_much_and_what_is_largest() -> None:
     assert fits(shape_of(LLAMA), device(memory_bytes=needed.total_bytes), way) is None
 
 
+def test_scores_are_kept_only_by_kernels_that_write_them() -> None:
+    kept = [
+        memory(
+            SCALAR,
+            shape_of(LLAMA),
+            device(),
+            layout(sequence=8192, batch=8, chips=8, tensor=8, stored_scores=stored, recompute=recompute),
+        ).activations_bytes
+        for stored, recompute in SCORES
+    ]
+    assert kept[0] == kept[1] == pytest.approx(kept[2], rel=0.01)
+    assert kept[3] - kept[2] == pytest.approx(80 * 5 * 64 * 8192 * 8192 / 8)
+
+
 def test_activations_are_named_where_they_are_largest() -> None:
     way = layout(sequence=131072, batch=1, chips=8, tensor=8, recompute="attention", sequence_parallel=1)
     refused = fits(shape_of(LLAMA), device(), way)
@@ -291,6 +308,7 @@ WAYS = st.fixed_dictionaries(
         "sharding": st.sampled_from(["none", "zero1", "zero2", "fsdp"]),
         "schedule": st.sampled_from(["1f1b", "zero_bubble", "dualpipe"]),
         "prediction": st.sampled_from([0, 1]),
+        "stored_scores": st.sampled_from([0, 1]),
     }
 )
 

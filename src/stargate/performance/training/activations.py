@@ -41,8 +41,9 @@ def kept(x: Space, shape: Shape, precision: str, layout: Layout) -> Kept:
     follows them (2 + 2 + 2 + 2 bytes times hidden, whole on each chip of a tensor group without sequence
     parallelism), queries, keys and values, the scores (5 bytes per head and key), attention's output, and what
     enters and leaves the activation function. Models without a gate have dropout masks (1 + 1), as GPT
-    has. Kernels that never store scores (FlashAttention, arXiv 2205.14135) are `attention_recompute` = 1;
-    they keep 4 bytes a head. Experts see each token `active_experts` times.
+    has. Scores are kept where `stored_scores` says that attention writes them and nothing recomputes them;
+    kernels that never do (FlashAttention, arXiv 2205.14135) keep 4 bytes a head. Experts see each token
+    `active_experts` times.
     """
     hidden, gate = shape.hidden, shape.gate_factor
     enters = INPUT_BYTES[precision]
@@ -56,7 +57,7 @@ def kept(x: Space, shape: Shape, precision: str, layout: Layout) -> Kept:
     norms = blocks * (2.0 + x.where(gate > 1, 0.0, 1.0))
     inputs = blocks * enters
 
-    mixer = cut * _mixer(x, shape, layout)
+    mixer = cut * _mixer(shape, layout)
     ffn = cut * shape.dense_ffn
     # Each chip of an expert-tensor group sees the tokens of the whole group and keeps a part of the widths.
     routed = layout.balance * shape.active_experts * cut
@@ -68,7 +69,7 @@ def kept(x: Space, shape: Shape, precision: str, layout: Layout) -> Kept:
     full = layout.full_recompute
     whole_dense = ffn * (before + enters)
     whole_moe = sent + wide * (before + enters)
-    scores = cut * _scores(x, shape, layout) * (1.0 - layout.attention_recompute)
+    scores = cut * _scores(x, shape, layout) * layout.stored_scores * (1.0 - layout.attention_recompute)
     checkpoint = full * between * 2.0
     partly = 1.0 - full
     return Kept(
@@ -83,9 +84,9 @@ def kept(x: Space, shape: Shape, precision: str, layout: Layout) -> Kept:
     )
 
 
-def _mixer(x: Space, shape: Shape, layout: Layout) -> Number:
+def _mixer(shape: Shape, layout: Layout) -> Number:
     """Queries, keys, values and the output of the average layer, before tensor parallelism cuts them."""
-    flash = 4.0 * shape.heads * x.maximum(layout.attention_recompute, layout.full_recompute)
+    flash = 4.0 * shape.heads * (1.0 - layout.stored_scores)
     attention = 2.0 * (shape.q_width + shape.kv_width + shape.heads * shape.value_dim) + flash
     linear = 2.0 * shape.linear_params / shape.hidden
     layers = shape.full_layers + shape.window_layers
