@@ -35,14 +35,14 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True):
     """Latency of a kernel in an iteration with prompts, which is launched one by one, against a recorded one."""
     iteration_seconds: Number = 1.0e-3
     """Of the host per iteration: scheduling, sampling, sending tokens."""
+    sequence_seconds: Number = 5e-6
+    """Of the host per sequence and iteration: sampling, stop conditions, text, sending a token."""
     request_seconds: Number = 3.0e-2
     """Of a request before its prompt is computed: tokens made, queued, answered."""
     admission: Number = 2.0
     """Iterations that pass before an engine takes up a request. Per engine."""
     burst: Number = 0.05
     """Share of the sequences in flight whose prompts stand before a new one: a closed loop moves in waves."""
-    interference: Number = 1.0
-    """Share of the time of others' prompts by which a decoding sequence is held up."""
     reserve: Number = 0.75
     """Share of the answer for which memory is set aside when a sequence is admitted."""
     grouped: Number = 0.5
@@ -82,12 +82,12 @@ SHARED: dict[str, Span] = {
     "attention": Span(0.5, 0.05, 1.0, 4.0),
     "cache": Span(0.7, 0.2, 1.3, 4.0),
     "collective_seconds": Span(5e-6, 1.5e-6, 3e-5, 4.0),
-    "link": Span(0.5, 0.05, 1.0, 4.0),
+    "link": Span(0.35, 0.05, 1.0, 4.0),
     "eager": Span(3.0, 1.0, 10.0, 4.0),
     "iteration_seconds": Span(5e-4, 5e-5, 1e-2, 4.0),
+    "sequence_seconds": Span(5e-6, 5e-7, 5e-5, 4.0),
     "request_seconds": Span(2e-2, 1e-3, 0.3, 4.0),
-    "burst": Span(0.05, 0.005, 0.5, 4.0),
-    "interference": Span(0.7, 0.2, 1.5, 4.0),
+    "burst": Span(0.05, 0.01, 0.3, 30.0),
     "grouped": Span(0.4, 0.05, 1.0, 4.0),
     "scattered": Span(0.9, 0.3, 1.2, 4.0),
     "uneven": Span(0.2, 0.01, 2.0, 4.0),
@@ -107,7 +107,7 @@ ENGINES: dict[str, dict[str, Span]] = {
         "sglang": Span(1.0, 0.2, 200.0, 2.0),
     },
     "reserve": {
-        "TensorRT-LLM": Span(1.0, 0.5, 1.5, 20.0),
+        "TensorRT-LLM": Span(1.0, 0.95, 1.05, 1000.0),
         "vllm": Span(0.75, 0.3, 1.5, 20.0),
         "sglang": Span(0.75, 0.3, 1.5, 20.0),
     },
@@ -116,8 +116,8 @@ ENGINES: dict[str, dict[str, Span]] = {
 (`GUARANTEED_NO_EVICT`) and lets copies of attention wait for one another (`attention_dp_config`); SGLang looks for
 new requests once in several iterations (`--scheduler-recv-interval`)."""
 
-RELEASES = Span(1.0, 0.25, 4.0, 4.0)
-ENGINE_MEAN = Span(1.0, 0.5, 2.0, 30.0)
+RELEASES = Span(1.0, 0.25, 4.0, 8.0)
+ENGINE_MEAN = Span(1.0, 0.5, 2.0, 100.0)
 """The mean of an engine's releases."""
 PREFIX = "serving_"
 """Of the names of these constants in a calibration."""

@@ -13,6 +13,8 @@ from stargate.performance.inference.memory import cache_bytes_per_token, largest
 from stargate.performance.inference.steady import Load, Steady, prompt_seconds
 from stargate.performance.number import Number, Space
 
+BUSY = 0.7
+"""Share of the time that the engines of a sized pool compute prompts."""
 ROUNDS = 3
 """Of the fixed point between the sequences that decode and the queue before the pool of prompts."""
 
@@ -22,6 +24,8 @@ class Pools(msgspec.Struct, frozen=True, kw_only=True):
 
     prefill_engines: Number = 1
     decode_engines: Number = 1
+    sized: Number = 0
+    """1: the pools are as large as the load needs, and these are the fewest engines."""
 
 
 def transfer_seconds(engine: Engine, prompt: Number) -> Number:
@@ -40,23 +44,27 @@ def disaggregated(x: Space, prefill: Engine, decode: Engine, pools: Pools, load:
     constants = decode.constants
     copies = prefill.layout.attention_data
     prompts = prompt_seconds(x, prefill, load.prompt)
-    service = prompts / (pools.prefill_engines * copies)
     held = load.prompt + constants.reserve * load.answer
     room = largest_batch(x, decode.shape, decode.form, decode.layout, decode.device, held)
     context = load.prompt + 0.5 * load.answer
-    fixed = constants.request_seconds + prompts - service + transfer_seconds(prefill, load.prompt)
+    fixed = constants.request_seconds + prompts + transfer_seconds(prefill, load.prompt)
+    needed = x.where(pools.sized > 0, load.concurrency / room, 1.0)
+    engines = x.maximum(pools.decode_engines, needed)
     decoding = load.concurrency
     for _ in range(ROUNDS):
-        each = x.minimum(x.maximum(decoding / pools.decode_engines, 1.0), room)
+        each = x.minimum(x.maximum(decoding / engines, 1.0), room)
         found = iteration(x, decode, each, context, 0.0 * each, load.prompt)
         token = constants.release * found.seconds
-        begun = fixed + constants.admission * token
+        together = prompts / (load.answer * token) * load.concurrency / (BUSY * copies)
+        first = x.maximum(pools.prefill_engines, x.where(pools.sized > 0, together, 1.0))
+        service = prompts / (first * copies)
+        begun = fixed - service + constants.admission * token
         delay = load.answer * token + begun
         linear = delay - service * load.concurrency
         queue = (x.sqrt(linear * linear + 4.0 * service * delay) - linear) / 2.0
         stay = delay + queue
         decoding = load.concurrency * load.answer * token / stay
-    running = x.minimum(decoding, room * pools.decode_engines)
+    running = x.minimum(decoding, room * engines)
     waiting = x.maximum(decoding - running, 0.0) / running * load.answer * token
     first = begun + queue + waiting + constants.burst * load.concurrency * service
     return Steady(

@@ -106,6 +106,7 @@ def iteration(
     cache = _attention(x, engine, sequences, context, tokens, prompt)
     slow = x.where(tokens > 0, constants.eager, 1.0)
     overhead = slow * launches(x, shape, form) * constants.kernel_seconds + constants.iteration_seconds
+    overhead = overhead + constants.sequence_seconds * sequences
     return Iteration(weights, _experts(x, engine, every), cache, _communication(x, engine, every), overhead)
 
 

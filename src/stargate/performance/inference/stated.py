@@ -8,11 +8,15 @@ import msgspec
 
 from stargate.performance.inference.disaggregated import Pools
 from stargate.performance.inference.layout import Layout
+from stargate.performance.inference.memory import available_bytes, weight_bytes
 from stargate.performance.inference.setting import Row, Setting, number
+from stargate.performance.shape import shape_of
 
 _CONCURRENCY = re.compile(r"silicon_concurrency=(\d+)")
 WIDE = 12
 """From so many chips on, a tensor-parallel degree without experts' stands for all chips of both pools."""
+NARROW = 8.0
+"""Chips of an engine within one node."""
 PREFILL_CHIPS = 4.0
 """Of one engine that computes prompts, where only the number of all chips is stated."""
 
@@ -85,7 +89,7 @@ def pools_of(row: Row, setting: Setting) -> Degrees:
     if known:
         pools = Pools(prefill_engines=number(row, "prefill_num_workers"), decode_engines=engines)
     else:
-        pools = _engines(row, concurrency, decode)
+        pools = _engines(concurrency, decode)
     return Degrees(decode=decode, prefill=prefill, pools=pools, concurrency=concurrency, complete=known)
 
 
@@ -93,10 +97,12 @@ def _pool(row: Row, pool: str, setting: Setting, concurrency: float, *, known: b
     tensor = number(row, f"{pool}tp_size", 1.0)
     copies = max(number(row, f"{pool}attention_dp_size", 1.0), 1.0)
     cut, spread = number(row, f"{pool}moe_tp_size", 1.0), number(row, f"{pool}moe_ep_size", 1.0)
-    chips = tensor * copies
     if setting.model.experts is None:
         return Layout(tensor=tensor, attention_data=copies)
-    if not known and copies == 1 and (tensor > 8 or concurrency >= 64 * tensor):
+    while not known and tensor < NARROW and not _fits(setting, tensor * copies):
+        tensor *= 2.0
+    chips = tensor * copies
+    if not known and copies == 1 and (tensor > NARROW or concurrency >= 64 * tensor):
         # Recipes copy attention wherever many sequences meet on many chips.
         tensor, copies, cut, spread = 1.0, chips, 1.0, chips
     if cut * spread != chips:
@@ -104,16 +110,19 @@ def _pool(row: Row, pool: str, setting: Setting, concurrency: float, *, known: b
     return Layout(tensor=tensor, attention_data=copies, expert=spread, expert_tensor=cut)
 
 
-def _engines(row: Row, concurrency: float, decode: Layout) -> Pools:
-    """Engines that a source does not count.
+def _fits(setting: Setting, chips: float) -> bool:
+    """Whether the weights leave a chip a tenth of its memory."""
+    shape, spread = shape_of(setting.model), Layout(tensor=chips, expert=chips)
+    return bool(weight_bytes(shape, setting.form, spread) < 0.9 * available_bytes(setting.device))
 
-    Public recipes decode on one engine where it is wide or holds many sequences, else on about four; prompts
-    have one engine, and one more for each so many requests and tokens.
+
+def _engines(concurrency: float, decode: Layout) -> Pools:
+    """Engines that a source does not count: as many as the load needs.
+
+    Public recipes decode on one engine where it is wide or holds many sequences, else on about four.
     """
-    wide = decode.chips > 8 or concurrency >= 128 * decode.chips
-    many = 1.0 if wide else 4.0
-    tokens = concurrency * number(row, "isl", 1024.0)
-    return Pools(prefill_engines=min(max(1.0, round(tokens / 4e6)), 10.0), decode_engines=many)
+    wide = decode.chips > NARROW or concurrency >= 128 * decode.chips
+    return Pools(prefill_engines=1.0, decode_engines=1.0 if wide else 4.0, sized=1.0)
 
 
 def _whole(chips: float, concurrency: float) -> Degrees:

@@ -12,6 +12,8 @@ from stargate.performance.inference.iteration import Engine, Iteration, iteratio
 from stargate.performance.inference.memory import largest_batch
 from stargate.performance.number import Number, Space
 
+ITERATION_TOKENS = 8192.0
+"""Of prompts that engines compute in one iteration at most, for each copy of attention (their defaults)."""
 ROUNDS = 2
 """Of the fixed point between the sequences that decode and the time a token takes."""
 
@@ -55,32 +57,32 @@ def steady(x: Space, engine: Engine, load: Load, *, waiting: bool = True) -> Ste
     """The closed loop, solved; without `waiting`, requests that find no place in memory are not counted.
 
     With `running` sequences a token takes u = d + p * running * u / (answer * u + f): the iteration `d`, and
-    the prompts, each of `p` seconds, of the requests that begin meanwhile; `f` is the time to the first token.
-    A quadratic in u. Requests beyond what memory holds wait for others to end (Little's law).
+    the prompts, each holding the others up by `p` seconds, of the requests that begin meanwhile; `f` is the time
+    to the first token. A quadratic in u. An iteration takes whole prompts, several where many begin in the time
+    of one (chunked prefill: Agrawal et al., arXiv 2403.02310). Requests beyond what memory holds wait for others
+    to end (Little's law).
     """
     constants, layout = engine.constants, engine.layout
     held = load.prompt + constants.reserve * load.answer
     room = largest_batch(x, engine.shape, engine.form, layout, engine.device, held)
     running = x.minimum(load.concurrency, room)
     copies = x.minimum(layout.attention_data, running)
-    prompts = prompt_seconds(x, engine, load.prompt)
     context = load.prompt + 0.5 * load.answer
-    lane = running / copies
-    first = constants.request_seconds + prompts
     decode = iteration(x, engine, running, context, 0.0 * running, load.prompt)
+    most = copies * x.maximum(load.prompt, ITERATION_TOKENS)
+    tokens = x.minimum(x.maximum(running * load.prompt / load.answer, copies * load.prompt), most)
+    mixed = iteration(x, engine, running, context, tokens, load.prompt)
+    each = (mixed.seconds - decode.seconds) * load.prompt / tokens
     step = constants.release * decode.seconds
-    busy = constants.interference * prompts * lane
-    together = x.where(layout.attention_data > 1, constants.balance, 0.0)
+    busy = running * each
+    queue = mixed.seconds - decode.seconds + step + constants.burst * running * each
+    together = constants.admission + x.where(layout.attention_data > 1, constants.balance, 0.0)
+    first = constants.request_seconds + queue
     for _ in range(ROUNDS):
         linear = first - load.answer * step - busy
         token = (x.sqrt(linear * linear + 4.0 * load.answer * step * first) - linear) / (2.0 * load.answer)
-        first = (
-            constants.request_seconds
-            + prompts * (1.0 + constants.burst * lane)
-            + (constants.admission + together) * token
-        )
-    stay = first + load.answer * token
-    rate = running / stay
+        first = constants.request_seconds + queue + together * token
+    rate = running / (first + load.answer * token)
     outside = x.maximum(load.concurrency - room, 0.0) / rate if waiting else 0.0
     return Steady(
         token_seconds=token,

@@ -25,7 +25,7 @@ from stargate.performance.inference.setting import (
     setting_of,
     software_of,
 )
-from stargate.performance.inference.steady import Load, steady
+from stargate.performance.inference.steady import Load, Steady, steady
 from stargate.performance.library import model_named
 from stargate.performance.number import ARRAY, stack
 from stargate.performance.shape import shape_of
@@ -61,10 +61,40 @@ OPEN = 0.92
 BATCH_LIMIT = 2048.0
 """Sequences an engine runs at once at most (default of TensorRT-LLM's `max_batch_size`)."""
 ENDLESS = 1e9
+DRAIN = 0.5
+"""Share of the places that stand empty while the last answers of a run end."""
+
+REQUESTS: dict[tuple[int, int], float] = {
+    (128, 128): 30_000.0,
+    (128, 2048): 3_000.0,
+    (128, 4096): 1_500.0,
+    (1000, 2000): 1_500.0,
+    (2048, 128): 3_000.0,
+    (2048, 2048): 1_500.0,
+    (5000, 500): 1_500.0,
+    (1000, 1000): 3_000.0,
+    (500, 2000): 3_000.0,
+    (20000, 2000): 1_000.0,
+}
+"""Requests of one run of TensorRT-LLM's tables by the tokens of prompt and answer (its performance overview, v1.0)."""
+FEWEST_REQUESTS = 1_500.0
+"""Of runs whose source does not say."""
+LONGEST: dict[str, float] = {
+    "llama2-70b": 1_024.0,
+    "llama3.1-8b": 128.0,
+    "llama3.1-405b": 2_000.0,
+    "mixtral-8x7b": 1_024.0,
+    "deepseek-r1": 20_000.0,
+}
+"""Tokens after which MLPerf Inference cuts an answer (its reference implementations)."""
+RUN_SECONDS = 600.0
+"""Shortest run that MLPerf Inference allows."""
 
 UNSTATED_CHIP = "H100-SXM"
-"""Oracle's "Large Generic 2" units are taken for eight of these, by the dates of the benchmark."""
-UNSTATED_CHIPS = 8
+"""Oracle names no chip behind "Large Generic 2". By the dates of its benchmark these are assumed, in as many nodes as
+the published (16-bit) weights need."""
+NODE_CHIPS = 8
+MOST_NODES = 8
 
 
 class _Read(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +110,11 @@ class _Read(msgspec.Struct, frozen=True, kw_only=True):
     """Requests in flight of a closed loop; 0: endless."""
     total: bool
     """The value is of all chips, not of one."""
+    requests: float
+    """Of the run, for all chips; 0: as many as its shortest time takes."""
+    longest: float
+    """Tokens of the longest answer."""
+    chips: float
 
 
 class ThroughputBatch:
@@ -129,12 +164,26 @@ class _Group:
         self.answer = np.array([each.answer for each, _ in many])
         self.bound = np.array([each.bound for each, _ in many])
         self.concurrency = np.array([each.concurrency for each, _ in many])
+        self.requests = np.array([each.requests / max(each.chips / one.chips, 1.0) for each, one in many])
+        self.longest = np.array([each.longest for each, _ in many])
         self.share = np.array([1.0 if each.total else 1.0 / one.chips for each, one in many])
 
     def best(self, requests: Values) -> Values:
         """The most that any layout gives, per row."""
         found: Values = np.maximum.reduceat(requests * self.answer * self.share, self.starts)
         return found
+
+    def _run(self, found: Steady) -> Values:
+        """Requests per second of a run that begins with a burst and ends when its last answer does.
+
+        While the last `running` sequences finish, half of the places are empty on average; then the longest
+        answers go on alone, at the speed of few sequences (taken for a third of the time per token).
+        """
+        rate = np.asarray(found.requests_per_second, dtype=np.float64)
+        requests = np.where(self.requests > 0, self.requests, np.maximum(rate * RUN_SECONDS, found.running))
+        tail = (self.longest - self.answer) * found.token_seconds / 3.0
+        spent = (requests + DRAIN * np.minimum(found.running, requests)) / rate + np.maximum(tail, 0.0)
+        return np.asarray(requests / spent, dtype=np.float64)
 
     def closed(self, values: Values) -> Values:
         """A closed loop of so many requests."""
@@ -149,14 +198,14 @@ class _Group:
         engine = self.columns.engine(values, self.layout)
         limit = BATCH_LIMIT + 0.0 * self.prompt
         found = within(ARRAY, engine, self.prompt, self.answer, limit, TAIL * self.bound)
-        return np.asarray(OPEN * found.requests_per_second, dtype=np.float64)
+        return OPEN * self._run(found)
 
     def endless(self, values: Values) -> Values:
         """Endless requests."""
         engine = self.columns.engine(values, self.layout)
         limit = BATCH_LIMIT + 0.0 * self.prompt
         found = maximal(ARRAY, engine, self.prompt, self.answer, limit)
-        return np.asarray(found.requests_per_second, dtype=np.float64)
+        return self._run(found)
 
 
 def _read(row: Row, devices: Mapping[tuple[str, str], Device]) -> _Read:
@@ -169,7 +218,7 @@ def _read(row: Row, devices: Mapping[tuple[str, str], Device]) -> _Read:
     version = row.get("engine_version", "")
     engine = engine_of(row.get("engine") or ("TensorRT-LLM" if "TensorRT" in version else ""))
     software = software_of(engine, version)
-    setting = setting_of(model, chip, row.get("precision_w") or "FP8", engine, software, devices)
+    setting = setting_of(model, chip, row.get("precision_w") or "bf16", engine, software, devices)
     prompt = number(row, "isl") or PROMPTS.get(row.get("model", ""), 1024.0)
     scenario = row.get("scenario", "").lower()
     metric = row.get("target_metric", "")
@@ -198,30 +247,50 @@ def _read(row: Row, devices: Mapping[tuple[str, str], Device]) -> _Read:
         bound=TOKEN_SECONDS.get((row.get("model", ""), scenario), ENDLESS),
         concurrency=number(row, "concurrency"),
         total=metric.endswith("total"),
+        requests=_requests(row),
+        longest=LONGEST.get(row.get("model", ""), 0.0),
+        chips=number(row, "n_chips", 1.0),
     )
+
+
+def _requests(row: Row) -> float:
+    """Of a run on fixed lengths; 0 where it is known by its time."""
+    if row.get("isl_kind") != "fixed":
+        return 0.0
+    return REQUESTS.get((int(number(row, "isl")), int(number(row, "osl"))), FEWEST_REQUESTS)
 
 
 def _layouts(row: Row, setting: Setting) -> tuple[tuple[Layout, ...], bool]:
     """The stated layout, and whether it is; else all that hold the weights on the chips there are."""
-    chips = int(number(row, "n_chips")) or UNSTATED_CHIPS
+    chips = int(number(row, "n_chips")) or NODE_CHIPS
     tensor, experts = int(number(row, "tp")), setting.model.experts is not None
     if tensor:
         copies = int(number(row, "dp_attention")) or 1
         stated, stage = row.get("ep", ""), tensor * copies
-        # TensorRT-LLM's tables leave the degree of some experts open: spread or cut, whichever is faster.
-        degrees = {1, stage} if experts and not stated.isdigit() else {int(stated or 1)}
-        return tuple(
-            layout(stage, expert=degree, attention_data=copies, experts=experts) for degree in sorted(degrees)
-        ), True
+        if not experts or stated.isdigit():
+            spread = int(stated) if stated.isdigit() else 1
+            return (layout(stage, expert=spread, attention_data=copies, experts=experts),), True
+        # TensorRT-LLM's tables leave open how experts lie, and whether attention is copied: the fastest is meant.
+        ways = sorted({(1, 1), (stage, 1), (stage, stage)})
+        return tuple(layout(stage, expert=e, attention_data=d, experts=True) for e, d in ways), True
     if number(row, "concurrency"):
-        return (layout(chips, experts=experts),), False
+        nodes = 1
+        while nodes < MOST_NODES and not _fits(
+            setting, layout(chips * nodes, pipeline=nodes, experts=experts)
+        ):
+            nodes += 1
+        return (layout(chips * nodes, pipeline=nodes, experts=experts),), False
     found = []
     for stage in (1, 2, 4, 8):
         if stage > chips:
             break
         for copies, spread in ((1, 1), (1, stage), (stage, stage)) if experts else ((1, 1),):
             one = layout(stage, expert=spread, attention_data=copies, experts=experts)
-            weights = weight_bytes(shape_of(setting.model), setting.form, one)
-            if weights < 0.97 * available_bytes(setting.device) and one not in found:
+            if one not in found and _fits(setting, one):
                 found.append(one)
     return tuple(found) or (layout(min(chips, 8), experts=experts),), False
+
+
+def _fits(setting: Setting, one: Layout) -> bool:
+    weights = weight_bytes(shape_of(setting.model), setting.form, one)
+    return bool(weights < 0.97 * available_bytes(setting.device))
