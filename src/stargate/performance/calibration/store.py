@@ -32,12 +32,13 @@ def calibrated(
 ) -> Calibration:
     """The calibration that these values make.
 
-    Constants of cells and releases that no kept row has are left out: they hold nothing that was measured.
+    Constants of cells and releases that no kept row has are left out: they hold nothing that was measured;
+    but a mean that measured releases are drawn to stays.
     With `predicted` (out-of-fold, one per row) it carries the residuals.
     """
     rows = [row for index, row in enumerate(batch.measured) if keep is None or keep[index]]
     in_cell = Counter((row.chip, row.precision) for row in rows)
-    of_release = Counter(row.software for row in rows)
+    of_release = _rows_of_releases(batch, rows)
     shared: dict[str, float] = {}
     cells: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
     releases = []
@@ -63,6 +64,17 @@ def calibrated(
         releases=tuple(sorted(releases, key=lambda release: release.software)),
         residuals=() if predicted is None else residuals_of(rows, predicted),
     )
+
+
+def _rows_of_releases(batch: Batch, rows: Sequence[Measured]) -> Counter[str]:
+    """Rows that ran on each release; what releases are drawn to has the rows of them all."""
+    found = Counter(row.software for row in rows)
+    for parameter in batch.parameters:
+        if parameter.key[0] == "release" and parameter.pulled_to is not None:
+            kind, *mean = parameter.pulled_to
+            if kind == "release":
+                found[mean[0]] += found[parameter.key[1]]
+    return found
 
 
 def digest_of(rows: Sequence[Measured]) -> str:
