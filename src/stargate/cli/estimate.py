@@ -123,6 +123,9 @@ def lines(found: Comparison) -> list[str]:
     if shown:
         row, headings = (_service, SERVICE) if found.within is None else (_run, RUN)
         said += ["", table(headings, [row(one) for one in shown])]
+    lent = dict.fromkeys(f"{one['chip']} ({one['lent_by']})" for one in shown if one.get("lent_by"))
+    if lent:
+        said += ["", f"Not measured, with the constants of their nearest neighbour: {', '.join(lent)}"]
     refused = [one for one in plain["candidates"] if "refusal" in one]
     if refused:
         said += ["", "Will not do:"]

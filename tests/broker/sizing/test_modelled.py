@@ -12,7 +12,7 @@ from stargate.broker.sizing import Modelled, NoLayout, RunEstimate, ServiceEstim
 from stargate.broker.sizing.asked import Bound, Serve, Train
 from stargate.broker.sizing.running import group_of, terms
 from stargate.catalog import chip_named
-from stargate.performance.calibration import Calibration
+from stargate.performance.calibration import Calibration, Cell
 from stargate.performance.device import Device
 from stargate.performance.estimate import DoesNotFit
 from stargate.performance.library import model_named
@@ -230,3 +230,21 @@ def test_settled_degrees_of_serving_are_kept(wanted: Layout, chips: int) -> None
 def test_a_layout_of_serving_that_cannot_be() -> None:
     odd = msgspec.structs.replace(SERVE, layout=Layout(tensor_parallel=3))
     assert isinstance(MODELLED.serve(odd, device(precision="fp8"), 3), NoLayout)
+
+
+def test_who_lends_its_constants_is_said() -> None:
+    """Of a chip that was measured nobody does; a chip that was not takes those of the nearest."""
+    cell = Cell(
+        chip="H100-SXM", precision="bf16", rows=9, constants={"matmul": 0.7, "serving_bandwidth": 0.7}
+    )
+    known = Modelled(Calibration(rows=9, digest="", shared={}, cells=(cell,), releases=(), residuals=()))
+    wide = msgspec.structs.replace(SERVE, precision="bf16")
+    for chip, lender in (("H100", ""), ("B200", "H100-SXM bf16")):
+        run_there = known.train(TRAIN, device(chip), 64)
+        serve_there = known.serve(wide, device(chip), 4)
+        assert isinstance(run_there, RunEstimate)
+        assert isinstance(serve_there, ServiceEstimate)
+        assert run_there.lent_by == serve_there.lent_by == lender
+    slower = known.train(TRAIN, device(), 64)
+    assert isinstance(slower, RunEstimate)
+    assert slower.seconds.point != run(64).seconds.point

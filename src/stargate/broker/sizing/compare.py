@@ -49,6 +49,8 @@ class Candidate(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     memory_available_bytes: int = 0
     binds: str = ""
     layout: Layout | None = None
+    lent_by: str = ""
+    """The chip whose constants stand in; empty: there are measurements of this one."""
     late: bool = False
     """It is done after the time that is left."""
     refusal: str = ""
@@ -131,6 +133,7 @@ def _of_run(hardware: Hardware, pool: str, run: Run, seconds: float) -> Candidat
         memory_available_bytes=math.floor(estimate.memory_available_bytes),
         binds=estimate.binds,
         layout=estimate.layout,
+        lent_by=estimate.lent_by,
         late=estimate.seconds.point > seconds,
     )
 
@@ -156,6 +159,7 @@ def _of_service(hardware: Hardware, pool: str, chosen: Replicas) -> Candidate:
         memory_available_bytes=math.floor(estimate.memory_available_bytes),
         binds=estimate.binds,
         layout=estimate.layout,
+        lent_by=estimate.lent_by,
     )
 
 

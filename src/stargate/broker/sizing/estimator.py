@@ -25,6 +25,8 @@ class RunEstimate(msgspec.Struct, frozen=True, kw_only=True):
     binds: str
     """The term that takes most of the time."""
     layout: Layout
+    lent_by: str = ""
+    """The chip whose constants stand in, as there are no measurements of this one; empty: there are."""
 
 
 class ServiceEstimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +42,8 @@ class ServiceEstimate(msgspec.Struct, frozen=True, kw_only=True):
     memory_available_bytes: float
     binds: str
     layout: Layout
+    lent_by: str = ""
+    """As of a run."""
 
 
 class TooSlow(msgspec.Struct, frozen=True, kw_only=True):

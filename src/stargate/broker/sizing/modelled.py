@@ -21,6 +21,8 @@ class Modelled:
     def __init__(self, calibration: Calibration | None = None) -> None:
         """With the shipped calibration, unless another is given."""
         self._calibration = calibration
+        self._own: dict[tuple[str, str], tuple[Device, Lookup]] = {}
+        """Of chips that people declared themselves."""
 
     def least_chips(self, work: Train, device: Device, seconds: float) -> int:
         """Fewer cannot do the run in this time, or hold it, whatever the layout."""
@@ -47,7 +49,9 @@ class Modelled:
         key = (device.chip, device.precision)
         if key in self._known:
             return self._lookup
-        return Lookup(self._calibration or shipped(), self._known | {key: device})
+        if self._own.get(key, (None, None))[0] != device:
+            self._own[key] = (device, Lookup(self._calibration or shipped(), self._known | {key: device}))
+        return self._own[key][1]
 
 
 PERFORMANCE = Modelled()

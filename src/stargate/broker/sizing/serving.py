@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from stargate.base.errors import InputError
 from stargate.broker.sizing.asked import Serve
 from stargate.broker.sizing.estimator import NoLayout, ServiceAnswer, ServiceEstimate, TooSlow
+from stargate.broker.sizing.running import lent_by
 from stargate.performance.architecture import Architecture
 from stargate.performance.calibration import Lookup
 from stargate.performance.device import Device
@@ -58,6 +60,7 @@ BINDS = {
 _KILO = 1_000.0
 
 
+@lru_cache(maxsize=4_096)
 def replicas_on(work: Serve, device: Device, chips: int, lookup: Lookup) -> ServiceAnswer:
     """How many replicas of so many chips each carry the traffic, in the layout of which it takes fewest."""
     shape, device = shape_of(work.model), _computing(device)
@@ -212,6 +215,7 @@ def _estimate(work: Serve, engine: Engine, found: Replicas, lookup: Lookup) -> S
             expert_parallel=int(cut.expert) if engine.shape.experts else None,
             data_parallel=int(cut.attention_data),
         ),
+        lent_by=lent_by(lookup, device, f"{PREFIX}bandwidth"),
     )
 
 
