@@ -44,11 +44,11 @@ def _where(condition: Number, then: Number, otherwise: Number) -> Number:
 
 def _maximum(one: Number, other: Number) -> Number:
     # A third of what the built-in takes: it need not look how many arguments there are.
-    return one if one >= other else other
+    return one if one >= other else other  # noqa: FURB136
 
 
 def _minimum(one: Number, other: Number) -> Number:
-    return one if one <= other else other
+    return one if one <= other else other  # noqa: FURB136
 
 
 SCALAR = Space(_maximum, _minimum, _where, math.log, math.exp, math.sqrt, math.floor, math.ceil)
