@@ -59,10 +59,10 @@ def test_a_run_on_the_chips_that_are_known() -> None:
 lm: Llama-3.1-8B, to be done within 4d
   assumed, as nothing else is stated: precision bf16, sequences of 8,192 tokens, 512 sequences in a step
 
-CHIP           POOL  CHIPS  TIME   10-90%          COST     10-90%               ENERGY     GB/CHIP   BOUND BY  LAYOUT
-H100-SXM       -     96     2d11h  2d5h to 2d22h   $19,689  $11,101 to $29,426   5,634 kWh  1 of 80   matmul    dp96
-B200-SXM       -     32     3d5h   2d22h to 3d21h  $22,270  $9,831 to $35,917    2,475 kWh  3 of 180  matmul    dp32
-A100-40GB-SXM  -     512    2d22h  2d15h to 3d12h  $67,826  $28,376 to $110,913  36 MWh     0 of 40   matmul    dp512
+CHIP           POOL  CHIPS  TIME   10-90%          COST     10-90%               ENERGY     GB/CHIP  BOUND BY  LAYOUT
+H100-SXM       -     96     2d11h  2d5h to 2d22h   $19,689  $11,101 to $29,426   5,634 kWh  1 of 99  matmul    dp96
+B200-SXM       -     32     3d5h   2d22h to 3d21h  $22,270  $9,831 to $35,917    2,475 kWh  3 of 99  matmul    dp32
+A100-40GB-SXM  -     512    2d22h  2d15h to 3d12h  $67,826  $28,376 to $110,913  36 MWh     0 of 99  matmul    dp512
 
 Will not do:
   OpenAI-Titan: chip OpenAI-Titan has no figure bf16_dense_tflops"""
@@ -75,9 +75,9 @@ def test_a_service_on_the_chips_that_are_known() -> None:
         == """\
 chat: Llama-3.1-8B
 
-CHIP      POOL  REPLICAS  CHIPS  TTFT                 TPOT              COST/H  POWER  GB/CHIP   BOUND BY  LAYOUT
-H100-SXM  -     6         4      200 ms (100 to 300)  20 ms (20 to 20)  $83.88  4 kW   1 of 80   weights   tp4
-H200-SXM  -     6         4      200 ms (100 to 300)  20 ms (20 to 20)  $114    4 kW   1 of 141  weights   tp4"""
+CHIP      POOL  REPLICAS  CHIPS  TTFT                 TPOT              COST/H  POWER  GB/CHIP  BOUND BY  LAYOUT
+H100-SXM  -     6         4      200 ms (100 to 300)  20 ms (20 to 20)  $83.88  4 kW   1 of 99  weights   tp4
+H200-SXM  -     6         4      200 ms (100 to 300)  20 ms (20 to 20)  $114    4 kW   1 of 99  weights   tp4"""
     )
 
 
@@ -97,8 +97,8 @@ lm: Llama-3.1-8B, to be done within 4d
   assumed, as nothing else is stated: precision bf16, sequences of 8,192 tokens, 512 sequences in a step
 
 CHIP      POOL    CHIPS  TIME         10-90%          COST     10-90%              ENERGY     GB/CHIP  BOUND BY  LAYOUT
-H100-SXM  theirs  96     2d11h        2d5h to 2d22h   $14,083  $12,675 to $16,900  5,634 kWh  1 of 80  matmul    dp96
-H100-SXM  mine    32     7d8h (late)  6d14h to 8d19h  paid     -                   5,623 kWh  3 of 80  matmul    dp32"""
+H100-SXM  theirs  96     2d11h        2d5h to 2d22h   $14,083  $12,675 to $16,900  5,634 kWh  1 of 99  matmul    dp96
+H100-SXM  mine    32     7d8h (late)  6d14h to 8d19h  paid     -                   5,623 kWh  3 of 99  matmul    dp32"""
     )
 
 

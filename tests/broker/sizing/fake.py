@@ -40,7 +40,7 @@ class Fake:
             seconds=Range(seconds, 0.9 * seconds, 1.2 * seconds),
             energy_kwh=seconds * chips / 3_600,
             memory_bytes=each,
-            memory_available_bytes=device.memory_bytes,
+            memory_available_bytes=99e9,
             binds="matmul",
             layout=Layout(data_parallel=chips),
         )
@@ -58,7 +58,7 @@ class Fake:
             tpot_seconds=Range(token, token, token),
             energy_kwh_per_hour=float(chips),
             memory_bytes=1e9,
-            memory_available_bytes=device.memory_bytes,
+            memory_available_bytes=99e9,
             binds="weights",
             layout=Layout(tensor_parallel=chips),
         )

@@ -8,9 +8,11 @@ import msgspec
 import pytest
 
 from stargate.broker.device import device_of
-from stargate.broker.sizing import Modelled, NoLayout, RunEstimate, ServiceEstimate, TooSlow
+from stargate.broker.sizing import Hardware, Modelled, NoLayout, RunEstimate, ServiceEstimate, TooSlow
 from stargate.broker.sizing.asked import Bound, Serve, Train
+from stargate.broker.sizing.choose import cheapest_in_time
 from stargate.broker.sizing.running import group_of, terms
+from stargate.broker.sizing.tried import tried
 from stargate.catalog import chip_named
 from stargate.performance.calibration import Calibration, Cell
 from stargate.performance.device import Device
@@ -248,3 +250,23 @@ def test_who_lends_its_constants_is_said() -> None:
     slower = known.train(TRAIN, device(), 64)
     assert isinstance(slower, RunEstimate)
     assert slower.seconds.point != run(64).seconds.point
+
+
+@pytest.mark.parametrize(("chip", "per_node"), [("H100", 8), ("GB200", 4)])
+def test_a_tighter_deadline_never_gets_fewer_chips(chip: str, per_node: int) -> None:
+    """Also where odd numbers of chips cut badly and more of them are slower."""
+    machines = Hardware(
+        chip=chip_named(chip),
+        chips_per_node=per_node,
+        domain_chips=chip_named(chip).scaleup_domain_chips or 1,
+        scaleout_gbit_per_s=None,
+        nodes=4_096,
+        price_micro_usd_per_chip_hour=1,
+    )
+    chosen = []
+    for days in (400, 200, 120, 90, 60, 45, 30, 20, 14, 10, 7, 5):
+        best = cheapest_in_time(tried(TRAIN, machines, MODELLED, days * 86_400.0).runs, days * 86_400.0)
+        assert best is not None
+        assert best.estimate.seconds.point <= days * 86_400
+        chosen.append(best.gang.chips)
+    assert chosen == sorted(chosen)

@@ -182,6 +182,15 @@ def test_stated_chips_keep_their_count_and_get_a_time() -> None:
     assert one.duration == Duration(int(-(-hours(128) * 3_600 // 1)) * SECOND)
 
 
+def test_stated_chips_that_are_too_slow_are_told_so() -> None:
+    work = run(
+        alternatives=(Resources(chip="H100", chips_per_node=8),), nodes=2, deadline=START.plus(3 * DAY)
+    )
+    found = sizes(work)
+    assert found.sizes[0].chips == 16
+    assert found.grounds[0].says.endswith("; that is longer than the 3d there are")
+
+
 def test_stated_chips_stay_where_nothing_is_known_of_them() -> None:
     """What does not fit by the model, and a chip that no pool has: people counted, and may be right."""
     work = run(
@@ -195,7 +204,7 @@ def test_stated_chips_stay_where_nothing_is_known_of_them() -> None:
         Size(resources=work.alternatives[0], nodes=1),
         Size(resources=work.alternatives[1], nodes=1),
     )
-    assert any("20.0 GB too much" in ground.says for ground in found.grounds)
+    assert any("GB too much, mostly weights" in ground.says for ground in found.grounds)
 
 
 def test_what_is_settled_of_the_layout_is_kept() -> None:

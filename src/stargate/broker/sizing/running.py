@@ -62,7 +62,7 @@ def run_on(work: Train, device: Device, chips: int, lookup: Lookup) -> RunAnswer
     """The run on so many chips. Kept, as much the same is asked when much the same is submitted."""
     shape = shape_of(work.model)
     constants = constants_of(lookup, device)
-    found = _best(shape, device, chips, work, constants)
+    found = best_on(shape, device, chips, work, constants)
     if not isinstance(found, Found):
         return found.refusal if isinstance(found, Tight) else found
     try:
@@ -92,9 +92,10 @@ def lent_by(lookup: Lookup, device: Device, constant: str) -> str:
     return "" if lender is None else " ".join(lender)
 
 
-def _best(
+def best_on(
     shape: Shape, device: Device, chips: int, work: Train, constants: Constants
 ) -> Found | Tight | NoLayout:
+    """The layout on so many chips that takes the shortest step, of those that keep what is settled."""
     wanted = work.layout
     try:
         answer = best_layouts(

@@ -13,13 +13,22 @@ from stargate.workloads import Size, Workload
 GROUNDS_LIMIT = 8
 
 
-def grounds(sizes: tuple[Size, ...], assumed: tuple[str, ...], attempts: list[Tried]) -> tuple[Ground, ...]:
+def grounds(
+    sizes: tuple[Size, ...], assumed: tuple[str, ...], attempts: list[Tried], seconds: float
+) -> tuple[Ground, ...]:
     """The sizes and why they are so; a bounded number of each kind of sentence."""
-    said = [f"sized: {described(each)}" for each in sizes if each.binds][:GROUNDS_LIMIT]
+    said = [f"sized: {described(each)}{_late(each, seconds)}" for each in sizes if each.binds][:GROUNDS_LIMIT]
     if assumed:
         said.append(f"assumed, as nothing else is stated: {', '.join(assumed)}")
     said += _refusals(attempts)
     return tuple(Ground(text) for text in said)
+
+
+def _late(one: Size, seconds: float) -> str:
+    """Of chips that people counted: what they have to know."""
+    if one.duration <= seconds * SECOND:
+        return ""
+    return f"; that is longer than the {Duration(max(0, int(seconds)) * SECOND).brief()} there are"
 
 
 def described(one: Size) -> str:

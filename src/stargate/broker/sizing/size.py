@@ -58,7 +58,7 @@ def size(
         raise UserError(*impossible(work, [one for _, _, one in attempts], seconds))
     sizes = settled(found, ordered=work.ordered)
     replicas = None if isinstance(question, Train) else sizes[0].replicas
-    return Sizes(sizes, replicas, grounds(sizes, question.assumed, [one for _, _, one in attempts]))
+    return Sizes(sizes, replicas, grounds(sizes, question.assumed, [one for _, _, one in attempts], seconds))
 
 
 def stated_gang(work: Workload, wanted: Resources) -> Rung | None:
