@@ -13,7 +13,7 @@ from stargate.performance.device import Device
 from stargate.performance.number import Number, Space
 from stargate.performance.shape import Shape
 from stargate.performance.training.layout import Layout
-from stargate.performance.training.memory_traffic import ELEMENT, element_bytes, held, sharded_over
+from stargate.performance.training.memory_traffic import ELEMENT, Held, element_bytes, sharded_over
 
 
 class Shared(msgspec.Struct, frozen=True):
@@ -74,7 +74,7 @@ def expert_parallel(x: Space, shape: Shape, device: Device, layout: Layout) -> N
     domains = group / near
     active = x.maximum(shape.active_experts, 1.0)
     visited = domains * (1.0 - x.exp(active * x.log(1.0 - 0.999999 / x.maximum(domains, 1.0))))
-    each = rows * shape.hidden * ELEMENT * 4.0 * shape.moe_layers / layout.pipeline * layout.balance
+    each = rows * shape.expert_hidden * ELEMENT * 4.0 * shape.moe_layers / layout.pipeline * layout.balance
     up = each * active * (near - 1.0) / (near * device.scaleup_bytes_per_s)
     out = each * x.minimum(visited, active) * (domains - 1.0) / (domains * device.scaleout_bytes_per_s)
     return up + out
@@ -90,15 +90,13 @@ def pipeline_parallel(x: Space, shape: Shape, device: Device, layout: Layout) ->
     return x.where(layout.pipeline > 1, moved / link, 0.0)
 
 
-def data_parallel(x: Space, shape: Shape, device: Device, layout: Layout) -> Shared:
+def data_parallel(x: Space, device: Device, layout: Layout, own: Held) -> Shared:
     """Gradients reduced, parameters gathered (Rajbhandari et al., arXiv 1910.02054, section 7).
 
     Without sharding an all-reduce is as much as a scatter and a gather. With parameters sharded they are
     gathered forward and backward of every micro-batch, and gradients scattered.
     """
-    common, routed = held(x, shape, layout)
-    tables = shape.tables * shape.embedding_params / layout.tensor
-    tables = tables / x.minimum(layout.pipeline, shape.tables)
+    common, routed = own.common + own.tables, own.routed
     copies = layout.data * layout.context / layout.slices
     near = device.domain_chips / layout.tensor
     expert_copies = x.maximum(copies * layout.tensor / (layout.expert * layout.expert_tensor), 1.0)
@@ -106,7 +104,7 @@ def data_parallel(x: Space, shape: Shape, device: Device, layout: Layout) -> Sha
     once = layout.reduce_bytes + x.where(
         layout.shard_optimizer > 0, x.minimum(ELEMENT, element_bytes(x, device)), layout.reduce_bytes
     )
-    one = ring(x, device, common + tables, copies, near) + ring(x, device, routed, expert_copies, expert_near)
+    one = ring(x, device, common, copies, near) + ring(x, device, routed, expert_copies, expert_near)
     whole = layout.shard_parameters
     gathers = ELEMENT * 2.0 + layout.reduce_bytes
     partly = layout.shard_gradients * (1.0 - whole)
@@ -114,6 +112,6 @@ def data_parallel(x: Space, shape: Shape, device: Device, layout: Layout) -> Sha
     per_step = one * ((1.0 - whole - partly) * once + partly * ELEMENT)
     slices = layout.slices
     cut = x.where(layout.shard_optimizer > 0, sharded_over(x, layout) / slices, 1.0)
-    state = (common + tables + routed) / x.maximum(cut, 1.0)
+    state = (common + routed) / x.maximum(cut, 1.0)
     reduced = 2.0 * state * layout.reduce_bytes * (slices - 1.0) / slices / device.scaleout_bytes_per_s
     return Shared(each, per_step, reduced)

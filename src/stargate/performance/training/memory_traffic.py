@@ -44,17 +44,31 @@ def element_bytes(x: Space, device: Device) -> Number:
     return ELEMENT / x.minimum(device.peak_flops_per_s / device.bf16_flops_per_s, 4.0)
 
 
-def held(x: Space, shape: Shape, layout: Layout) -> tuple[Number, Number]:
-    """Parameters of one stage's layers that one chip holds before sharding: without experts, and of experts."""
+class Held(msgspec.Struct, frozen=True):
+    """Parameters that one chip of a stage holds before sharding."""
+
+    common: Number
+    """Of the stage's layers, without routed experts."""
+    tables: Number
+    """Of embedding and output, on the stages that have them."""
+    routed: Number
+    """Of routed experts."""
+
+
+def held(x: Space, shape: Shape, layout: Layout) -> Held:
+    """What tensor, pipeline and expert parallelism leave on each chip."""
     layers = (shape.full_layers + shape.window_layers) * shape.attention_params
     layers = layers + shape.linear_layers * shape.linear_params + shape.dense_layers * shape.dense_ffn_params
     layers = layers + shape.moe_layers * (shape.shared_params + shape.router_params)
-    common = layers / (layout.tensor * layout.pipeline)
+    tensor, pipeline = layout.tensor, layout.pipeline
     routed = shape.moe_layers * shape.experts * shape.expert_params
-    return common, routed / (layout.pipeline * layout.expert * layout.expert_tensor)
+    tables = shape.tables * shape.embedding_params / (tensor * x.minimum(pipeline, shape.tables))
+    return Held(
+        layers / (tensor * pipeline), tables, routed / (pipeline * layout.expert * layout.expert_tensor)
+    )
 
 
-def traffic(x: Space, shape: Shape, device: Device, layout: Layout) -> Traffic:
+def traffic(x: Space, shape: Shape, device: Device, layout: Layout, own: Held) -> Traffic:
     """Bytes moved for one micro-batch by one chip.
 
     Counts reads and writes of fused kernels: a norm reads and writes once, residual and dropout read two and
@@ -75,18 +89,19 @@ def traffic(x: Space, shape: Shape, device: Device, layout: Layout) -> Traffic:
     light = x.maximum(layout.full_recompute, layout.elementwise_recompute)
     between = mixers * 10.0 * hidden / spread
     inside = (mixers * 2.0 * projected + (shape.gate_factor + 1.0) * common_width) / tensor
-    routing = depth * ELEMENT * 4.0 * routed_rows * hidden / tensor
+    routing = depth * ELEMENT * 4.0 * routed_rows * shape.expert_hidden / tensor
     passes = depth * ELEMENT * (3.0 + light) * (between + inside)
     experts = depth * ELEMENT * (3.0 + light) * (shape.gate_factor + 1.0) * routed_rows * shape.expert_ffn
     scores = depth * SCORE_BYTES * shape.heads * layout.sequence * mixers / tensor * layout.stored_scores
     scores = scores * (3.0 + x.maximum(layout.full_recompute, layout.attention_recompute)) / 3.0
     fed = mixers * (hidden + value / tensor) + shape.dense_layers * (hidden + shape.dense_ffn / tensor)
     fed = fed + shape.moe_layers * (hidden + shape.shared_ffn / tensor)
-    fed = fed + routed_rows * (hidden + shape.expert_ffn) / tensor
+    fed = fed + routed_rows * (shape.expert_hidden + shape.expert_ffn) / tensor
     left = mixers * (projected / tensor + hidden) + shape.gate_factor * widened / tensor
-    left = left + (shape.dense_layers + shape.moe_layers) * hidden + routed_rows * hidden / tensor
-    common, routed = held(x, shape, layout)
-    weights = (common + routed) * (times * low - low + ACCUMULATE)
+    left = (
+        left + (shape.dense_layers + shape.moe_layers) * hidden + routed_rows * shape.expert_hidden / tensor
+    )
+    weights = (own.common + own.routed) * (times * low - low + ACCUMULATE)
     operands = depth * times * (fed * low + left * ELEMENT) + weights
     quantised = x.where(low < ELEMENT, 1.0, 0.0)
     casts = depth * (fed * (1.0 + layout.full_recompute) + left) * (ELEMENT + 2.0 * low) * quantised
@@ -95,20 +110,17 @@ def traffic(x: Space, shape: Shape, device: Device, layout: Layout) -> Traffic:
     return Traffic(operands, passes, experts / tensor, scores, routing, casts, head)
 
 
-def optimizer_seconds(x: Space, shape: Shape, device: Device, layout: Layout) -> Number:
+def optimizer_seconds(x: Space, device: Device, layout: Layout, own: Held) -> Number:
     """One update of Adam at full bandwidth.
 
     Gradients, copy and moments are read, copy, moments and parameters written.
     """
-    common, routed = held(x, shape, layout)
-    tables = shape.tables * shape.embedding_params / layout.tensor
-    tables = tables / x.minimum(layout.pipeline, shape.tables)
     shards = sharded_over(x, layout)
     cut = x.where(layout.shard_optimizer > 0, shards, 1.0)
     experts_cut = x.where(
         layout.shard_optimizer > 0, x.maximum(shards * layout.tensor / layout.expert, 1.0), 1.0
     )
-    parameters = (common + tables) / cut + routed / experts_cut
+    parameters = (own.common + own.tables) / cut + own.routed / experts_cut
     each = layout.gradient_bytes + 2.0 * layout.optimizer_bytes + ELEMENT
     return parameters * each / device.bandwidth_bytes_per_s
 

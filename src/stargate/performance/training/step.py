@@ -21,7 +21,7 @@ from stargate.performance.training.collective import (
 from stargate.performance.training.constants import Constants
 from stargate.performance.training.flops import ATTENTION_PASSES, forward_flops
 from stargate.performance.training.layout import Layout
-from stargate.performance.training.memory_traffic import optimizer_seconds, traffic
+from stargate.performance.training.memory_traffic import Held, held, optimizer_seconds, traffic
 
 ORDER = (
     "matmul",
@@ -72,7 +72,7 @@ class Step(msgspec.Struct, frozen=True):
     data_parallel: Number
     optimizer: Number
     overhead: Number
-    """Fixed per step, what the slowest of many chips adds, and what the release adds."""
+    """Fixed per step, and what the slowest of many chips adds."""
     seconds: Number
     """All of it."""
     tokens: Number
@@ -89,85 +89,99 @@ class Step(msgspec.Struct, frozen=True):
         return max(ORDER, key=lambda name: float(getattr(self, name)))
 
 
+class _Pass(msgspec.Struct, frozen=True):
+    """Seconds of one micro-batch in one stage, forward and backward."""
+
+    matmul: Number
+    attention: Number
+    memory: Number
+    head: Number
+    tensor: Number
+    context: Number
+    expert: Number
+
+
 def step(x: Space, shape: Shape, device: Device, layout: Layout, constants: Constants) -> Step:
     """The time of one step of a layout that fits.
 
     Pipeline: (m + (p - 1) / v) passes of the slowest stage's micro-batch for m micro-batches, p stages of v
-    parts (Narayanan et al., arXiv 2104.04473, section 2.2), the idle part less what the schedule fills.
+    parts (Narayanan et al., arXiv 2104.04473, section 2.2), the idle part less what the schedule fills. The
+    host's launches and the chip's work run side by side: the longer one shows. A release scales all but the
+    large products.
     """
-    tensor, pipeline = layout.tensor, layout.pipeline
-    chips = layout.chips
-    micro_batches = layout.micro_batches
+    pipeline, micro_batches, chips = layout.pipeline, layout.micro_batches, layout.chips
+    link, exposed = constants.link, constants.exposed
+    own = held(x, shape, layout)
+    each = _pass(x, shape, device, layout, constants, own)
+    run = each.matmul + each.attention + each.memory + each.tensor + each.context + each.expert
+    layers = shape.layers / pipeline
+    host = layers * (constants.launch_seconds + x.minimum(shape.moe_layers, 1.0) * constants.route_seconds)
+    run_squared, host_squared = run * run, host * host
+    paced = x.sqrt(x.sqrt(run_squared * run_squared + host_squared * host_squared))
+    unbalance = _unbalance(x, layers, pipeline, shape.layers, paced, each.head)
+    hand_over = pipeline_parallel(x, shape, device, layout) / link * exposed
+    even = paced + hand_over + each.head / pipeline
+    bubble = (pipeline - 1.0) / layout.virtual * layout.bubble_share * even
+    shared = data_parallel(x, device, layout, own)
+    gathered = shown(x, shared.per_micro_batch / link, paced, exposed)
+    data_time = micro_batches * gathered + shown(x, shared.per_step / link, paced, exposed)
+    data_time = data_time + shown(x, shared.between_slices / link, paced, exposed)
+    optimizer = optimizer_seconds(x, device, layout, own) / constants.memory
+    computing = micro_batches * each.matmul
+    known = micro_batches * (paced + hand_over + unbalance) + bubble + data_time + optimizer
+    overhead = known * constants.straggler * x.log(chips) + constants.step_seconds
+    release = constants.release
+    rest = micro_batches * release
+    return Step(
+        matmul=computing,
+        attention=rest * each.attention,
+        memory=rest * each.memory,
+        head=rest * unbalance,
+        launch=rest * (paced - run),
+        tensor_parallel=rest * each.tensor,
+        context_parallel=rest * each.context,
+        expert_parallel=rest * each.expert,
+        pipeline_parallel=rest * hand_over,
+        bubble=release * bubble,
+        data_parallel=release * data_time,
+        optimizer=release * optimizer,
+        overhead=release * overhead,
+        seconds=computing + (known + overhead - computing) * release,
+        tokens=layout.tokens,
+        chips=chips,
+    )
+
+
+def _pass(x: Space, shape: Shape, device: Device, layout: Layout, constants: Constants, own: Held) -> _Pass:
     rows = layout.micro_batch * layout.sequence / layout.context
+    share = rows / (layout.tensor * layout.pipeline)
     flops = forward_flops(x, shape, layout.sequence, layout.prediction)
-    again = layout.full_recompute * layout.recompute_share
-    passes = 3.0 + again
-    wide = constants.matmul * device.bf16_flops_per_s
-    peak = wide * speedup(x, device, constants)
-    share = rows / (tensor * pipeline)
-    moved = traffic(x, shape, device, layout)
+    moved = traffic(x, shape, device, layout, own)
     bandwidth = constants.memory * device.bandwidth_bytes_per_s
-    matmul = share * (flops.linear + flops.routed) * passes / peak
+    wide = constants.matmul * device.bf16_flops_per_s
+    passes = 3.0 + layout.full_recompute * layout.recompute_share
+    matmul = share * (flops.linear + flops.routed) * passes / (wide * speedup(x, device, constants))
     matmul = matmul + constants.operands * moved.operands / bandwidth
     stored = layout.stored_scores
-    attention_passes = (ATTENTION_PASSES - 0.5 * stored) * (1.0 + stored)
-    attention_passes = attention_passes + (1.0 + stored) * x.maximum(
-        layout.full_recompute, stored * layout.attention_recompute
-    )
+    again = x.maximum(layout.full_recompute, stored * layout.attention_recompute)
+    attention_passes = (1.0 + stored) * (ATTENTION_PASSES - 0.5 * stored + again)
     widened = 1.0 + constants.softmax / (shape.qk_dim + shape.value_dim)
     attention = share * flops.attention * widened * attention_passes / (wide * constants.attention)
-    memory = (
-        moved.passes
-        + moved.scores
-        + constants.expert * moved.experts
-        + constants.routing * moved.routing
-        + constants.cast * moved.casts
-    ) / bandwidth
-    head = rows * flops.head * 3.0 / (tensor * wide) + moved.head / bandwidth
-    tensor_time = tensor_parallel(x, shape, device, layout) / constants.link
-    tensor_time = shown(x, tensor_time, matmul * layout.tensor_overlap, constants.exposed)
-    context_time = context_parallel(x, shape, device, layout) / constants.link
-    context_time = shown(x, context_time, attention, constants.exposed)
-    expert_time = expert_parallel(x, shape, device, layout) / constants.link
-    expert_time = shown(x, expert_time, (matmul + attention) * layout.expert_overlap, constants.exposed)
-    layers = shape.layers / pipeline
-    run = matmul + attention + memory + tensor_time + context_time + expert_time
-    routing = x.minimum(shape.moe_layers, 1.0)
-    host = layers * (constants.launch_seconds + routing * constants.route_seconds)
-    launch = x.sqrt(x.sqrt(run**4 + host**4)) - run
-    unbalance = _unbalance(x, layers, pipeline, shape.layers, run + launch, head)
-    hand_over = pipeline_parallel(x, shape, device, layout) / constants.link * constants.exposed
-    even = run + launch + hand_over + head / pipeline
-    bubble = (pipeline - 1.0) / layout.virtual * layout.bubble_share * even
-    shared = data_parallel(x, shape, device, layout)
-    pass_seconds = run + launch
-    gathered = shown(x, shared.per_micro_batch / constants.link, pass_seconds, constants.exposed)
-    per_step = shown(x, shared.per_step / constants.link, pass_seconds, constants.exposed)
-    slices_time = shown(x, shared.between_slices / constants.link, pass_seconds, constants.exposed)
-    data_time = micro_batches * gathered + per_step + slices_time
-    optimizer = optimizer_seconds(x, shape, device, layout) / constants.memory
-    known = micro_batches * (even - head / pipeline + unbalance) + bubble + data_time + optimizer
-    slowest = constants.straggler * x.log(chips) * known
-    overhead = slowest + constants.step_seconds
-    computing = micro_batches * matmul
-    total = computing + (known + overhead - computing) * constants.release
-    return Step(
-        micro_batches * matmul,
-        micro_batches * attention,
-        micro_batches * memory,
-        micro_batches * unbalance,
-        micro_batches * launch,
-        micro_batches * tensor_time,
-        micro_batches * context_time,
-        micro_batches * expert_time,
-        micro_batches * hand_over,
-        bubble,
-        data_time,
-        optimizer,
-        total - known,
-        total,
-        layout.tokens,
-        chips,
+    memory = moved.passes + moved.scores + constants.expert * moved.experts
+    memory = (memory + constants.routing * moved.routing + constants.cast * moved.casts) / bandwidth
+    head = rows * flops.head * 3.0 / (layout.tensor * wide) + moved.head / bandwidth
+    link, exposed = constants.link, constants.exposed
+    tensor = tensor_parallel(x, shape, device, layout) / link
+    context = context_parallel(x, shape, device, layout) / link
+    expert = expert_parallel(x, shape, device, layout) / link
+    return _Pass(
+        matmul,
+        attention,
+        memory,
+        head,
+        shown(x, tensor, matmul * layout.tensor_overlap, exposed),
+        shown(x, context, attention, exposed),
+        shown(x, expert, (matmul + attention) * layout.expert_overlap, exposed),
     )
 
 
