@@ -121,7 +121,7 @@ def lines(found: Comparison) -> list[str]:
         said.append(f"  assumed, as nothing else is stated: {', '.join(found.assumed)}")
     shown = [one for one in plain["candidates"] if "refusal" not in one]
     if shown:
-        row, headings = (_service, SERVICE) if found.within is None else (_run, RUN)
+        row, headings = (_run, RUN) if "duration" in shown[0] else (_service, SERVICE)
         said += ["", table(headings, [row(one) for one in shown])]
     lent = dict.fromkeys(f"{one['chip']} ({one['lent_by']})" for one in shown if one.get("lent_by"))
     if lent:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from stargate.base.errors import UserError
 from stargate.base.time import DAY, HOUR, SECOND, Duration, Instant
 from stargate.broker.sizing import Pools, Sizes, size
+from stargate.broker.sizing.asked import Train, asked
 from stargate.catalog import Fabric, Infrastructure, Pool
 from stargate.workloads import Latency, Layout, Resources, Service, Size, Traffic, Training, Workload
 from tests.broker.sizing.fake import OVERHEAD_SECONDS, Fake
@@ -221,6 +222,25 @@ def test_what_was_assumed_is_said() -> None:
         "H100", precision="fp8", training=Training(TOKENS, sequence_length=4096, batch_sequences=1024)
     )
     assert "assumed" not in " ".join(ground.says for ground in sizes(stated).grounds)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "sequences"),
+    [(4_000_000, 512), (16_000_000, 2_048), (2**22, 512), (8_192, 1), (100_000, 12), (3_000_000, 352)],
+)
+def test_a_batch_in_tokens_is_one_that_chips_divide(tokens: int, sequences: int) -> None:
+    """Within a sixteenth of what was written, where that is more than a few sequences."""
+    question = asked(run("H100", training=Training(TOKENS, sequence_length=8_192, batch_tokens=tokens)))
+    assert isinstance(question, Train)
+    assert question.batch == sequences
+    assert any(f"{sequences:,} sequences in a step" in text for text in question.assumed)
+
+
+def test_counted_chips_without_a_deadline_have_no_bound() -> None:
+    work = run(alternatives=(Resources(chip="H100", chips_per_node=8),))
+    (one,) = sizes(work).sizes
+    assert one.duration > 20 * DAY
+    assert "longer than" not in sizes(work, longest=Duration(DAY)).grounds[0].says
 
 
 def test_a_chip_without_the_figure() -> None:

@@ -83,9 +83,8 @@ def asked(work: Workload) -> Train | Serve:
     batch = training.batch_sequences
     if batch is None:
         tokens = training.batch_tokens or min(BATCH_TOKENS[work.kind], training.tokens)
-        batch = max(1, tokens // sequence)
-        if training.batch_tokens is None:
-            assumed.append(f"{batch:,} sequences in a step")
+        batch = _rounded(max(1, tokens // sequence))
+        assumed.append(f"{batch:,} sequences in a step")
     return Train(
         model=model,
         tokens=training.tokens,
@@ -95,6 +94,19 @@ def asked(work: Workload) -> Train | Serve:
         layout=layout,
         assumed=tuple(assumed),
     )
+
+
+def _rounded(batch: int) -> int:
+    """A batch that many numbers of chips divide, within 1/16: a power of two, else some times a smaller one.
+
+    Who writes `4M tokens` of 8,192 means 512 sequences, not 488.
+    """
+    below = 1 << (batch.bit_length() - 1)
+    power = below if batch - below <= 2 * below - batch else 2 * below
+    if 16 * abs(power - batch) <= batch:
+        return power
+    unit = 1 << max(0, batch.bit_length() - 4)
+    return (batch + unit // 2) // unit * unit
 
 
 def model_of(work: Workload) -> Architecture:

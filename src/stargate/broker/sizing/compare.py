@@ -65,7 +65,7 @@ class Comparison(msgspec.Struct, frozen=True):
     assumed: tuple[str, ...]
     """What was not stated, and taken to be so."""
     within: Duration | None
-    """In what time a run is to be done; None: a service."""
+    """In what time a run is to be done; None: a service, or no bound is set."""
     candidates: tuple[Candidate, ...]
     """In time first, then by cost, then by time; what will not do comes last."""
 
@@ -88,7 +88,7 @@ def compare(
         workload=work.name,
         model=question.model.name,
         assumed=question.assumed,
-        within=_duration(seconds) if isinstance(question, Train) else None,
+        within=_duration(seconds) if isinstance(question, Train) and seconds < math.inf else None,
         candidates=tuple(sorted(found, key=_order)),
     )
 

@@ -38,11 +38,15 @@ class Made(NamedTuple):
 
 
 def seconds_left(work: Workload, at: Instant, longest: Duration) -> float:
-    """In what time a run must be done: until its deadline and within its limit, else within what policy allows."""
+    """In what time a run must be done: until its deadline and within its limit, else within what policy allows.
+
+    Where people counted all chips themselves, and gave no time, there is no bound.
+    """
     bounds = [] if work.time_limit is None else [work.time_limit / SECOND]
     if work.deadline is not None:
         bounds.append((work.deadline - at) / SECOND)
-    return min(bounds, default=longest / SECOND)
+    counted = all(each.chips_per_node for each in work.alternatives)
+    return min(bounds, default=math.inf if counted else longest / SECOND)
 
 
 def of_runs(work: Workload, number: int, wanted: Resources, one: Tried, seconds: float) -> list[Made]:

@@ -17,7 +17,7 @@ from stargate.performance.architecture import Architecture
 from stargate.performance.calibration import Lookup
 from stargate.performance.device import Device
 from stargate.performance.energy import Power, busy_w, utilisation
-from stargate.performance.estimate import Term
+from stargate.performance.estimate import DoesNotFit, Term
 from stargate.performance.inference.constants import (
     CELL,
     ENGINE_MEAN,
@@ -63,7 +63,15 @@ _KILO = 1_000.0
 @lru_cache(maxsize=4_096)
 def replicas_on(work: Serve, device: Device, chips: int, lookup: Lookup) -> ServiceAnswer:
     """How many replicas of so many chips each carry the traffic, in the layout of which it takes fewest."""
-    shape, device = shape_of(work.model), _computing(device)
+    found = engine_on(work, device, chips, lookup)
+    return _estimate(work, *found, lookup) if isinstance(found, tuple) else found
+
+
+def engine_on(
+    work: Serve, device: Device, chips: int, lookup: Lookup
+) -> tuple[Engine, Replicas] | DoesNotFit | NoLayout | TooSlow:
+    """The engine of so many chips of which fewest replicas carry the traffic, and how many."""
+    shape, device = shape_of(work.model), computing(device)
     form = format_of(work.model, device.precision)
     constants = constants_of(lookup, device)
     context = float(work.input_tokens + work.output_tokens)
@@ -87,10 +95,10 @@ def replicas_on(work: Serve, device: Device, chips: int, lookup: Lookup) -> Serv
         return NoLayout(says=error.problems[0].message)
     if isinstance(found, Unattainable):
         return _too_slow(work, found)
-    return _estimate(work, best[0], found, lookup)
+    return best[0], found
 
 
-def _computing(device: Device) -> Device:
+def computing(device: Device) -> Device:
     """Four-bit weights on a chip without units for them are multiplied in 16 bits."""
     if device.precision != "nvfp4" or device.native:
         return device
@@ -194,12 +202,7 @@ def _estimate(work: Serve, engine: Engine, found: Replicas, lookup: Lookup) -> S
     cell = (device.chip, device.precision)
     context = float(work.input_tokens + work.output_tokens)
     each = sequence_bytes(SCALAR, engine.shape, engine.form, cut, context)
-    load = Load(
-        prompt=float(work.input_tokens),
-        answer=float(work.output_tokens),
-        concurrency=max(1.0, found.mean_concurrency),
-    )
-    decode = steady(SCALAR, engine, load).decode
+    decode = decoding_at(work, engine, found)
     weights = weight_bytes(engine.shape, engine.form, cut)
     return ServiceEstimate(
         replicas=found.serving,
@@ -217,6 +220,16 @@ def _estimate(work: Serve, engine: Engine, found: Replicas, lookup: Lookup) -> S
         ),
         lent_by=lent_by(lookup, device, f"{PREFIX}bandwidth"),
     )
+
+
+def decoding_at(work: Serve, engine: Engine, found: Replicas) -> Iteration:
+    """An iteration at the load that each replica has on average."""
+    load = Load(
+        prompt=float(work.input_tokens),
+        answer=float(work.output_tokens),
+        concurrency=max(1.0, found.mean_concurrency),
+    )
+    return steady(SCALAR, engine, load).decode
 
 
 def _watts(device: Device, decode: Iteration) -> float:
