@@ -1,4 +1,4 @@
-"""Fits constants to measured rows: robust least squares on logarithms, thin cells drawn to the shared values."""
+"""Fits constants to measured rows: robust least squares of relative errors, thin cells drawn to the shared values."""
 
 from __future__ import annotations
 
@@ -22,29 +22,26 @@ STEP = 1e-6
 def fit(
     batch: Batch,
     keep: NDArray[np.bool_] | None = None,
-    progress: Callable[[float], None] | None = None,
 ) -> Values:
     """The constants, in the order of `batch.parameters`.
 
-    Minimises the sum over rows of `weight * rho(log(predicted / measured))` with the soft absolute value
-    `rho` (Huber's idea, smooth), plus `pull * log(value / drawn to)**2` for each constant. `keep` leaves rows
-    out, as cross-validation does. Deterministic. `progress` is told the cost as it falls.
+    Minimises the sum over rows of `weight * rho(predicted / measured - 1)`, the error that is scored, with the
+    soft absolute value `rho` (Huber's idea, smooth), plus `pull * log(value / drawn to)**2` for each constant.
+    `keep` leaves rows out, as cross-validation does. Deterministic.
     """
     parameters = batch.parameters
     rows = np.ones(len(batch.measured), dtype=bool) if keep is None else keep
-    target = np.log([row.value for row in batch.measured])
+    target = np.array([row.value for row in batch.measured])
     weights = np.sqrt([row.weight for row in batch.measured])[rows]
     low, high = np.log([p.low for p in parameters]), np.log([p.high for p in parameters])
     first = np.log([p.start for p in parameters])
     pulls, anchors, fixed = _anchors(parameters)
 
     def residuals(logs: Values) -> Values:
-        apart = np.log(batch.predict(np.exp(logs))[rows]) - target[rows]
+        apart = batch.predict(np.exp(logs))[rows] / target[rows] - 1.0
         soft = np.sign(apart) * _soft(apart)
         drawn = pulls * (logs - np.where(anchors >= 0, logs[anchors], fixed))
         found: Values = np.concatenate([weights * soft, ROBUST_SCALE * drawn])
-        if progress is not None:
-            progress(float(found @ found))
         return found
 
     answer = least_squares(
