@@ -47,6 +47,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Files": {
         "check": ("check", "Check YAML files: catalog, agreements, workloads."),
         "ask": ("ask", "Ask agreements whether something may be done."),
+        "performance": ("performance", "Score, fit and explain the performance model."),
         "journal": ("journal", "Verify, export or show the journal."),
         "demo": ("demo", "Play the whole path: a training job survives the loss of its provider."),
     },
