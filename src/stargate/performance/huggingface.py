@@ -160,6 +160,7 @@ def _fields(keys: Keys, kind: str, family: _Family, whole: Keys) -> dict[str, An
         "ffn": _ffn(keys, kind, family, hidden) if dense else 0,
         "vocabulary": keys.count("vocab_size", "padded_vocab_size"),
         "gated": family.gated,
+        "clamped": kind == "gpt_oss" or keys.has("swiglu_limit"),
         "attention": _attention(keys, kind, hidden, mixed),
         "tied_embeddings": keys.flag(
             "tie_word_embeddings", default=whole.flag("tie_word_embeddings", default=family.tied)

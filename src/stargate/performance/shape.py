@@ -55,6 +55,8 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """Routed experts per token; 0 without experts."""
     gate_factor: Number
     """Matrices that widen: 2 with a gate, 1 without."""
+    clamped: Number
+    """1 where the activation limits its inputs, which few fused kernels do; else 0."""
     embedding_params: Number
     """One table of vocabulary times hidden."""
     tables: Number
@@ -143,6 +145,7 @@ def shape_of(model: Architecture) -> Shape:
         dense_ffn=model.ffn,
         dense_ffn_params=dense_params,
         gate_factor=matrices - 1,
+        clamped=int(model.clamped),
         embedding_params=table,
         tables=tables,
         position_params=positions,

@@ -27,6 +27,8 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True):
     """Exponentials of attention, in elements of head width that take as long."""
     expert: Number = 1.0
     """Passes over what is between the matrices of routed experts, against those of an ordinary layer."""
+    unfused: Number = 4.0
+    """The same again where the activation is more than fused kernels cover."""
     routing: Number = 8.0
     """Passes over every routed token to sort it to its expert and back."""
     operands: Number = 0.3
@@ -72,8 +74,9 @@ SHARED: dict[str, Span] = {
     "link": Span(0.6, 0.05, 3.0, 1.0),
     "attention": Span(0.7, 0.2, 1.5, 1.0),
     "narrow": Span(0.85, 0.5, 1.2, 1.0),
-    "softmax": Span(64.0, 4.0, 400.0, 0.1),
-    "expert": Span(6.0, 0.2, 40.0, 8.0),
+    "softmax": Span(60.0, 4.0, 1000.0, 1.0),
+    "expert": Span(4.0, 0.2, 40.0, 1.0),
+    "unfused": Span(4.0, 1.0, 20.0, 1.0),
     "routing": Span(3.0, 0.2, 40.0, 4.0),
     "operands": Span(0.2, 0.02, 1.5, 1.0),
     "exposed": Span(0.3, 0.01, 1.0, 1.0),

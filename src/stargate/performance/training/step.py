@@ -39,6 +39,7 @@ ORDER = (
     "overhead",
 )
 """Terms in the order in which tables show them."""
+PETAFLOPS = 1e15
 BINDS = {
     "matmul": "compute",
     "attention": "compute",
@@ -165,9 +166,11 @@ def _pass(x: Space, shape: Shape, device: Device, layout: Layout, constants: Con
     stored = layout.stored_scores
     again = x.maximum(layout.full_recompute, stored * layout.attention_recompute)
     attention_passes = (1.0 + stored) * (ATTENTION_PASSES - 0.5 * stored + again)
-    widened = 1.0 + constants.softmax / (shape.qk_dim + shape.value_dim)
+    exponentials = constants.softmax * device.bf16_flops_per_s / PETAFLOPS
+    widened = 1.0 + exponentials / (shape.qk_dim + shape.value_dim)
     attention = share * flops.attention * widened * attention_passes / (wide * constants.attention)
-    memory = moved.passes + moved.scores + constants.expert * moved.experts
+    between = constants.expert * x.where(shape.clamped > 0, constants.unfused, 1.0)
+    memory = moved.passes + moved.scores + between * moved.experts
     memory = (memory + constants.routing * moved.routing + constants.cast * moved.casts) / bandwidth
     head = rows * flops.head * 3.0 / (layout.tensor * wide) + moved.head / bandwidth
     link, exposed = constants.link, constants.exposed
