@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint docs bench bench-peer format lock clean
+.PHONY: help demo test test-all lint docs validation bench bench-peer format lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ lint: $(VENV)/.dev  ## ruff, mypy, the layers, the style tests
 
 docs: $(VENV)/.docs  ## the documentation, into docs/_build/html; a warning is an error
 	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
+
+validation: $(VENV)/.test  ## score the measured rows (ROWS=folder) and write the page on validation
+	$(BIN)/python -m bench.validation $(if $(ROWS),--rows $(ROWS))
 
 bench: $(VENV)/.test  ## the targets of the design, measured here
 	@for name in start placement journal server_memory performance; do \
