@@ -64,33 +64,24 @@ def candidates(
     axes = _axes(shape, device, chips, sequence, choices)
     ways = [dict(RECOMPUTE[name]) for name in choices.recompute]
     shardings = [dict(SHARDING[name]) for name in choices.sharding]
-    numbers = [axes[name] for name in AXES] + [tuple(range(len(ways))), tuple(range(len(shardings)))]
-    tensor, pipeline, context, expert, micro, parts, way, sharding = _grid(numbers)
 
-    group = tensor * pipeline * context
-    data = chips // np.maximum(group, 1)
-    possible = (group * data == chips) & (batch % np.maximum(data * micro, 1) == 0) & (data * micro <= batch)
-    possible &= (pipeline * parts <= shape.layers) & ((pipeline > 1) | (parts == 1))
-    possible &= (data * context * tensor) % expert == 0
+    cuts = _possible_cuts(shape, chips, batch, axes)
+    cuts = _crossed(cuts, tuple(range(len(ways))), tuple(range(len(shardings))))
     whole = np.array([bool(flags.get("shard_parameters")) for flags in shardings])
-    possible &= (pipeline == 1) | ~whole[sharding]
-    steps = batch // np.maximum(data * micro, 1)
-    possible &= (parts == 1) | (steps % pipeline == 0)
+    cuts = _kept(cuts, (cuts[1] == 1) | ~whole[cuts[-1]])
+    *cut, way, sharding = cuts
+    data = chips // (cut[0] * cut[1] * cut[2])
 
-    kept = np.flatnonzero(possible)
     columns: dict[str, Column] = {
-        name: column[kept].astype(np.float64)
-        for name, column in zip(
-            (*AXES, "data"), (tensor, pipeline, context, expert, micro, parts, data), strict=True
-        )
+        name: column.astype(np.float64) for name, column in zip((*AXES, "data"), (*cut, data), strict=True)
     }
-    columns["shard_parameters"] = np.zeros(len(kept))
-    for flags, chosen in ((ways, way[kept]), (shardings, sharding[kept])):
+    columns["shard_parameters"] = np.zeros(len(way))
+    for flags, chosen in ((ways, way), (shardings, sharding)):
         for name in sorted({name for each in flags for name in each}):
             columns[name] = np.array([each.get(name, 0.0) for each in flags])[chosen]
     columns["sequence_parallel"] = (columns["tensor"] > 1).astype(np.float64)
     fixed: dict[str, float] = {"slices": _slices(device, chips)} | dict(others or {})
-    return Layout(sequence=float(sequence), batch=float(batch), **columns, **fixed), len(kept)
+    return Layout(sequence=float(sequence), batch=float(batch), **columns, **fixed), len(way)
 
 
 def one_of(layouts: Layout, index: int) -> Layout:
@@ -131,12 +122,37 @@ def _doubling(most: int) -> list[int]:
     return [1 << power for power in range(max(1, most).bit_length())]
 
 
-def _grid(axes: list[tuple[int, ...]]) -> list[NDArray[np.int64]]:
-    """Every combination: one flat column for each axis."""
-    return [
-        mesh.ravel()
-        for mesh in np.meshgrid(*(np.array(axis, dtype=np.int64) for axis in axes), indexing="ij")
-    ]
+def _possible_cuts(
+    shape: Shape, chips: int, batch: int, axes: Mapping[str, tuple[int, ...]]
+) -> list[NDArray[np.int64]]:
+    """The columns of `AXES`, in its order.
+
+    Axis by axis, and what no further one can mend is left out at once: all combinations together would be a
+    hundred times as many as are possible.
+    """
+    cuts = _crossed([], axes["tensor"], axes["pipeline"], axes["context"])
+    cuts = _kept(cuts, chips % (cuts[0] * cuts[1] * cuts[2]) == 0)
+    cuts = _crossed(cuts, axes["expert"])
+    cuts = _kept(cuts, (chips // cuts[1]) % cuts[3] == 0)
+    cuts = _crossed(cuts, axes["micro_batch"])
+    cuts = _kept(cuts, batch % (chips // (cuts[0] * cuts[1] * cuts[2]) * cuts[4]) == 0)
+    tensor, pipeline, context, _, micro, parts = cuts = _crossed(cuts, axes["virtual"])
+    steps = batch // (chips // (tensor * pipeline * context) * micro)
+    possible = (pipeline * parts <= shape.layers) & ((pipeline > 1) | (parts == 1))
+    return _kept(cuts, possible & ((parts == 1) | (steps % pipeline == 0)))
+
+
+def _crossed(columns: list[NDArray[np.int64]], *axes: tuple[int, ...]) -> list[NDArray[np.int64]]:
+    """Every row of these columns with every value of the axes, which become the last columns; the last varies first."""
+    for axis in axes:
+        rows = len(columns[0]) if columns else 1
+        values = np.array(axis, dtype=np.int64)
+        columns = [*(np.repeat(column, len(values)) for column in columns), np.tile(values, rows)]
+    return columns
+
+
+def _kept(columns: list[NDArray[np.int64]], possible: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    return [column[possible] for column in columns]
 
 
 def _slices(device: Device, chips: int) -> float:
