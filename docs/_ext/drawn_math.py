@@ -52,7 +52,9 @@ def _inline(writer: Any, node: Any) -> None:
 
 
 def _block(writer: Any, node: Any) -> None:
-    writer.body.append(f'<div class="sg-formulas">{drawing(node.astext())}</div>')
+    # Fractions of their full size, as LaTeX has them in a line of their own.
+    formula = node.astext().replace(r"\frac", r"\dfrac")
+    writer.body.append(f'<div class="sg-formulas">{drawing(formula)}</div>')
     _nothing_inside()
 
 
