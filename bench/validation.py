@@ -31,6 +31,8 @@ FILES = {
 WAYS = {"held_out": ("--cross-validate",), "fitted": (), "without_release": ("--without-release",)}
 FEWEST_ROWS = 5
 """Of a cell that the page lists."""
+MOST_FAMILIES = 3
+"""Of each group, that the page lists: those that make most of its error."""
 
 
 def main() -> None:
@@ -57,6 +59,7 @@ def main() -> None:
         "calibration_sha256": hashlib.sha256(CALIBRATION.read_bytes()).hexdigest(),
         "kinds": kinds,
         "cells": cells,
+        "families": by_family(CALIBRATION.with_name("calibration_rows.csv")),
     }
     SCORES.write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), scores), encoding="utf-8")
@@ -94,6 +97,30 @@ def by_cell(path: Path) -> list[dict[str, Any]]:
         for (chip, precision, group), errors in sorted(parts.items())
         if len(errors) >= FEWEST_ROWS
     ]
+
+
+def by_family(path: Path) -> list[dict[str, Any]]:
+    """The families that make most of each group's held-out error, from the rows beside the calibration."""
+    groups: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    with path.open(newline="", encoding="utf-8") as stream:
+        for row in csv.DictReader(stream):
+            groups[row["group"]][row["family"]].append(100.0 * abs(float(row["held_out"]) - 1.0))
+    found = []
+    for group, families in sorted(groups.items()):
+        total = sum(map(sum, families.values()))
+        worst = sorted(families.items(), key=lambda each: (-sum(each[1]), each[0]))[:MOST_FAMILIES]
+        for family, errors in worst:
+            mape, share = sum(errors) / len(errors), sum(errors) / total
+            found.append(
+                {
+                    "group": group,
+                    "family": family,
+                    "n": len(errors),
+                    "mape": round(mape, 1),
+                    "share": round(share, 3),
+                }
+            )
+    return found
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ PAGE = DOCS / "validation.md"
 PLACE = re.compile(r"(?<=<!-- scores: )([\w-]+) -->\n.*?(?=<!-- end -->)", re.DOTALL)
 
 Scores = dict[str, Any]
-"""`kinds`: for `training` and `serving` the answers of the score command by name; `cells`: held-out errors by cell."""
+"""`kinds`: for `training` and `serving` the answers of the score command by name; `cells` and
+`families`: held-out errors by these."""
 
 
 class Target(NamedTuple):
@@ -172,6 +173,23 @@ def cells(scores: Scores) -> str:
     return table(("chip", "precision", "group", "rows", "held-out MAPE %", "bias %"), rows)
 
 
+def families(scores: Scores) -> str:
+    """The families that make most of the error of the groups that miss a target."""
+    lacking = missed(scores)
+    rows = [
+        (
+            f"`{one['group']}`",
+            one["family"].replace("|", ", ").replace("/", ", "),
+            f"{one['n']:,}",
+            f"{one['mape']:.0f}",
+            f"{one['share']:.0%}",
+        )
+        for one in scores["families"]
+        if one["group"] in lacking
+    ]
+    return table(("group", "family", "rows", "held-out MAPE %", "share of the group's error"), rows)
+
+
 def overall(scores: Scores) -> str:
     """One sentence: the mean over groups, rows and answers."""
     found = [held for group in TARGETS if (held := of_group(scores, "held_out", group)) is not None]
@@ -193,6 +211,7 @@ TABLES = {
     "releases": releases,
     "sources": sources,
     "cells": cells,
+    "families": families,
 }
 
 
