@@ -46,7 +46,9 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True):
     reserve: Number = 0.75
     """Share of the answer for which memory is set aside when a sequence is admitted."""
     grouped: Number = 0.5
-    """Share of FLOPs that the many small matrices of experts reach, against large ones."""
+    """Share of FLOPs that the many matrices of wide experts reach, against single ones."""
+    narrow_width: Number = 300.0
+    """Width of an expert on one chip at which its matrices reach half of what those of wide ones do."""
     scattered: Number = 0.9
     """Share of bandwidth that reading experts reaches, against large matrices."""
     uneven: Number = 0.2
@@ -67,16 +69,16 @@ class Span(msgspec.Struct, frozen=True):
 
 
 CELL: dict[str, Span] = {
-    "bandwidth": Span(0.8, 0.3, 1.0, 100.0),
-    "compute": Span(0.55, 0.1, 1.0, 100.0),
-    "kernel_seconds": Span(5e-6, 1e-6, 2e-5, 100.0),
+    "bandwidth": Span(0.8, 0.3, 1.0, 600.0),
+    "compute": Span(0.55, 0.1, 1.0, 600.0),
+    "kernel_seconds": Span(4e-6, 1e-6, 2e-5, 600.0),
 }
 """Per chip and precision; each is drawn to the value of the same name that all cells share."""
 
 SHARED: dict[str, Span] = {
     "bandwidth": Span(0.8, 0.3, 1.0, 4.0),
     "compute": Span(0.55, 0.1, 1.0, 4.0),
-    "kernel_seconds": Span(5e-6, 1e-6, 2e-5, 4.0),
+    "kernel_seconds": Span(4e-6, 1e-6, 2e-5, 4.0),
     "overlap": Span(0.3, 0.03, 1.0, 4.0),
     "tile_rows": Span(16.0, 1.0, 128.0, 4.0),
     "attention": Span(0.5, 0.05, 1.0, 4.0),
@@ -88,7 +90,8 @@ SHARED: dict[str, Span] = {
     "sequence_seconds": Span(5e-6, 5e-7, 5e-5, 4.0),
     "request_seconds": Span(2e-2, 1e-3, 0.3, 4.0),
     "burst": Span(0.05, 0.01, 0.3, 30.0),
-    "grouped": Span(0.4, 0.05, 1.0, 4.0),
+    "grouped": Span(0.5, 0.05, 1.0, 4.0),
+    "narrow_width": Span(300.0, 20.0, 20000.0, 4.0),
     "scattered": Span(0.9, 0.3, 1.2, 4.0),
     "uneven": Span(0.2, 0.01, 2.0, 4.0),
     "evenness": Span(2.0, 0.3, 100.0, 4.0),
@@ -116,8 +119,8 @@ ENGINES: dict[str, dict[str, Span]] = {
 (`GUARANTEED_NO_EVICT`) and lets copies of attention wait for one another (`attention_dp_config`); SGLang looks for
 new requests once in several iterations (`--scheduler-recv-interval`)."""
 
-RELEASES = Span(1.0, 0.25, 4.0, 8.0)
-ENGINE_MEAN = Span(1.0, 0.5, 2.0, 100.0)
+RELEASES = Span(1.0, 0.25, 4.0, 600.0)
+ENGINE_MEAN = Span(1.0, 0.9, 1.1, 1000.0)
 """The mean of an engine's releases."""
 PREFIX = "serving_"
 """Of the names of these constants in a calibration."""

@@ -48,10 +48,11 @@ def distinct_experts(x: Space, experts: Number, active: Number, tokens: Number, 
     """Experts that at least one of `tokens` chooses, each choosing `active` of `experts`.
 
     Where all are alike it is E * (1 - (1 - k/E)^n). Where popularity varies as a gamma distribution of shape
-    `evenness`, choices of one expert are negative binomial: E * (1 - (1 + n*k / (E*a))^-a), which comes near the
-    former as `a` grows.
+    `evenness`, choices of one expert are negative binomial: E * (1 - (1 + c/a)^-a) with c = -n ln(1 - k/E),
+    which comes near the former as `a` grows.
     """
-    each = tokens * active / x.maximum(experts, 1.0)
+    share = x.minimum(active / x.maximum(experts, 1.0), 0.999999)
+    each = -tokens * x.log(1.0 - share)
     return experts * (1.0 - x.exp(-evenness * x.log(1.0 + each / evenness)))
 
 
@@ -101,13 +102,30 @@ def iteration(
     mixed = x.where(form.wide_attention > 0, peak16, peak)
     experts_peak = x.where(form.wide_experts > 0, peak16, peak)
     multiplied = 2.0 * (rows * (mixers / mixed + dense / experts_peak) + heads * table / peak16)
-    weights = _bound(x, read / rate, multiplied, overlap)
+    weights = _bound(x, read / rate, multiplied, overlap) + _between(engine, every) / rate
 
     cache = _attention(x, engine, sequences, context, tokens, prompt)
     slow = x.where(tokens > 0, constants.eager, 1.0)
     overhead = slow * launches(x, shape, form) * constants.kernel_seconds + constants.iteration_seconds
     overhead = overhead + constants.sequence_seconds * sequences
     return Iteration(weights, _experts(x, engine, every), cache, _communication(x, engine, every), overhead)
+
+
+def _between(engine: Engine, every: Number) -> Number:
+    """Bytes that one chip moves between large matrices: norms, residuals, quantising, rotation, gates, in 16 bits.
+
+    About a dozen times the width of the model per layer and token, which no tensor parallelism cuts; four times the
+    feed-forward part and the queries, which it does; and four times what is sent to experts and comes back.
+    """
+    shape, layout = engine.shape, engine.layout
+    rows = every / layout.attention_data
+    dense = shape.dense_layers * shape.dense_ffn + shape.moe_layers * shape.shared_ffn
+    cut = 4.0 * (dense + shape.layers * shape.q_width) / layout.tensor
+    whole = 12.0 * shape.layers * shape.hidden
+    chosen = shape.moe_layers * shape.active_experts * every / layout.expert
+    return 2.0 * (
+        rows * (whole + cut) + 4.0 * chosen * (shape.hidden + shape.expert_ffn / layout.expert_tensor)
+    )
 
 
 def _experts(x: Space, engine: Engine, every: Number) -> Number:
@@ -127,9 +145,10 @@ def _experts(x: Space, engine: Engine, every: Number) -> Number:
     matrices = shape.moe_layers * shape.expert_params / layout.expert_tensor
     chosen = above * every * shape.active_experts / layout.expert + most * constants.tile_rows
     rate = constants.scattered * constants.bandwidth * device.bandwidth_bytes_per_s
-    speed = constants.grouped * constants.compute * peak
+    width = shape.expert_ffn / layout.expert_tensor
+    speed = constants.grouped * constants.compute * peak * width / (width + constants.narrow_width)
     reading = matrices * most * form.expert_bytes / rate
-    return _bound(x, reading, 2.0 * matrices * chosen / speed, constants.overlap)
+    return _bound(x, reading, 2.0 * matrices * chosen / x.maximum(speed, 1.0), constants.overlap)
 
 
 def _attention(

@@ -47,6 +47,10 @@ RANDOM_LENGTH = 0.9
 """InferenceX draws lengths evenly from 80 to 100 % of those it states (`--random-range-ratio 0.8`)."""
 _RANDOM = re.compile(r"db-dump|source_file=\d{4}-\d\d-\d\d\.csv|gap-analysis\.csv")
 """Sources of rows that come from InferenceX."""
+WEIGHTS = {"tpot": 1.0, "ttft": 0.3}
+"""In a fit: times to the first token hold the start of a benchmark, warming up and waiting besides."""
+APART_WEIGHT = 0.5
+"""Of rows of two pools: most leave the number of engines out."""
 OUTPUTS = (("tpot", "silicon_tpot_ms"), ("ttft", "silicon_ttft_ms"))
 
 
@@ -148,6 +152,7 @@ def _read(row: Row, devices: Mapping[tuple[str, str], Device]) -> _Read:
             software=software,
             output=output,
             value=number(row, column),
+            weight=WEIGHTS[output] * (APART_WEIGHT if apart else 1.0),
         )
         for output, column in OUTPUTS
         if number(row, column) > 0

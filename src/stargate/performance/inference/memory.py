@@ -9,8 +9,6 @@ from stargate.performance.inference.layout import Layout
 from stargate.performance.number import Number, Space
 from stargate.performance.shape import Shape
 
-BINARY = 1.024**3
-"""Memory is sold in GB and made in GiB: an "80 GB" H100 has 81,559 MiB, a "180 GB" B200 183,359 MiB (nvidia-smi)."""
 USABLE = 0.92
 """Share of a chip's memory that engines take (vLLM `gpu_memory_utilization` 0.90 to 0.95)."""
 RESERVED_BYTES = 3.0e9
@@ -57,7 +55,7 @@ def sequence_bytes(x: Space, shape: Shape, form: Format, layout: Layout, context
 
 def available_bytes(device: Device) -> Number:
     """What a chip has for weights and caches."""
-    return device.memory_bytes * BINARY * USABLE - RESERVED_BYTES
+    return device.memory_bytes * USABLE - RESERVED_BYTES
 
 
 def free_bytes(shape: Shape, form: Format, layout: Layout, device: Device) -> Number:

@@ -102,12 +102,22 @@ def _pool(row: Row, pool: str, setting: Setting, concurrency: float, *, known: b
     while not known and tensor < NARROW and not _fits(setting, tensor * copies):
         tensor *= 2.0
     chips = tensor * copies
-    if not known and copies == 1 and (tensor > NARROW or concurrency >= 64 * tensor):
-        # Recipes copy attention wherever many sequences meet on many chips.
+    if not known and copies == 1 and _copied(pool, setting, chips, concurrency):
         tensor, copies, cut, spread = 1.0, chips, 1.0, chips
     if cut * spread != chips:
         cut, spread = 1.0, chips
     return Layout(tensor=tensor, attention_data=copies, expert=spread, expert_tensor=cut)
+
+
+def _copied(pool: str, setting: Setting, chips: float, concurrency: float) -> bool:
+    """Whether recipes copy attention.
+
+    They do wherever many sequences meet, on engines wider than two nodes, and on those of TensorRT-LLM that
+    compute prompts or are wider than one node.
+    """
+    if setting.engine == "TensorRT-LLM" and (pool == "prefill_" or chips > NARROW):
+        return True
+    return chips > 2 * NARROW or concurrency >= 64 * chips
 
 
 def _fits(setting: Setting, chips: float) -> bool:

@@ -61,6 +61,8 @@ OPEN = 0.92
 BATCH_LIMIT = 2048.0
 """Sequences an engine runs at once at most (default of TensorRT-LLM's `max_batch_size`)."""
 ENDLESS = 1e9
+WEIGHT = 2.0
+"""In a fit: there are few such rows, and each is a long run."""
 DRAIN = 0.5
 """Share of the places that stand empty while the last answers of a run end."""
 
@@ -77,8 +79,6 @@ REQUESTS: dict[tuple[int, int], float] = {
     (20000, 2000): 1_000.0,
 }
 """Requests of one run of TensorRT-LLM's tables by the tokens of prompt and answer (its performance overview, v1.0)."""
-FEWEST_REQUESTS = 1_500.0
-"""Of runs whose source does not say."""
 LONGEST: dict[str, float] = {
     "llama2-70b": 1_024.0,
     "llama3.1-8b": 128.0,
@@ -239,6 +239,7 @@ def _read(row: Row, devices: Mapping[tuple[str, str], Device]) -> _Read:
             software=software,
             output="tokens_per_second" if metric.endswith("total") else "tokens_per_second_per_chip",
             value=value,
+            weight=WEIGHT,
         ),
         setting=setting,
         prompt=prompt,
@@ -254,10 +255,11 @@ def _read(row: Row, devices: Mapping[tuple[str, str], Device]) -> _Read:
 
 
 def _requests(row: Row) -> float:
-    """Of a run on fixed lengths; 0 where it is known by its time."""
+    """Of a run on fixed lengths, endless where its source does not say; 0 where it is known by its time."""
     if row.get("isl_kind") != "fixed":
         return 0.0
-    return REQUESTS.get((int(number(row, "isl")), int(number(row, "osl"))), FEWEST_REQUESTS)
+    lengths = int(number(row, "isl")), int(number(row, "osl"))
+    return REQUESTS.get(lengths, ENDLESS) if row.get("engine_version") == "1.0" else ENDLESS
 
 
 def _layouts(row: Row, setting: Setting) -> tuple[tuple[Layout, ...], bool]:
