@@ -40,6 +40,8 @@ ORDER = (
 )
 """Terms in the order in which tables show them."""
 PETAFLOPS = 1e15
+HALVING = 0.6931471805599453
+"""Logarithm of two."""
 BINDS = {
     "matmul": "compute",
     "attention": "compute",
@@ -116,7 +118,7 @@ def step(x: Space, shape: Shape, device: Device, layout: Layout, constants: Cons
     each = _pass(x, shape, device, layout, constants, own)
     run = each.matmul + each.attention + each.memory + each.tensor + each.context + each.expert
     layers = shape.layers / pipeline
-    host = layers * (constants.launch_seconds + x.minimum(shape.moe_layers, 1.0) * constants.route_seconds)
+    host = shape.moe_layers / pipeline * constants.route_seconds
     run_squared, host_squared = run * run, host * host
     paced = x.sqrt(x.sqrt(run_squared * run_squared + host_squared * host_squared))
     unbalance = _unbalance(x, layers, pipeline, shape.layers, paced, each.head)
@@ -189,17 +191,10 @@ def _pass(x: Space, shape: Shape, device: Device, layout: Layout, constants: Con
 
 
 def speedup(x: Space, device: Device, constants: Constants) -> Number:
-    """How much faster than in sixteen bits large products are, as far as feeding and power let them be.
-
-    Where the peak is at least three times as high the recipe is one of four bits, which keeps some products in
-    eight.
-    """
+    """How much faster than in sixteen bits large products are: the ratio of peaks, less for each halving."""
     ratio = device.peak_flops_per_s / device.bf16_flops_per_s
-    halvings = x.log(x.maximum(ratio, 1.0)) / 0.6931471805599453
-    reached = ratio * x.exp(halvings * x.log(constants.narrow))
-    eight = 2.0 * constants.narrow
-    mixed = 1.0 / (constants.low_share / reached + (1.0 - constants.low_share) / eight)
-    return x.where(ratio > 3.0, mixed, reached)
+    halvings = x.log(x.maximum(ratio, 1.0)) / HALVING
+    return ratio * x.exp(halvings * x.log(constants.narrow))
 
 
 def shown(x: Space, communication: Number, window: Number, exposed: Number) -> Number:
