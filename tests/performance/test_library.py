@@ -10,7 +10,7 @@ import pytest
 
 from stargate.base.errors import NotFoundError
 from stargate.performance.architecture import GroupedQuery, Latent
-from stargate.performance.library import model_named, models, simplified
+from stargate.performance.library import model_like, model_named, models, simplified
 
 
 def test_every_model_has_a_name_of_its_own_and_a_source() -> None:
@@ -81,6 +81,29 @@ def test_every_measured_model_is_here(shared: Path, table: str, column: str) -> 
     assert names
     for name in names:
         assert model_named(name) in models(), name
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "active", "like"),
+    [
+        ("grok-1", 314e9, 86e9, "ERNIE-4.5-300B-A47B"),
+        ("someone/Unheard-16B-A3B", 0, 0, "DeepSeek-V2-Lite"),
+        ("unheard-13b-chat", 0, 0, "Llama-13B"),
+        ("unheard-350m", 0, 0, "GPT-2-medium"),
+        ("Llama-3.1-8B with another name", 70.6e9, 70.6e9, "Llama-3-70B"),
+    ],
+)
+def test_what_is_not_known_is_like_what_is_near_in_size(
+    name: str, parameters: float, active: float, like: str
+) -> None:
+    found = model_like(name, parameters, active)
+    assert found is not None
+    assert found.name == like
+
+
+@pytest.mark.parametrize("name", ["", "whisper", "gpt-x", "b13", "9" * 1000 + "b"])
+def test_nothing_is_like_what_states_no_size(name: str) -> None:
+    assert model_like(name) is None
 
 
 def number(text: str) -> int | None:

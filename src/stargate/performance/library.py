@@ -6,6 +6,7 @@ its base: it is found by the base's name, whoever published it and whatever it e
 
 from __future__ import annotations
 
+import math
 import re
 from functools import cache
 from importlib.resources import files
@@ -14,6 +15,7 @@ from stargate.base.document import parse, typed
 from stargate.base.errors import NotFoundError
 from stargate.base.faults import did_you_mean
 from stargate.performance.architecture import Architecture
+from stargate.performance.shape import shape_of
 
 _ENDING = re.compile(
     r"[-_ .](?:instruct|chat|base|it|hf|thinking|static|per[-_ ]?tensor|dynamic|block|turbo|preview|"
@@ -25,6 +27,10 @@ _ENDING = re.compile(
 
 _LENGTH_MOST = 256
 """Characters of a name that are looked at."""
+_SIZE = re.compile(
+    r"(?<![\d.])(\d{1,4}(?:\.\d{1,3})?)([mbt])(?:-a(\d{1,4}(?:\.\d{1,3})?)b)?(?![a-z\d])", re.IGNORECASE
+)
+_UNIT = {"m": 1e6, "b": 1e9, "t": 1e12}
 _VERSION = re.compile(r"^([a-z]+\d)\.(\d\.)")
 """A version before a size: `llama3.1.405b` goes by `llama31.405b` as well."""
 
@@ -79,3 +85,26 @@ def model_named(name: str) -> Architecture:
     bare = name.rpartition("/")[2]
     names = [one for model in models() for one in (model.name, *model.aliases)]
     raise NotFoundError(f"no model is called {name!r}", did_you_mean(bare, names))
+
+
+def model_like(name: str, parameters: float = 0.0, active: float = 0.0) -> Architecture | None:
+    """The shipped model that stands in for one that is not known: of the same kind, nearest in size.
+
+    `parameters`, and those `active` for a token, are counts; 0: as the name says them (`Foo-32B-A3B`, `Bar-13B`).
+    None where neither says a size.
+    """
+    said = _SIZE.search(name[:_LENGTH_MOST])
+    if not parameters and said:
+        parameters = float(said[1]) * _UNIT[said[2].lower()]
+        active = float(said[3]) * 1e9 if said[3] else 0.0
+    if not parameters > 0:
+        return None
+    active = active if 0 < active < parameters else parameters
+    routed = active < 0.9 * parameters
+
+    def apart(model: Architecture) -> tuple[bool, float]:
+        shape = shape_of(model)
+        sizes = ((shape.parameters, parameters), (shape.active_parameters, active))
+        return (model.experts is not None) != routed, sum(abs(math.log(one / two)) for one, two in sizes)
+
+    return min(models(), key=apart)

@@ -123,6 +123,33 @@ def test_a_row_that_cannot_be_read_lowers_the_coverage(tmp_path: Path) -> None:
     assert answer["refused"][0][0] == "own-1"
 
 
+def test_a_table_from_a_spreadsheet_is_read(training: Path, tmp_path: Path) -> None:
+    """With a byte order mark, CRLF and spaces around headings and cells."""
+    heading, *rows = training.read_text().splitlines()
+    other = tmp_path / "other.csv"
+    spaced = [heading.replace(",", " , "), *(row.replace(",", " ,") for row in rows)]
+    other.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(spaced).encode())
+    assert run("score", str(other), "--json").stdout == run("score", str(training), "--json").stdout
+
+
+@pytest.mark.parametrize("said", ["0", "-1", "nan", "inf", "1e999"])
+@pytest.mark.parametrize("column", ["seq_len", "gbs_seqs", "mbs", "n_chips", "tp", "pp", "cp", "layers"])
+def test_what_can_be_no_number_of_a_run_counts_as_blank(tmp_path: Path, column: str, said: str) -> None:
+    files = [write(tmp_path / f"{name}.csv", TRAINING, "row_id", {column: cell}) for name, cell in
+             (("odd", said), ("blank", ""))]  # fmt: skip
+    odd, blank = (run("score", str(file), "--json") for file in files)
+    assert odd.exit_code == 0, odd.output
+    assert odd.stdout == blank.stdout
+
+
+def test_chips_and_models_go_by_the_names_of_other_tables(tmp_path: Path) -> None:
+    changes = ({"system": "mi300x"}, {"system": "H200"}, {"model_path": "someone/Unheard-13B-Chat"})
+    file = write(tmp_path / "latency.csv", LATENCY, "id", *changes)
+    answer = json.loads(run("score", str(file), "--json").stdout)
+    assert answer["overall"]["n"] == 6
+    assert answer["refused"] == []
+
+
 def test_afresh_and_base_exclude_each_other(training: Path) -> None:
     assert run("fit", str(training), "--afresh", "--base", str(training)).exit_code == 2
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
-from stargate.base.errors import InputError, Problem
+from stargate.base.errors import InputError, NotFoundError, Problem
+from stargate.catalog import chip_named
 from stargate.performance.calibration import Batch, Joint
 from stargate.performance.calibration.record import Calibration, read, shipped
 from stargate.performance.device import Device
 from stargate.performance.inference.rows import latency_batch, throughput_batch
+from stargate.performance.library import model_like, model_named
 from stargate.performance.training.rows import training_batch
 
 ROWS_LIMIT = 1_000_000
@@ -27,22 +31,35 @@ MAKERS: dict[str, Callable[[list[dict[str, str]], dict[tuple[str, str], Device]]
 }
 
 
+MODELS = {"throughput": "model", "latency": "model_path"}
+"""Columns that alone say what a model's dimensions are."""
+CHIPS = ("chip", "system")
+"""Columns that name the chip, as their tables spell it: `mi300x` is the catalog's MI300X."""
+COUNTS = frozenset(
+    {
+        "layers", "hidden", "heads", "seq_len", "gbs_seqs", "mbs", "n_chips", "tp", "pp", "vp", "cp", "ep", "dp",
+        "dp_attention", "isl", "osl", "concurrency", "batch_size",
+    }
+)  # fmt: skip
+"""Columns in which 0 says nothing, as those of degrees (`tp_size`) do."""
+
+
 def read_batch(paths: Sequence[Path], devices: dict[tuple[str, str], Device]) -> Batch:
     """The rows of these files as one batch. Raises InputError for a file of no known kind."""
     batches: list[Batch] = []
     for path in paths:
         rows = _rows(path)
         kind = _kind(path, rows[0].keys())
-        batches.append(MAKERS[kind](rows, devices))
+        batches.append(MAKERS[kind]([_known(row, kind) for row in rows], devices))
     return batches[0] if len(batches) == 1 else Joint(batches)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream, restval="", restkey="")
             rows = [
-                {str(name): value if isinstance(value, str) else "" for name, value in row.items()}
+                {name.strip(): _cell(name.strip(), value) for name, value in row.items() if name}
                 for row, _ in zip(reader, range(ROWS_LIMIT + 1), strict=False)
             ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -54,6 +71,60 @@ def _rows(path: Path) -> list[dict[str, str]]:
     if len(rows) > ROWS_LIMIT:
         raise InputError((Problem(f"holds more than {ROWS_LIMIT:,} rows", "Split it", str(path)),))
     return rows
+
+
+def _known(row: dict[str, str], kind: str) -> dict[str, str]:
+    """The row with a model that is known in place of one that is not, where its size is stated.
+
+    Training rows have the model's dimensions in columns of their own.
+    """
+    column = MODELS.get(kind, "")
+    if not column or not (name := row.get(column, "")):
+        return row
+    sizes = tuple(_billions(row.get(size, "")) for size in ("params_b", "active_params_b"))
+    standing_in = _standing_in(name, *sizes)
+    return row if standing_in is None else row | {column: standing_in}
+
+
+@lru_cache(maxsize=1_024)
+def _standing_in(name: str, parameters: float, active: float) -> str | None:
+    try:
+        model_named(name)
+    except NotFoundError:
+        like = model_like(name, parameters, active)
+        return None if like is None else like.name
+    return None
+
+
+def _billions(said: str) -> float:
+    try:
+        return float(said) * 1e9
+    except ValueError:
+        return 0.0
+
+
+def _cell(column: str, value: object) -> str:
+    """A cell without spaces around it; blank where it can be no measurement and no degree.
+
+    No number of such a table is below 0 or without end, and no count is 0.
+    """
+    said = value.strip() if isinstance(value, str) else ""
+    if column in CHIPS:
+        return _chip(said)
+    try:
+        number = float(said)
+    except ValueError:
+        return said
+    none = not math.isfinite(number) or number < 0
+    return "" if none or (number == 0 and (column in COUNTS or column.endswith("_size"))) else said
+
+
+@lru_cache(maxsize=1_024)
+def _chip(name: str) -> str:
+    try:
+        return chip_named(name).id
+    except NotFoundError:
+        return name
 
 
 def _kind(path: Path, columns: Iterable[str]) -> str:
