@@ -17,6 +17,12 @@ WIDE = 12
 """From so many chips on, a tensor-parallel degree without experts' stands for all chips of both pools."""
 NARROW = 8.0
 """Chips of an engine within one node."""
+FEW = 600.0
+"""Requests in flight below which recipes decode on several engines within one node each."""
+WIDEST = 48.0
+EACH = 32.0
+PREFILL_WEIGHT = 0.25
+"""Chips that a token of a prompt needs against one of an answer, in public recipes for pools."""
 PREFILL_CHIPS = 4.0
 """Of one engine that computes prompts, where only the number of all chips is stated."""
 
@@ -82,7 +88,7 @@ def pools_of(row: Row, setting: Setting) -> Degrees:
         concurrency or batch * max(engines, 1.0) * max(copies, 1.0) or number(row, "batch_size", 1.0)
     )
     if unlike(row):
-        return _whole(number(row, "tp_size"), concurrency)
+        return _whole(row, number(row, "tp_size"), concurrency)
     known = engines > 0 and number(row, "prefill_num_workers") > 0
     decode = _pool(row, "decode_", setting, concurrency, known=known)
     prefill = _pool(row, "prefill_", setting, concurrency, known=known)
@@ -99,10 +105,10 @@ def _pool(row: Row, pool: str, setting: Setting, concurrency: float, *, known: b
     cut, spread = number(row, f"{pool}moe_tp_size", 1.0), number(row, f"{pool}moe_ep_size", 1.0)
     if setting.model.experts is None:
         return Layout(tensor=tensor, attention_data=copies)
-    while not known and tensor < NARROW and not _fits(setting, tensor * copies):
-        tensor *= 2.0
+    if not known and not _fits(setting, tensor * copies):
+        tensor = _needed(setting, tensor, concurrency if pool == "decode_" else 0.0)
     chips = tensor * copies
-    if not known and copies == 1 and _copied(pool, setting, chips, concurrency):
+    if copies == 1 and (chips > NARROW or not known) and _copied(pool, setting, chips, concurrency):
         tensor, copies, cut, spread = 1.0, chips, 1.0, chips
     if cut * spread != chips:
         cut, spread = 1.0, chips
@@ -120,6 +126,16 @@ def _copied(pool: str, setting: Setting, chips: float, concurrency: float) -> bo
     return chips > 2 * NARROW or concurrency >= 64 * chips
 
 
+def _needed(setting: Setting, chips: float, concurrency: float) -> float:
+    """Chips of an engine whose stated degree cannot hold the model: as many as hold it, and its sequences.
+
+    Recipes for racks decode on 48 chips at most, with some 32 sequences each.
+    """
+    while chips < WIDEST and not _fits(setting, chips):
+        chips *= 2.0
+    return max(chips, min(concurrency // EACH, WIDEST))
+
+
 def _fits(setting: Setting, chips: float) -> bool:
     """Whether the weights leave a chip a tenth of its memory."""
     shape, spread = shape_of(setting.model), Layout(tensor=chips, expert=chips)
@@ -135,12 +151,13 @@ def _engines(concurrency: float, decode: Layout) -> Pools:
     return Pools(prefill_engines=1.0, decode_engines=1.0 if wide else 4.0, sized=1.0)
 
 
-def _whole(chips: float, concurrency: float) -> Degrees:
-    """All chips of two pools together: a third of them compute prompts, by four, and the others decode as one."""
-    first = max(round(chips / 3.0 / PREFILL_CHIPS), 1.0)
+def _whole(row: Row, chips: float, concurrency: float) -> Degrees:
+    """All chips of two pools together: prompts are computed by four, answers by the others, as their lengths ask."""
+    small = concurrency < FEW
+    weight = PREFILL_WEIGHT * number(row, "isl", 1024.0) / number(row, "osl", 1024.0)
+    first = 1.0 if small else max(round(chips * weight / (1.0 + weight) / PREFILL_CHIPS), 1.0)
     rest = max(chips - first * PREFILL_CHIPS, PREFILL_CHIPS)
-    small = concurrency < 600
-    each = min(rest, 8.0) if small else rest
+    each = rest if not small else NARROW if rest % NARROW == 0 else PREFILL_CHIPS
     decode = Layout(tensor=each, expert=each) if small else Layout(attention_data=each, expert=each)
     return Degrees(
         decode=decode,
