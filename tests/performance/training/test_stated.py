@@ -46,6 +46,21 @@ def test_a_row_without_degrees_gets_a_layout_that_can_be() -> None:
     assert found == layout_of(row, LARGE, H100)
 
 
+def test_a_row_that_leaves_the_micro_batch_open_keeps_the_degrees_it_states() -> None:
+    row = {key: value for key, value in STATED.items() if key not in {"mbs", "vp"}} | {"config_complete": "0"}
+    found = layout_of(row, LARGE, H100)
+    assert (found.tensor, found.pipeline, found.context, found.data) == (4, 8, 1, 2)
+    assert found.virtual in {1, 5}
+    assert not problems(found, LARGE, 64)
+
+
+def test_chips_that_nothing_divides_get_a_layout_all_the_same() -> None:
+    row = {"model": "llama3-70b", "seq_len": "8192", "chip": "H100-SXM", "n_chips": "63", "gbs_seqs": "1"}
+    found = layout_of(row, LARGE, H100)
+    assert found.chips == 63
+    assert found.micro_batch * found.data <= 1
+
+
 def test_a_whole_run_without_chips_or_batch_gets_a_layout() -> None:
     found = layout_of({"model": "llama3-70b", "seq_len": "8192", "chip": "H100-SXM"}, LARGE, H100)
     assert found.chips == 1024

@@ -186,7 +186,7 @@ def _pass(x: Space, shape: Shape, device: Device, layout: Layout, constants: Con
         head,
         shown(x, tensor, matmul * layout.tensor_overlap, exposed),
         shown(x, context, attention, exposed),
-        shown(x, expert, (matmul + attention) * layout.expert_overlap, exposed),
+        shown(x, expert, (matmul + attention + memory) * layout.expert_overlap, exposed),
     )
 
 
