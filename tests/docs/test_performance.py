@@ -66,6 +66,11 @@ def test_every_constant_has_its_place_in_a_formula(name: str) -> None:
     assert f"`{name}`" in MODEL or drawn in MODEL, f"{name} is on no line of the page"
 
 
+def test_formulas_name_no_constant_that_is_none() -> None:
+    named = {name.replace("\\_", "_") for name in re.findall(r"\\mathtt\{([^}]*)\}", MODEL)}
+    assert named <= set(constants.names())
+
+
 def test_every_convention_has_a_row() -> None:
     for name in get_args(Convention):
         assert f"| `{name}` |" in MODEL
