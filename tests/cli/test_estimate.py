@@ -74,6 +74,7 @@ def test_a_service_on_the_chips_that_are_known() -> None:
         shown(SERVE)
         == """\
 chat: Llama-3.1-8B
+  assumed, as nothing else is stated: 95 of 100 first tokens within 10s
 
 CHIP      POOL  REPLICAS  CHIPS  TTFT                 TPOT              COST/H  POWER  GB/CHIP  BOUND BY  LAYOUT
 H100-SXM  -     6         4      200 ms (100 to 300)  20 ms (20 to 20)  $83.88  4 kW   1 of 99  weights   tp4
@@ -137,7 +138,7 @@ def test_the_command_prints_its_json_twin(monkeypatch: pytest.MonkeyPatch, tmp_p
     file.write_text(SERVE, encoding="utf-8")
     plain = command(str(file))
     assert plain.exit_code == 0
-    assert plain.output.startswith("chat: Llama-3.1-8B\n\nCHIP ")
+    assert plain.output.startswith("chat: Llama-3.1-8B\n  assumed, ")
     told = json.loads(command(str(file), "--json").output)
     assert [one["replicas"] for one in told["candidates"]] == [6, 6]
     assert told["candidates"][0]["layout"] == {"tensor_parallel": 4}

@@ -16,7 +16,8 @@ OVERHEAD_SECONDS = 600.0
 class Fake:
     """A run takes 1e10 FLOPs a token at half of the peak, and 100 GB over all its chips. An `Estimator`.
 
-    A replica carries a request per second and chip and petaflop; its tokens take 80 ms over its chips.
+    Eight chips cut a sequence at most. A replica carries a request per second and chip and petaflop; its tokens
+    take 80 ms over its chips.
     """
 
     def __init__(self) -> None:
@@ -34,6 +35,8 @@ class Fake:
             return DoesNotFit(needed_bytes=each, available_bytes=device.memory_bytes, largest="weights")
         if work.layout.tensor_parallel is not None and work.layout.tensor_parallel > chips:
             return NoLayout(says=f"{chips} chips are fewer than are cut over")
+        if 8 * work.batch < chips:
+            return NoLayout(says=f"no layout divides {chips} chips and {work.batch} sequences a step")
         network = 1.0 if device.scaleout_bytes_per_s >= 50e9 else 2.0
         seconds = network * work.tokens * 1e10 / (0.5 * device.peak_flops_per_s * chips) + OVERHEAD_SECONDS
         return RunEstimate(

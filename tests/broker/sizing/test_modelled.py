@@ -138,6 +138,21 @@ def test_a_layout_that_cannot_be() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [
+        (Layout(tensor_parallel=7), "tensor 7 does not divide the 32 attention heads"),
+        (Layout(context_parallel=3), "context 3 does not divide the 8192 tokens"),
+        (Layout(expert_parallel=8), "Llama-3.1-8B has no experts"),
+        (Layout(pipeline_parallel=64), "virtual 64 parts are more than the 32 layers"),
+    ],
+)
+def test_what_does_not_divide_the_model_is_named(wanted: Layout, says: str) -> None:
+    found = MODELLED.train(msgspec.structs.replace(TRAIN, layout=wanted), device(), 7 * 3 * 64)
+    assert isinstance(found, NoLayout)
+    assert found.says.startswith(says)
+
+
 def test_so_many_chips_that_the_run_never_ends() -> None:
     """Eight million chips are interrupted more often than they restart."""
     found = MODELLED.train(msgspec.structs.replace(TRAIN, batch=2**23), device(), 2**23)
@@ -177,6 +192,18 @@ def test_more_traffic_never_gets_fewer_replicas() -> None:
     ]
     assert counts == sorted(counts)
     assert counts[-1] > counts[0]
+
+
+def test_nobody_waits_without_end_where_no_bound_is_stated() -> None:
+    """However even the load: engines are not filled until the queue is as long as the day."""
+    for rate in (1.0, 1e3, 1e6):
+        work = msgspec.structs.replace(SERVE, requests_per_s=rate, ttft=None, tpot=None)
+        found = serve(8, work).ttft_seconds
+        assert found is not None
+        assert 0 < found.point <= 10.0
+    # A prompt that takes longer by itself is no refusal.
+    long = msgspec.structs.replace(SERVE, ttft=None, tpot=None, input_tokens=120_000, requests_per_s=1.0)
+    assert serve(4, long, "A100").replicas >= 1
 
 
 def test_latencies_are_kept() -> None:

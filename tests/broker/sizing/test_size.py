@@ -118,6 +118,15 @@ def test_what_is_met_only_as_often_as_not_is_the_fastest() -> None:
     assert one.chips == 4_096
 
 
+def test_a_batch_smaller_than_most_gangs_bounds_the_size() -> None:
+    """Of 4,096 chips in the pool no more than 16 have something to do; the search must not stop at the others."""
+    training = Training(tokens=10**10, sequence_length=8_192, batch_sequences=2)
+    found = sizes(run("H100-SXM", training=training), longest=Duration(DAY)).sizes
+    assert [one.chips for one in found] == [4]
+    with pytest.raises(UserError, match="the fastest size, 16 H100-SXM, takes"):
+        sizes(run("H100-SXM", training=training), longest=Duration(HOUR))
+
+
 def test_each_chip_gets_its_size_cheapest_first() -> None:
     found = sizes(
         run("H100", "B200"),
@@ -233,7 +242,22 @@ def test_a_batch_in_tokens_is_one_that_chips_divide(tokens: int, sequences: int)
     question = asked(run("H100", training=Training(TOKENS, sequence_length=8_192, batch_tokens=tokens)))
     assert isinstance(question, Train)
     assert question.batch == sequences
-    assert any(f"{sequences:,} sequences in a step" in text for text in question.assumed)
+    assert any(text.startswith(f"{sequences:,} sequence") for text in question.assumed)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "sequences"),
+    [(8_192, 1), (10**9, 512), (2 * 10**12, 512), (15 * 10**12, 3_584), (10**18, 242_221_056)],
+)
+def test_longer_runs_take_larger_batches(tokens: int, sequences: int) -> None:
+    question = asked(run("H100-SXM", training=Training(tokens=tokens)))
+    assert isinstance(question, Train)
+    assert question.batch == pytest.approx(sequences, rel=0.04)
+    assert tokens / (question.batch * question.sequence) <= 550_000
+
+
+def test_a_bound_for_first_tokens_is_assumed_and_said() -> None:
+    assert "95 of 100 first tokens within 10s" in " ".join(ground.says for ground in sizes(service()).grounds)
 
 
 def test_counted_chips_without_a_deadline_have_no_bound() -> None:

@@ -18,6 +18,14 @@ SEQUENCE_TOKENS = 8_192
 BATCH_TOKENS = {"train": 4 * 2**20, "finetune": 2**19}
 """Assumed per step where none is stated: what Llama 2 and the start of Llama 3 took; an eighth to tune."""
 
+STEPS = 500_000
+"""Of the longest runs at most: their batch is larger. Llama 2 took as many for 2T tokens (arXiv 2307.09288, section
+2.2); with 15T, Llama 3 had come to 16M tokens a step, DeepSeek-V3 to 63M (arXiv 2412.19437, section 4.2): this lies
+between."""
+FIRST_TOKEN_SECONDS = 10.0
+"""For 95 of 100 requests, where no bound is stated: how long people attend to one thing (Nielsen, Usability
+Engineering, 1993, section 5.5)."""
+
 
 class Train(msgspec.Struct, frozen=True, kw_only=True):
     """A run to estimate."""
@@ -71,7 +79,14 @@ def asked(work: Workload) -> Train | Serve:
             tpot=_bound(traffic.tpot),
             precision=precision,
             layout=layout,
-            assumed=() if work.precision else ("precision bf16",),
+            assumed=tuple(
+                text
+                for text, given in (
+                    ("precision bf16", work.precision),
+                    (f"95 of 100 first tokens within {FIRST_TOKEN_SECONDS:g}s", traffic.ttft),
+                )
+                if not given
+            ),
         )
     training = work.training
     assert training is not None, "work that is estimated states tokens or traffic"
@@ -79,12 +94,13 @@ def asked(work: Workload) -> Train | Serve:
     sequence = training.sequence_length
     if sequence is None:
         sequence = min(SEQUENCE_TOKENS, model.max_context or SEQUENCE_TOKENS, training.tokens)
-        assumed.append(f"sequences of {sequence:,} tokens")
+        assumed.append(f"sequences of {sequence:,} token{'' if sequence == 1 else 's'}")
     batch = training.batch_sequences
     if batch is None:
-        tokens = training.batch_tokens or min(BATCH_TOKENS[work.kind], training.tokens)
+        usual = max(BATCH_TOKENS[work.kind], training.tokens // STEPS)
+        tokens = training.batch_tokens or min(usual, training.tokens)
         batch = _rounded(max(1, tokens // sequence))
-        assumed.append(f"{batch:,} sequences in a step")
+        assumed.append(f"{batch:,} sequence{'' if batch == 1 else 's'} in a step")
     return Train(
         model=model,
         tokens=training.tokens,

@@ -17,7 +17,7 @@ from stargate.performance.run import Run, whole_run
 from stargate.performance.shape import Shape, shape_of
 from stargate.performance.training.candidates import RECOMPUTES, SHARDINGS, Choices
 from stargate.performance.training.constants import CELL, RELEASE, SHARED, Constants
-from stargate.performance.training.layout import RECOMPUTE
+from stargate.performance.training.layout import RECOMPUTE, problems
 from stargate.performance.training.layout import Layout as Cut
 from stargate.performance.training.search import Found, best_layouts
 from stargate.performance.training.search import NoLayout as Tight
@@ -97,6 +97,9 @@ def best_on(
 ) -> Found | Tight | NoLayout:
     """The layout on so many chips that takes the shortest step, of those that keep what is settled."""
     wanted = work.layout
+    uncut = _uncut(work, shape)
+    if uncut:
+        return NoLayout(says=uncut)
     try:
         answer = best_layouts(
             shape,
@@ -117,6 +120,27 @@ def best_on(
     if not fitting:
         return NoLayout(says=f"no layout on {chips} chips has {copies} copies of the model")
     return fitting[0]
+
+
+def _uncut(work: Train, shape: Shape) -> str:
+    """Why what is settled cannot cut the model, however many chips there are; empty: it can."""
+    wanted = work.layout
+    expert = wanted.expert_parallel or 1
+    if expert > 1 and not shape.experts:
+        return f"{work.model.name} has no experts to lay on {expert} chips"
+    cut = Cut(
+        sequence=work.sequence,
+        batch=work.batch,
+        micro_batch=1,
+        tensor=wanted.tensor_parallel or 1,
+        pipeline=wanted.pipeline_parallel or 1,
+        virtual=wanted.virtual_stages or 1,
+        context=wanted.context_parallel or 1,
+        expert=expert,
+        data=expert,
+    )
+    wrong = [one for one in problems(cut, shape) if one.path != "batch"]
+    return f"{wrong[0].path} {wrong[0].message}" if wrong else ""
 
 
 def _choices(wanted: Layout) -> Choices:

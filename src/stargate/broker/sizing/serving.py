@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from stargate.base.errors import InputError
-from stargate.broker.sizing.asked import Serve
+from stargate.broker.sizing.asked import FIRST_TOKEN_SECONDS, Serve
 from stargate.broker.sizing.estimator import NoLayout, ServiceAnswer, ServiceEstimate, TooSlow
 from stargate.broker.sizing.running import lent_by
 from stargate.performance.architecture import Architecture
@@ -87,15 +87,15 @@ def engine_on(
     if not fitting:
         return min((why for why in refused if why is not None), key=lambda why: why.missing_bytes)
     traffic = Traffic(requests_per_second=work.requests_per_s, output_tokens=float(work.output_tokens))
-    objective = _objective(work)
-    best = max(((engine, _curve(engine, work)) for engine in fitting), key=lambda one: _carried(one[1], work))
+    curves = ((engine, _curve(engine, work)) for engine in fitting)
+    engine, curve = max(curves, key=lambda one: _carried(one[1], work))
     try:
-        found = replicas(traffic, objective, best[1])
+        found = replicas(traffic, _objective(work, curve), curve)
     except InputError as error:
         return NoLayout(says=error.problems[0].message)
     if isinstance(found, Unattainable):
         return _too_slow(work, found)
-    return best[0], found
+    return engine, found
 
 
 def computing(device: Device) -> Device:
@@ -120,12 +120,16 @@ def constants_of(lookup: Lookup, device: Device) -> Constants:
     return Constants(**known, release=lookup.value(("release", ENGINE), ENGINE_MEAN.start))
 
 
-def _objective(work: Serve) -> Objective:
-    return Objective(
-        ttft_seconds=None if work.ttft is None else work.ttft.seconds,
-        tpot_seconds=None if work.tpot is None else work.tpot.seconds,
-        share=0.95 if work.ttft is None else work.ttft.percentile / 100.0,
-    )
+def _objective(work: Serve, curve: Curve) -> Objective:
+    """The stated bounds. Of first tokens there is always one, and at least twice what an idle engine takes.
+
+    Without it engines would be filled until queues have no end.
+    """
+    share, ttft = 0.95, max(FIRST_TOKEN_SECONDS, 2.0 * curve.ttft_seconds[0])
+    if work.ttft is not None:
+        share, ttft = work.ttft.percentile / 100.0, work.ttft.seconds
+    tpot = None if work.tpot is None else work.tpot.seconds
+    return Objective(ttft_seconds=ttft, tpot_seconds=tpot, share=share)
 
 
 def _cuts(model: Architecture, wanted: Layout, chips: int, domain: int) -> Iterator[Cut]:
@@ -175,11 +179,12 @@ def _curve(engine: Engine, work: Serve) -> Curve:
 
 def _carried(curve: Curve, work: Serve) -> float:
     """Requests a second within the bounds; below zero, and the more so the slower, where none are."""
+    bounds = _objective(work, curve)
     rates = [
         at / (ttft + work.output_tokens * tpot)
         for at, ttft, tpot in zip(curve.concurrency, curve.ttft_seconds, curve.tpot_seconds, strict=True)
-        if (work.ttft is None or ttft <= work.ttft.seconds)
-        and (work.tpot is None or tpot <= work.tpot.seconds)
+        if (bounds.ttft_seconds is None or ttft <= bounds.ttft_seconds)
+        and (bounds.tpot_seconds is None or tpot <= bounds.tpot_seconds)
     ]
     return max(rates, default=-curve.ttft_seconds[0] - curve.tpot_seconds[0])
 

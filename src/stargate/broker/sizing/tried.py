@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -9,7 +10,13 @@ import msgspec
 from stargate.base.errors import NotFoundError
 from stargate.broker.sizing.asked import Serve, Train
 from stargate.broker.sizing.choose import Replicas, Run
-from stargate.broker.sizing.estimator import Estimator, RunAnswer, RunEstimate, ServiceEstimate
+from stargate.broker.sizing.estimator import (
+    Estimator,
+    NoLayout,
+    RunAnswer,
+    RunEstimate,
+    ServiceEstimate,
+)
 from stargate.broker.sizing.hardware import Hardware
 from stargate.broker.sizing.ladder import Rung, ladder
 from stargate.performance.estimate import DoesNotFit
@@ -53,7 +60,9 @@ def tried(
         return Tried(hardware, refusal=error.message)
     if isinstance(question, Train):
         answers = _Asked(lambda rung: estimator.train(question, device, rung.chips))
-        least = estimator.least_chips(question, device, seconds) if gang is None else 0
+        least = (
+            max(estimator.least_chips(question, device, seconds), _cut_over(question)) if gang is None else 0
+        )
         ways = _ladder(hardware, hardware.nodes)
         rungs = (gang,) if gang is not None else _around(ways, answers, seconds, least)
         runs = tuple(Run(rung, one) for rung in rungs if isinstance(one := answers(rung), RunEstimate))
@@ -84,20 +93,46 @@ def _ladder(hardware: Hardware, nodes: int) -> tuple[Rung, ...]:
     return ladder(nodes, hardware.chips_per_node, hardware.domain_chips)
 
 
+def _cut_over(question: Train) -> int:
+    """Chips that hold one copy of the model as it is settled to be cut: fewer have no layout."""
+    wanted = question.layout
+    return math.prod(
+        degree or 1 for degree in (wanted.tensor_parallel, wanted.pipeline_parallel, wanted.context_parallel)
+    )
+
+
 def _around(
     rungs: Sequence[Rung], answers: Callable[[Rung], RunAnswer], seconds: float, least: int
 ) -> Sequence[Rung]:
-    """The rungs around the first that is in time, found by halving: more chips are faster, but for odd numbers."""
-    known = sum(rung.chips < least for rung in rungs)
-    low, high = min(known, len(rungs) - 1), len(rungs)
+    """The rungs around the first that is in time, found by halving: more chips are faster, but for odd numbers.
+
+    Where none is, and the largest have no layout, as a small batch leaves them nothing to do: the largest that have.
+    """
+    known = min(sum(rung.chips < least for rung in rungs), len(rungs) - 1)
+    low = _first(rungs, known, lambda rung: _in_time(answers(rung), seconds))
+    if low == len(rungs) and all(_undivided(answers(rung)) for rung in rungs[max(known, low - BELOW) :]):
+        low = _first(rungs, known, lambda rung: _in_time(answers(rung), seconds) or _undivided(answers(rung)))
+    return rungs[max(known, low - BELOW) : low + ABOVE]
+
+
+def _first(rungs: Sequence[Rung], low: int, holds: Callable[[Rung], bool]) -> int:
+    """The place of the first from which on this holds; behind the last, where it never does."""
+    high = len(rungs)
     while low < high:
         middle = (low + high) // 2
-        answer = answers(rungs[middle])
-        if isinstance(answer, RunEstimate) and answer.seconds.point <= seconds:
+        if holds(rungs[middle]):
             high = middle
         else:
             low = middle + 1
-    return rungs[max(min(known, len(rungs) - 1), low - BELOW) : low + ABOVE]
+    return low
+
+
+def _in_time(answer: RunAnswer, seconds: float) -> bool:
+    return isinstance(answer, RunEstimate) and answer.seconds.point <= seconds
+
+
+def _undivided(answer: RunAnswer) -> bool:
+    return isinstance(answer, NoLayout)
 
 
 def _refusal(answers: Sequence[object]) -> str:
