@@ -8,7 +8,7 @@ import pytest
 from stargate.performance.inference.disaggregated import Pools, disaggregated, transfer_seconds
 from stargate.performance.inference.iteration import Engine
 from stargate.performance.inference.layout import layout
-from stargate.performance.inference.steady import Load, Steady, prompt_seconds, steady
+from stargate.performance.inference.steady import Load, Steady, batched_seconds, steady
 from stargate.performance.number import ARRAY, SCALAR, stack
 from tests.performance.inference.engines import engine
 
@@ -22,7 +22,7 @@ def solved(prefill: float, decode: float, load: Load = LOAD) -> Steady:
 
 
 def test_no_more_begins_than_the_pool_of_prompts_computes() -> None:
-    each = prompt_seconds(SCALAR, PREFILL, LOAD.prompt) / PREFILL.layout.attention_data
+    each = batched_seconds(SCALAR, PREFILL, LOAD.prompt)
     for engines in (1, 2, 4):
         assert solved(engines, 4).requests_per_second <= engines / each
 

@@ -10,7 +10,7 @@ import msgspec
 
 from stargate.performance.inference.iteration import Engine, iteration
 from stargate.performance.inference.memory import cache_bytes_per_token, largest_batch
-from stargate.performance.inference.steady import Load, Steady, prompt_seconds
+from stargate.performance.inference.steady import Load, Steady, batched_seconds, prompt_seconds
 from stargate.performance.number import Number, Space
 
 BUSY = 0.7
@@ -42,8 +42,8 @@ def disaggregated(x: Space, prefill: Engine, decode: Engine, pools: Pools, load:
     r^2 + r (z - s - (n - 1) s) - s z = 0 (Schweitzer 1979). The delay is decoding, by the sequences there.
     """
     constants = decode.constants
-    copies = prefill.layout.attention_data
     prompts = prompt_seconds(x, prefill, load.prompt)
+    cost = batched_seconds(x, prefill, load.prompt)
     held = load.prompt + constants.reserve * load.answer
     room = largest_batch(x, decode.shape, decode.form, decode.layout, decode.device, held)
     context = load.prompt + 0.5 * load.answer
@@ -55,9 +55,9 @@ def disaggregated(x: Space, prefill: Engine, decode: Engine, pools: Pools, load:
         each = x.minimum(x.maximum(decoding / engines, 1.0), room)
         found = iteration(x, decode, each, context, 0.0 * each, load.prompt)
         token = constants.release * found.seconds
-        together = prompts / (load.answer * token) * load.concurrency / (BUSY * copies)
+        together = cost / (load.answer * token) * load.concurrency / BUSY
         first = x.maximum(pools.prefill_engines, x.where(pools.sized > 0, together, 1.0))
-        service = prompts / (first * copies)
+        service = cost / first
         begun = fixed - service + constants.admission * token
         delay = load.answer * token + begun
         linear = delay - service * load.concurrency

@@ -181,9 +181,10 @@ def _communication(x: Space, engine: Engine, every: Number) -> Number:
     """Two collectives a layer: sums over the chips of attention, and sums or exchanges around the experts."""
     shape, layout, constants, device = engine.shape, engine.layout, engine.constants, engine.device
     together = layout.stage_chips
-    rate = constants.link * x.where(
-        together > device.domain_chips, device.scaleout_bytes_per_s, device.scaleup_bytes_per_s
-    )
+    # Beyond the domain each of its chips carries its share over its own adapter (hierarchical collectives).
+    beyond = x.where(together > device.domain_chips, 1.0, 0.0)
+    apart = beyond / (device.domain_chips * device.scaleout_bytes_per_s)
+    rate = constants.link / (1.0 / device.scaleup_bytes_per_s + apart)
     rows = every / layout.attention_data
     vector = 2.0 * shape.hidden
     summed = 2.0 * rows * vector * (1.0 - 1.0 / layout.tensor)

@@ -123,7 +123,7 @@ def _copied(pool: str, setting: Setting, chips: float, concurrency: float) -> bo
     """
     if setting.engine == "TensorRT-LLM" and (pool == "prefill_" or chips > NARROW):
         return True
-    return chips > 2 * NARROW or concurrency >= 64 * chips
+    return chips > 2 * NARROW or concurrency >= (8 if chips > NARROW else 64) * chips
 
 
 def _needed(setting: Setting, chips: float, concurrency: float) -> float:
@@ -162,7 +162,7 @@ def _whole(row: Row, chips: float, concurrency: float) -> Degrees:
     return Degrees(
         decode=decode,
         prefill=Layout(attention_data=PREFILL_CHIPS, expert=PREFILL_CHIPS),
-        pools=Pools(prefill_engines=first, decode_engines=max(rest // each, 1.0)),
+        pools=Pools(prefill_engines=first, decode_engines=max(rest // each, 1.0), sized=1.0),
         concurrency=concurrency,
         complete=False,
     )

@@ -53,6 +53,12 @@ def prompt_seconds(x: Space, engine: Engine, prompt: Number) -> Number:
     return iteration(x, engine, 0.0 * prompt, prompt, copies * prompt, prompt).seconds
 
 
+def batched_seconds(x: Space, engine: Engine, prompt: Number) -> Number:
+    """What a prompt costs an engine that computes as many at once as an iteration takes, and nothing else."""
+    most = engine.layout.attention_data * x.maximum(prompt, ITERATION_TOKENS)
+    return iteration(x, engine, 0.0 * prompt, prompt, most, prompt).seconds * prompt / most
+
+
 def steady(x: Space, engine: Engine, load: Load, *, waiting: bool = True) -> Steady:
     """The closed loop, solved; without `waiting`, requests that find no place in memory are not counted.
 
