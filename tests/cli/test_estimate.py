@@ -74,7 +74,7 @@ def test_a_service_on_the_chips_that_are_known() -> None:
         shown(SERVE)
         == """\
 chat: Llama-3.1-8B
-  assumed, as nothing else is stated: 95 of 100 first tokens within 10s
+  assumed, as nothing else is stated: 95 of 100 first tokens within 10s, or twice what an idle engine takes
 
 CHIP      POOL  REPLICAS  CHIPS  TTFT                 TPOT              COST/H  POWER  GB/CHIP  BOUND BY  LAYOUT
 H100-SXM  -     6         4      200 ms (100 to 300)  20 ms (20 to 20)  $83.88  4 kW   1 of 99  weights   tp4

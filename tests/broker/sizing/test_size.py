@@ -111,6 +111,12 @@ def test_a_deadline_that_nothing_meets() -> None:
     assert "move the deadline" in caught.value.remedy
 
 
+@pytest.mark.parametrize("late", [0, SECOND, 10_000 * DAY])
+def test_a_deadline_that_has_passed_is_no_question_of_chips(late: int) -> None:
+    with pytest.raises(UserError, match="deadline of lm has passed"):
+        sizes(run("H100-SXM", deadline=Instant(START - late)))
+
+
 def test_what_is_met_only_as_often_as_not_is_the_fastest() -> None:
     """1.2 times of the fastest does not fit into the time, the fastest itself does."""
     time = Duration(int(hours(512 * 8) * 1.1 * HOUR))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from stargate.base.errors import UserError
 from stargate.base.money import MICRO_PER_USD
 from stargate.base.time import SECOND, Duration, Instant
 from stargate.broker.sizing.choose import Replicas, Run, cheapest_in_time
@@ -40,10 +41,13 @@ class Made(NamedTuple):
 def seconds_left(work: Workload, at: Instant, longest: Duration) -> float:
     """In what time a run must be done: until its deadline and within its limit, else within what policy allows.
 
-    Where people counted all chips themselves, and gave no time, there is no bound.
+    Where people counted all chips themselves, and gave no time, there is no bound. Raises UserError where no time
+    is left.
     """
     bounds = [] if work.time_limit is None else [work.time_limit / SECOND]
     if work.deadline is not None:
+        if work.deadline <= at:
+            raise UserError(f"the deadline of {work.name} has passed", "set one that is still to come")
         bounds.append((work.deadline - at) / SECOND)
     counted = all(each.chips_per_node for each in work.alternatives)
     return min(bounds, default=math.inf if counted else longest / SECOND)
