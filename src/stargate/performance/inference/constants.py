@@ -122,5 +122,10 @@ new requests once in several iterations (`--scheduler-recv-interval`)."""
 RELEASES = Span(1.0, 0.25, 4.0, 600.0)
 ENGINE_MEAN = Span(1.0, 0.9, 1.1, 1000.0)
 """The mean of an engine's releases."""
+LINES: dict[str, Span] = {
+    "TensorRT": Span(1.0, 0.5, 2.0, 50.0),
+    "Dynamo TensorRT-LLM": Span(1.0, 0.5, 2.0, 50.0),
+}
+"""Means of releases that go by another name than their engine: MLPerf's own harness, and Dynamo's images."""
 PREFIX = "serving_"
 """Of the names of these constants in a calibration."""

@@ -17,6 +17,7 @@ from stargate.performance.inference.constants import (
     CELL,
     ENGINE_MEAN,
     ENGINES,
+    LINES,
     PREFIX,
     RELEASES,
     SHARED,
@@ -176,8 +177,10 @@ def parameters_of(settings: Sequence[Setting]) -> tuple[Parameter, ...]:
         for name, span in CELL.items():
             made.append(_parameter(("cell", chip, precision, f"{PREFIX}{name}"), span, _shared(name)))
     made += [_parameter(("release", engine), ENGINE_MEAN) for engine in KNOWN]
+    made += [_parameter(("release", line), span) for line, span in LINES.items()]
     releases = sorted({(_release(each), each.engine) for each in settings})
     for key, engine in releases:
-        if key[1] not in KNOWN:
-            made.append(_parameter(key, RELEASES, ("release", engine)))
+        line = key[1].rpartition(" ")[0]
+        if key[1] not in KNOWN and key[1] not in LINES:
+            made.append(_parameter(key, RELEASES, ("release", line if line in LINES else engine)))
     return tuple(made)
