@@ -132,7 +132,7 @@ def test_a_table_from_a_spreadsheet_is_read(training: Path, tmp_path: Path) -> N
     assert run("score", str(other), "--json").stdout == run("score", str(training), "--json").stdout
 
 
-@pytest.mark.parametrize("said", ["0", "-1", "nan", "inf", "1e999"])
+@pytest.mark.parametrize("said", ["0", "-1", "nan", "inf", "1e999", "1e-300"])
 @pytest.mark.parametrize("column", ["seq_len", "gbs_seqs", "mbs", "n_chips", "tp", "pp", "cp", "layers"])
 def test_what_can_be_no_number_of_a_run_counts_as_blank(tmp_path: Path, column: str, said: str) -> None:
     files = [write(tmp_path / f"{name}.csv", TRAINING, "row_id", {column: cell}) for name, cell in
@@ -148,6 +148,19 @@ def test_chips_and_models_go_by_the_names_of_other_tables(tmp_path: Path) -> Non
     answer = json.loads(run("score", str(file), "--json").stdout)
     assert answer["overall"]["n"] == 6
     assert answer["refused"] == []
+
+
+def test_rows_that_a_fit_leaves_out_are_named(tmp_path: Path) -> None:
+    odd = {"target_value": "1e-300"}
+    file = write(tmp_path / "odd.csv", TRAINING, "row_id", {}, odd, {"chip": "Abacus"})
+    found = run("fit", str(file))
+    assert found.exit_code == 0, found.output
+    assert "left out: own-1: " in found.stdout
+    assert "left out: own-2: chip: no chip 'Abacus'" in found.stdout
+    assert len(json.loads(run("fit", str(file), "--json").stdout)["refused"]) == 2
+    none = run("fit", str(write(tmp_path / "none.csv", TRAINING, "row_id", odd)))
+    assert none.exit_code == 2
+    assert "none of the rows can be read: own-0" in none.stderr
 
 
 def test_afresh_and_base_exclude_each_other(training: Path) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
+from stargate.base.errors import UserError
 from stargate.broker.device import devices
 from stargate.catalog import builtin_chips
 from stargate.cli.output import json_option, print_json, say, table
@@ -53,6 +54,9 @@ def command(
         raise click.UsageError("--afresh starts from nothing; give it or --base, not both")
     known = devices(builtin_chips())
     batch = read_batch(files, known)
+    if not batch.measured:
+        row, reason = batch.refused[0]
+        raise UserError(f"none of the rows can be read: {row}: {reason}", "complete the rows")
     start = None if afresh else read_calibration(base)
     if start is not None:
         batch = rebased(batch, start, known)
@@ -69,7 +73,7 @@ def command(
     inside, outside = scored(batch, lookup), scored(batch, lookup, held_out)
     if rows_to is not None:
         _write_rows(rows_to, inside, outside)
-    _report(made, inside, outside, as_json=as_json)
+    _report(made, inside, outside, batch.refused, as_json=as_json)
     if out is not None and not as_json:
         click.echo(f"Wrote {out}", err=True)
 
@@ -87,7 +91,12 @@ def with_progress(says: str, steps: int) -> Iterator[Callable[[int], None]]:
 
 
 def _report(
-    made: Calibration, inside: tuple[Scored, ...], outside: tuple[Scored, ...], *, as_json: bool
+    made: Calibration,
+    inside: tuple[Scored, ...],
+    outside: tuple[Scored, ...],
+    refused: tuple[tuple[str, str], ...],
+    *,
+    as_json: bool,
 ) -> None:
     fitted, held_out = score(inside), score(outside)
     if as_json:
@@ -97,6 +106,7 @@ def _report(
                 "digest": made.digest,
                 "cells": len(made.cells),
                 "releases": len(made.releases),
+                "refused": refused,
                 "fitted": {"groups": fitted.groups, "overall": fitted.overall},
                 "held_out": {
                     "groups": held_out.groups,
@@ -121,6 +131,7 @@ def _report(
             table(HEADINGS, rows),
             "",
             "Held out: predicted by a fit that saw no row of the same model, chip and precision.",
+            *(f"left out: {row}: {reason}" for row, reason in refused),
         ]
     )
 

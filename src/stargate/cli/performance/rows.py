@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -35,6 +34,7 @@ MODELS = {"throughput": "model", "latency": "model_path"}
 """Columns that alone say what a model's dimensions are."""
 CHIPS = ("chip", "system")
 """Columns that name the chip, as their tables spell it: `mi300x` is the catalog's MI300X."""
+LARGEST = 1e18
 COUNTS = frozenset(
     {
         "layers", "hidden", "heads", "seq_len", "gbs_seqs", "mbs", "n_chips", "tp", "pp", "vp", "cp", "ep", "dp",
@@ -106,7 +106,7 @@ def _billions(said: str) -> float:
 def _cell(column: str, value: object) -> str:
     """A cell without spaces around it; blank where it can be no measurement and no degree.
 
-    No number of such a table is below 0 or without end, and no count is 0.
+    No number of such a table is below 0, without end, or beyond every size, and no count is 0.
     """
     said = value.strip() if isinstance(value, str) else ""
     if column in CHIPS:
@@ -115,7 +115,7 @@ def _cell(column: str, value: object) -> str:
         number = float(said)
     except ValueError:
         return said
-    none = not math.isfinite(number) or number < 0
+    none = not 0 <= number < LARGEST or 0 < number < 1 / LARGEST
     return "" if none or (number == 0 and (column in COUNTS or column.endswith("_size"))) else said
 
 
