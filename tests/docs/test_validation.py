@@ -56,7 +56,8 @@ def test_the_figures_follow_from_the_rows_that_ship(group: str, column: str, nam
 
 def test_every_target_that_is_missed_is_explained_and_no_other() -> None:
     part = TEXT.partition("\n## Where targets are missed\n")[2].partition("\n## ")[0]
-    assert set(re.findall(r"^- \*\*`(\w+)`\*\*", part, re.MULTILINE)) == set(missed(SCORES))
+    assert set(re.findall(r"^- \*\*`(\w+)`\*\*: \d", part, re.MULTILINE)) == set(missed(SCORES))
+    assert set(validation.WHY) == set(validation.SAYS) == set(TARGETS)
 
 
 def test_a_target_is_missed_by_its_mean_or_by_its_tail() -> None:
