@@ -51,23 +51,30 @@ SAYS = {
     "ttft": "time to the first token",
 }
 WHY = {
-    "dense_3d": "Narrow formats on the newest chips: cells of a handful of rows from one or two families. Held out, such a "
-    "cell has nothing but what all chips share, and a data sheet's peak in four bits says little of what is reached.",
-    "fsdp": "Nearly all rows are of one table, of models up to 70B; the few of larger ones are predicted from those.",
-    "moe": "Software. The same configuration differs between releases of one year by 26 % (DeepSeek-V3), 63 % (gpt-oss) and "
-    "77 % (Qwen3-30B), and differently for each model, which one factor for a release cannot follow. Held out, a "
-    "model's kernels are unknown, and small experts are where kernels differ most.",
-    "tpu": "Few rows for each of many chips. Those of the newest state no layout, and the layout is guessed; a model that "
-    "none like it was seen of (gpt-oss) is predicted worst.",
-    "whole_runs": "Eight reports of one row each. They count different things as part of a run, and most state neither layout "
-    "nor software. One constant, `production`, cannot tell a tuned run from a first one.",
+    "dense_3d": "Narrow formats on the newest chips: cells of a handful of rows from one or two families. Held "
+    "out, such a cell has nothing but what all chips share, and a data sheet's peak in four bits "
+    "says little of what is reached.",
+    "fsdp": "Nearly all rows are of one table, of models up to 70B; the few of larger ones are predicted "
+    "from those.",
+    "moe": "Software. The same configuration differs between releases by 26 % (DeepSeek-V3), 63 % (gpt- "
+    "oss) and 77 % (Qwen3-30B), and differently for each model, which one factor for a release "
+    "cannot follow. Held out, a model's kernels are unknown, and small experts are where kernels "
+    "differ most.",
+    "tpu": "Few rows for each of many chips. Those of the newest state no layout, and the layout is "
+    "guessed; a model that none like it was seen of (gpt-oss) is predicted worst.",
+    "whole_runs": "Eight reports of one row each. They count different things as part of a run, and most state "
+    "neither layout nor software. One constant, `production`, cannot tell a tuned run from a first "
+    "one.",
     "throughput_dense": "Rows of MLPerf state neither layout nor batch. Each vendor tunes a harness of its own to each "
     "benchmark, so that all rows of one lie on the same side: see the bias by source.",
-    "throughput_moe": "As with dense models, and the layout of experts is open too in most tables: the fastest is taken.",
-    "tpot": "Rows of two pools, most of which leave out how many engines each pool has: these are assumed. Also engines that "
-    "copy attention, whose copies wait for one another by rules that changed from release to release.",
-    "ttft": "In a closed loop most of this time is waiting: for an engine to look for requests, for a place, for other "
-    "prompts, for a benchmark to warm up. Rows state the requests in flight, and none of these. Two pools come on top.",
+    "throughput_moe": "As with dense models, and the layout of experts is open too in many tables: the fastest is "
+    "taken.",
+    "tpot": "Rows of two pools, most of which leave out how many engines each pool has: these are assumed. "
+    "Also engines that copy attention, whose copies wait for one another by rules that changed from "
+    "release to release.",
+    "ttft": "In a closed loop most of this time is waiting: for an engine to look for requests, for a "
+    "place, for other prompts, for a benchmark to warm up. Rows state the requests in flight, and "
+    "none of these. Two pools come on top.",
 }
 """What remains where a group misses its target; the page shows these sentences of those that do."""
 
