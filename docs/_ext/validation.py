@@ -56,7 +56,7 @@ WHY = {
     "says little of what is reached.",
     "fsdp": "Nearly all rows are of one table, of models up to 70B; the few of larger ones are predicted "
     "from those.",
-    "moe": "Software. The same configuration differs between releases by 26 % (DeepSeek-V3), 63 % (gpt- "
+    "moe": "Software. The same configuration differs between releases by 26 % (DeepSeek-V3), 63 % (gpt-"
     "oss) and 77 % (Qwen3-30B), and differently for each model, which one factor for a release "
     "cannot follow. Held out, a model's kernels are unknown, and small experts are where kernels "
     "differ most.",
