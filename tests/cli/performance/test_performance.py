@@ -205,7 +205,7 @@ def test_an_explanation_for_people_names_terms_and_constants(repository: Path) -
 def test_what_does_not_fit_is_said_with_a_way_out(repository: Path) -> None:
     said = run("explain", str(repository / EXAMPLES / "pretrain.yaml"), "--chip", "H100", "--chips", "1")
     assert said.exit_code == 2
-    assert "Give more chips" in said.stderr
+    assert "Try another number of chips" in said.stderr
 
 
 def test_models_are_listed_with_their_sizes() -> None:
