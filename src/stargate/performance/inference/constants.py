@@ -37,6 +37,8 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True):
     """Of the host per iteration: scheduling, sampling, sending tokens."""
     sequence_seconds: Number = 1.5e-06
     """Of the host per sequence and iteration: sampling, stop conditions, text, sending a token."""
+    begin_seconds: Number = 0.001
+    """By which the host holds an engine up for each request that begins: placing it, making its first token."""
     request_seconds: Number = 0.011
     """Of a request before its prompt is computed: tokens made, queued, answered."""
     admission: Number = 2.0
@@ -88,6 +90,7 @@ SHARED: dict[str, Span] = {
     "eager": Span(3.4, 1.0, 10.0, 4.0),
     "iteration_seconds": Span(0.0003, 5e-5, 1e-2, 4.0),
     "sequence_seconds": Span(1.5e-06, 5e-7, 5e-5, 4.0),
+    "begin_seconds": Span(1e-3, 1e-5, 1e-2, 4.0),
     "request_seconds": Span(0.011, 1e-3, 0.3, 4.0),
     "burst": Span(0.085, 0.01, 0.3, 30.0),
     "grouped": Span(0.5, 0.05, 1.0, 4.0),
