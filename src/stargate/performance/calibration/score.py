@@ -66,7 +66,7 @@ def scored(batch: Batch, lookup: Lookup, predicted: NDArray[np.float64] | None =
     points = batch.predict(lookup.values(batch.parameters)) if predicted is None else predicted
     found = []
     for row, point in zip(batch.measured, points, strict=True):
-        span = lookup.range(row.group, row.chip, row.precision, float(point))
+        span = lookup.range(row.ranged_as or row.group, row.chip, row.precision, float(point))
         found.append(Scored(row, span.point, span.low, span.high))
     return tuple(found)
 

@@ -84,7 +84,7 @@ def digest_of(rows: Sequence[Measured]) -> str:
 
 
 def residuals_of(rows: Sequence[Measured], predicted: NDArray[np.float64]) -> tuple[Residual, ...]:
-    """Measured over predicted at 10 and 90 %, for each cell, precision and group with enough rows.
+    """Measured over predicted at 10 and 90 %, for each cell, precision and kind of row with enough of them.
 
     The quantiles are those of split conformal prediction (Lei et al. 2018): of n residuals the ones at
     rank (n + 1) times 0.1 and 0.9, so that few rows give a wide range rather than a lucky one.
@@ -92,11 +92,8 @@ def residuals_of(rows: Sequence[Measured], predicted: NDArray[np.float64]) -> tu
     apart = np.array([row.value for row in rows]) / predicted
     members: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for index, row in enumerate(rows):
-        for key in (
-            (row.group, row.chip, row.precision),
-            (row.group, "", row.precision),
-            (row.group, "", ""),
-        ):
+        name = row.ranged_as or row.group
+        for key in ((name, row.chip, row.precision), (name, "", row.precision), (name, "", "")):
             members[key].append(index)
     found = []
     for (group, chip, precision), indexes in sorted(members.items()):

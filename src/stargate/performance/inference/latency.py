@@ -151,6 +151,7 @@ def _read(row: Row, devices: Mapping[tuple[str, str], Device]) -> _Read:
             precision=setting.precision,
             software=software,
             output=output,
+            ranged_as=f"{output}_apart" if apart else "",
             value=number(row, column),
             weight=WEIGHTS[output] * (APART_WEIGHT if apart else 1.0),
         )

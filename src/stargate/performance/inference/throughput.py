@@ -267,10 +267,13 @@ def _layouts(row: Row, setting: Setting) -> tuple[tuple[Layout, ...], bool]:
     chips = int(number(row, "n_chips")) or NODE_CHIPS
     tensor, experts = int(number(row, "tp")), setting.model.experts is not None
     if tensor:
-        copies = int(number(row, "dp_attention")) or 1
-        stated, stage = row.get("ep", ""), tensor * copies
+        stated = row.get("ep", "")
+        spread = int(stated) if stated.isdigit() else 1
+        # Experts spread over more chips than attention is cut over: attention is copied.
+        copies = int(number(row, "dp_attention")) or (max(1, spread // tensor) if experts else 1)
+        stage = tensor * copies
         if not experts or stated.isdigit():
-            spread = int(stated) if stated.isdigit() else 1
+            spread = min(spread, stage)
             return (layout(stage, expert=spread, attention_data=copies, experts=experts),), True
         # TensorRT-LLM's tables leave open how experts lie, and whether attention is copied: the fastest is meant.
         ways = sorted({(1, 1), (stage, 1), (stage, stage)})
