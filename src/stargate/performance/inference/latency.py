@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from stargate.base.errors import InputError, NotFoundError
+from stargate.base.errors import NotFoundError
 from stargate.performance.calibration.measured import Measured, Parameter
+from stargate.performance.calibration.reading import Row, each_read
 from stargate.performance.device import Device
 from stargate.performance.inference.disaggregated import Pools, disaggregated
 from stargate.performance.inference.layout import Layout
 from stargate.performance.inference.setting import (
     Columns,
-    Row,
     Setting,
     Values,
     engine_of,
@@ -70,15 +70,9 @@ class LatencyBatch:
 
     def __init__(self, rows: Sequence[Row], devices: Mapping[tuple[str, str], Device]) -> None:
         """Reads the rows; those that cannot be read are in `refused` with the reason."""
-        read: list[_Read] = []
-        refused: list[tuple[str, str]] = []
-        for row in rows:
-            try:
-                read.append(_read(row, devices))
-            except InputError as error:
-                refused.append((row.get("id", ""), str(error)))
+        read, refused = each_read(rows, lambda row: _read(row, devices), "id")
         self.measured = tuple(value for each in read for value in each.measured)
-        self.refused = tuple(refused)
+        self.refused = refused
         self.parameters = parameters_of([each.setting for each in read])
         self._count = len(read)
         apart = np.array([each.apart for each in read], dtype=bool)

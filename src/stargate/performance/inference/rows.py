@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from stargate.performance.calibration.reading import Row
 from stargate.performance.device import Device
 from stargate.performance.inference.latency import LatencyBatch
-from stargate.performance.inference.setting import Row
 from stargate.performance.inference.throughput import ThroughputBatch
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stargate.base.errors import InputError, Problem
 from stargate.performance.architecture import Architecture
 from stargate.performance.calibration.measured import Key, Parameter
+from stargate.performance.calibration.reading import Row
 from stargate.performance.device import Device
 from stargate.performance.inference.constants import (
     CELL,
@@ -30,7 +31,6 @@ from stargate.performance.inference.layout import Layout
 from stargate.performance.number import stack
 from stargate.performance.shape import shape_of
 
-Row = Mapping[str, str]
 Values = NDArray[np.float64]
 
 KNOWN = ("TensorRT-LLM", "vllm", "sglang")

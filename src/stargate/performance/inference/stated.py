@@ -6,10 +6,11 @@ import re
 
 import msgspec
 
+from stargate.performance.calibration.reading import Row
 from stargate.performance.inference.disaggregated import Pools
 from stargate.performance.inference.layout import Layout
 from stargate.performance.inference.memory import available_bytes, weight_bytes
-from stargate.performance.inference.setting import Row, Setting, number
+from stargate.performance.inference.setting import Setting, number
 from stargate.performance.shape import shape_of
 
 _CONCURRENCY = re.compile(r"silicon_concurrency=(\d+)")

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from stargate.base.errors import InputError, NotFoundError
+from stargate.base.errors import NotFoundError
 from stargate.performance.calibration.measured import Measured, Parameter
+from stargate.performance.calibration.reading import Row, each_read
 from stargate.performance.device import Device
 from stargate.performance.inference.layout import Layout, layout
 from stargate.performance.inference.maximal import maximal, within
 from stargate.performance.inference.memory import available_bytes, weight_bytes
 from stargate.performance.inference.setting import (
     Columns,
-    Row,
     Setting,
     Values,
     engine_of,
@@ -122,15 +122,9 @@ class ThroughputBatch:
 
     def __init__(self, rows: Sequence[Row], devices: Mapping[tuple[str, str], Device]) -> None:
         """Reads the rows; those that cannot be read are in `refused` with the reason."""
-        read: list[_Read] = []
-        refused: list[tuple[str, str]] = []
-        for row in rows:
-            try:
-                read.append(_read(row, devices))
-            except InputError as error:
-                refused.append((row.get("row_id", ""), str(error)))
+        read, refused = each_read(rows, lambda row: _read(row, devices), "row_id")
         self.measured = tuple(each.measured for each in read)
-        self.refused = tuple(refused)
+        self.refused = refused
         self.parameters = parameters_of([each.setting for each in read])
         kinds = [0 if each.concurrency else 1 if each.bound < ENDLESS else 2 for each in read]
         self._groups = [

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from stargate.base.errors import InputError, NotFoundError, Problem
 from stargate.performance.architecture import Architecture, Experts, GroupedQuery, Latent
+from stargate.performance.calibration.reading import Row
 from stargate.performance.library import model_named
 from stargate.performance.shape import shape_of
-
-Row = Mapping[str, str]
 
 _EIGHT_BITS_SCALED_BY_BLOCK = ("fp8-mx", "mxfp8")
 

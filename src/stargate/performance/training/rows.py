@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from stargate.base.errors import InputError, Problem
 from stargate.performance.calibration.lookup import release_parts
 from stargate.performance.calibration.measured import Key, Measured, Parameter
+from stargate.performance.calibration.reading import Row, each_read
 from stargate.performance.device import Device
 from stargate.performance.number import ARRAY, SCALAR, stack
 from stargate.performance.shape import Shape, shape_of
 from stargate.performance.training.constants import CELL, RELEASE, RELEASES, SHARED, Constants, Span
-from stargate.performance.training.described import Row, architecture_of, group_of, number, precision_of
+from stargate.performance.training.described import architecture_of, group_of, number, precision_of
 from stargate.performance.training.layout import Layout
 from stargate.performance.training.mfu import convention_of, flops_per_token
 from stargate.performance.training.stated import layout_of, software_of
@@ -49,15 +50,9 @@ class TrainingBatch:
 
     def __init__(self, rows: Sequence[Row], devices: Mapping[tuple[str, str], Device]) -> None:
         """Reads the rows; those that cannot be read are in `refused` with the reason."""
-        read: list[_Read] = []
-        refused: list[tuple[str, str]] = []
-        for row in rows:
-            try:
-                read.append(_read(row, devices))
-            except InputError as error:
-                refused.append((row.get("row_id", ""), str(error)))
+        read, refused = each_read(rows, lambda row: _read(row, devices), "row_id")
         self.measured = tuple(each.measured for each in read)
-        self.refused = tuple(refused)
+        self.refused = refused
         self.parameters = _parameters(self.measured)
         self._read = tuple(read)
         if not read:

@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 
 from stargate.base.errors import InputError
+from stargate.performance.calibration.reading import Row
 from stargate.performance.device import Device
 from stargate.performance.shape import Shape
 from stargate.performance.training.candidates import Choices
 from stargate.performance.training.constants import Constants
-from stargate.performance.training.described import Row, number
+from stargate.performance.training.described import number
 from stargate.performance.training.layout import BUBBLE, RECOMPUTE, SHARDING, Layout, Recompute, Sharding
 from stargate.performance.training.search import NoLayout, best_layouts
 
