@@ -62,7 +62,8 @@ def command(
     found = detail(question, device, chips, Lookup(read_calibration(calibration), known))
     if not isinstance(found, Detail):
         raise UserError(
-            f"{question.model.name} on {chips} {device.chip}: {found}", "try another number of chips, or another chip"
+            f"{question.model.name} on {chips} {device.chip}: {found}",
+            "try another number of chips, or another chip",
         )
     if svg is not None:
         from stargate.cli.performance.plot import bars

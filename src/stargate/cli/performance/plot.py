@@ -29,6 +29,8 @@ STYLE: dict[Any, Any] = {
 PANELS_ACROSS = 3
 RATIOS = (0.45, 2.2)
 """What a panel shows; points beyond lie on its edge."""
+CROWD = 300
+"""More points than this are drawn as a picture within the SVG, which is a tenth as large."""
 
 
 def scatter(rows: Sequence[Scored]) -> str:
@@ -56,7 +58,10 @@ def _panel(axes: Axes, group: str, rows: Sequence[Scored], precisions: Sequence[
             measured = [each.row.value for each in part]
             ratios = [min(max(each.predicted / each.row.value, low), high) for each in part]
             colour = COLOURS[precisions.index(precision) % len(COLOURS)]
-            axes.scatter(measured, ratios, 9, color=colour, alpha=0.55, linewidths=0, label=precision)
+            crowd = len(part) > CROWD
+            axes.scatter(
+                measured, ratios, 9, color=colour, alpha=0.55, linewidths=0, label=precision, rasterized=crowd
+            )
     error = sum(abs(each.error_percent) for each in rows) / len(rows)
     axes.set(xscale="log", yscale="log", ylim=RATIOS, xlabel=_quantity(rows), ylabel="predicted / measured")
     axes.set_yticks([0.5, 0.75, 1.0, 1.33, 2.0], ["0.5", "0.75", "1", "1.33", "2"])

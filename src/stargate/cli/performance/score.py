@@ -68,7 +68,7 @@ def score_files(
         from stargate.performance.calibration.fold import FOLDS, cross_validate
 
         with with_progress("Fitting without each fold", FOLDS) as step:
-            predicted = cross_validate(batch, known, progress=step)
+            predicted = cross_validate(batch, known, releases=not without_release, progress=step)
     each = scored(batch, lookup, predicted)
     return score(each, batch.refused), each
 

@@ -157,7 +157,7 @@ def _searched(
         stated["pipeline"], stated["context"] = stated["pipeline"] or 1, stated["context"] or 1
     fixed: dict[str, Any] = {name: (degree,) for name, degree in stated.items() if degree}
     if stated["tensor"] and not stated["virtual"]:
-        fixed["virtual"] = (int(_parts(row, shape, stated["pipeline"])), 1)
+        fixed["virtual"] = (int(_parts(row, shape, stated["pipeline"])),)
     if stated["tensor"]:
         fixed["recompute"] = ("attention" if recompute == "none" else recompute,)
     chips, batch, sequence = sizes
