@@ -28,7 +28,11 @@ FILES = {
     "training": ("training_given.csv",),
     "serving": ("inference_given.csv", "latency_given.csv"),
 }
-WAYS = {"held_out": ("--cross-validate",), "fitted": (), "without_release": ("--without-release",)}
+WAYS = {
+    "held_out": ("--cross-validate",),
+    "fitted": (),
+    "without_release": ("--cross-validate", "--without-release"),
+}
 FEWEST_ROWS = 5
 """Of a cell that the page lists."""
 MOST_FAMILIES = 3

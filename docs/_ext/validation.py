@@ -160,7 +160,7 @@ def releases(scores: Scores) -> str:
     """What the software release is worth: with its factor, and as if it were not known."""
     rows = []
     for group in TARGETS:
-        known, unknown = of_group(scores, "fitted", group), of_group(scores, "without_release", group)
+        known, unknown = of_group(scores, "held_out", group), of_group(scores, "without_release", group)
         if known is not None and unknown is not None:
             rows.append((f"`{group}`", f"{known['mape']:.1f}", f"{unknown['mape']:.1f}"))
     return table(("group", "release known: MAPE %", "release not known: MAPE %"), rows)

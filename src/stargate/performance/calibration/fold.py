@@ -33,7 +33,8 @@ def cross_validate(
     """Out-of-fold predictions, one per measured row.
 
     Held-out rows are predicted as rows of a new file would be: a cell or a release that only they have is
-    looked up at its nearest neighbour. Without `releases` they are predicted as if theirs were not known. `progress` is told each fold that is done.
+    looked up at its nearest neighbour; without `releases`, as if no release were known. `progress` is told
+    each fold that is done.
     """
     member = np.array([fold_of(row.family, folds) for row in batch.measured])
     found = np.empty(len(batch.measured))
