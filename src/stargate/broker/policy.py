@@ -48,7 +48,7 @@ class Migration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 class Sizing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How stated work (tokens, traffic) becomes a number of chips."""
 
-    longest: Duration = Duration(30 * DAY)
+    longest: Duration = Duration(90 * DAY)
     """A run without a deadline or a time limit gets the cheapest size that is done within this."""
 
     def __post_init__(self) -> None:

@@ -27,7 +27,8 @@ from tests.broker.world import Bench, policy, pool, work
 
 
 def bench(*pools: Pool, estimator: Estimator | None = None, **changes: Any) -> Bench:
-    """A machine that asks the fake."""
+    """A machine that asks the fake, and takes thirty days for runs without a deadline."""
+    changes.setdefault("sizing", Sizing(longest=Duration(30 * DAY)))
     made = Bench(*(pools or (pool("a", nodes=64),)), policy=policy(**changes))
     made.state.estimator = estimator or Fake()
     return made
