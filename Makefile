@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint docs bench bench-peer format lock clean
+.PHONY: help demo test test-all lint docs validation bench bench-peer format lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,14 +32,20 @@ lint: $(VENV)/.dev  ## ruff, mypy, the layers, the style tests
 docs: $(VENV)/.docs  ## the documentation, into docs/_build/html; a warning is an error
 	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
 
+validation: $(VENV)/.test  ## score the measured rows (ROWS=folder) and write the page on validation
+	$(BIN)/python -m bench.validation $(if $(ROWS),--rows $(ROWS))
+
 bench: $(VENV)/.test  ## the targets of the design, measured here
-	@for name in start placement journal server_memory; do \
+	@for name in start placement journal server_memory performance; do \
 	  echo "== bench/$$name.py"; $(BIN)/python -m bench.$$name || exit 1; done
 
-bench-peer: $(VENV)/.test  ## the placement benchmark beside SkyPilot 0.14.1, installed into .bench (about 500 MB)
+bench-peer: $(VENV)/.test  ## beside SkyPilot 0.14.1, llm-analysis 0.2.2 and Calculon (CALCULON=clone); .bench takes 800 MB
 	@test -x .bench/skypilot/bin/python || $(PYTHON) -m venv .bench/skypilot
 	.bench/skypilot/bin/python -m pip install -q skypilot==0.14.1
 	$(BIN)/python -m bench.placement
+	@test -x .bench/performance/bin/python || $(PYTHON) -m venv .bench/performance
+	.bench/performance/bin/python -m pip install -q llm-analysis==0.2.2 pandas psutil
+	$(BIN)/python -m bench.performance
 
 format: $(VENV)/.dev  ## put the source into its one form
 	$(BIN)/ruff check --fix --quiet

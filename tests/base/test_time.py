@@ -53,3 +53,18 @@ def test_an_unclear_duration_is_refused(text: str) -> None:
     """A bare number has no unit."""
     with pytest.raises(ValueError, match="72h"):
         Duration.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("exact", "brief"),
+    [
+        ("14d15h29m", "14d15h"),
+        ("9w", "63d"),
+        ("90m20s", "1h30m"),
+        ("61.6s", "1m2s"),
+        ("0", "0"),
+        ("23h59m50s", "1d"),
+    ],
+)
+def test_a_duration_as_people_speak_of_estimates(exact: str, brief: str) -> None:
+    assert Duration.parse(exact).brief() == brief

@@ -98,6 +98,9 @@ def _placement(state: State, fact: Placed, parties: dict[str, str]) -> list[str]
         found.append(f"{fact.attempt} takes secrets to {jurisdiction}")
     if work.residency and not any(jurisdiction.startswith(code) for code in work.residency):
         found.append(f"{fact.attempt} leaves {work.residency} for {jurisdiction}")
-    if len(set(fact.nodes)) != work.nodes:
+    gangs = {(size.nodes, size.resources.chips_per_node) for size in work.sizes}
+    if gangs and (len(fact.nodes), fact.chips_per_node) not in gangs:
+        found.append(f"{fact.attempt} has no size of its work")
+    if len(set(fact.nodes)) != (len(fact.nodes) if gangs else work.nodes):
         found.append(f"{fact.attempt} is a torn gang")
     return found

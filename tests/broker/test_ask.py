@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stargate.base.time import DAY, FOREVER, HOUR, Duration
+from stargate.base.time import DAY, FOREVER, HOUR, Duration, Instant
 from stargate.broker.ask import Ask, ask_of, expected_end, least_chips, required, resolve_chips
 from stargate.workloads import Resources, Topology
 from tests.broker.world import Bench, policy, pool, work
@@ -57,14 +57,18 @@ def test_shapes_are_equal_where_answers_are(changes: Any, same: bool) -> None:
     assert (ask().shape == ask(**changes).shape) is same
 
 
+def _end(at: Instant, wish: Ask) -> Instant:
+    return expected_end(at, wish, wish.options[0])
+
+
 def test_when_it_should_be_over() -> None:
     """At its limit; after what policy assumes; never for a service; no later than time itself."""
     at = Bench(policy=policy()).now
-    assert expected_end(at, ask()) == at.plus(HOUR)
-    assert expected_end(at, ask(time_limit=None)) == at.plus(DAY)
-    assert expected_end(at, ask(kind="serve", time_limit=None)) == FOREVER
+    assert _end(at, ask()) == at.plus(HOUR)
+    assert _end(at, ask(time_limit=None)) == at.plus(DAY)
+    assert _end(at, ask(kind="serve", time_limit=None)) == FOREVER
     long = ask(time_limit=Duration(FOREVER))
-    assert expected_end(at, long) == FOREVER
+    assert _end(at, long) == FOREVER
 
 
 def test_how_close_it_must_stand() -> None:

@@ -15,7 +15,7 @@ def test_units_become_base_units() -> None:
     found = device_of(chip_named("H100"), "fp8")
     assert found.peak_flops_per_s == 1979e12
     assert found.bf16_flops_per_s == 989e12
-    assert found.memory_bytes == 80e9
+    assert found.memory_bytes == 80 * 2**30
     assert found.bandwidth_bytes_per_s == 3.35e12
     assert found.scaleup_bytes_per_s == 450e9
     assert found.scaleout_bytes_per_s == 50e9

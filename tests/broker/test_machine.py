@@ -17,14 +17,14 @@ from stargate.broker.fact import Placed
 from stargate.broker.policy import SourcingPolicy, Team
 from stargate.broker.queue import decide_queue
 from stargate.broker.sourcing.command import AnswerOffer, SubmitQuote, WithdrawNeed
-from stargate.workloads import Checkpoint
+from stargate.workloads import Checkpoint, Resources, Size
 from tests.broker.naive import AGREEMENTS, breaches, overlooked
 from tests.broker.world import PROVIDERS, START, Bench, derived, policy, pool, work
 
 POOLS = (
     pool("own", "azure", "wi", tenure="owned", nodes=2),
     pool("big", "oracle", "tx", price="2", nodes=6, block_nodes=3),
-    pool("far", "aws", "no", price="1", nodes=4),
+    pool("far", "aws", "no", price="1", nodes=4, fabric="rail"),
     pool("new", "oracle", "tx", tenure="market", price="3", nodes=8),
     pool("next", "aws", "tx", tenure="market", price="4", nodes=8),
     pool("more", "azure", "wi", tenure="market", price="5", nodes=8),
@@ -83,6 +83,41 @@ class BrokerUnderFire(RuleBasedStateMachine):
             checkpoint=Checkpoint(path="c") if saves else None, preemptible=preemptible,
             replicas=2 if kind == "serve" else 1, max_restarts=1, max_recoveries=3,
             deadline=self.bench.now.plus(2 * HOUR) if hurry else None,
+        )  # fmt: skip
+        self.attempt(Submit(name, workload))
+
+    @rule(
+        sizes=st.lists(
+            st.builds(
+                lambda nodes, chips, hours, fabrics: Size(
+                    resources=Resources(chip="H100", chips_per_node=chips),
+                    nodes=nodes,
+                    duration=Duration(hours * HOUR),
+                    fabrics=fabrics,
+                ),
+                st.sampled_from([1, 2, 3, 7]),
+                st.sampled_from([8, 8, 2]),
+                st.sampled_from([0, 1, 5, 30]),
+                st.sampled_from([(), (), ("rail",), ("", "rail")]),
+            ),
+            min_size=1,
+            max_size=4,
+        ),
+        priority=st.sampled_from([-10, 0, 50]),
+        hurry=st.booleans(),
+        ordered=st.booleans(),
+        saves=st.booleans(),
+    )
+    def submit_sized(
+        self, sizes: list[Size], priority: int, *, hurry: bool, ordered: bool, saves: bool
+    ) -> None:
+        """Somebody stated the work, and it was sized."""
+        name = f"w{len(self.names)}"
+        self.names.append(name)
+        workload = work(
+            name, team="red", priority=priority, time_limit=None, sizes=tuple(sizes), ordered=ordered, max_recoveries=3,
+            checkpoint=Checkpoint(path="c") if saves else None,
+            deadline=self.bench.now.plus(6 * HOUR) if hurry else None,
         )  # fmt: skip
         self.attempt(Submit(name, workload))
 

@@ -108,6 +108,22 @@ def test_an_unknown_chip_is_a_doubt(tmp_path: Path) -> None:
     assert doubt.line == 1
 
 
+def test_a_model_that_stated_work_cannot_be_sized_by(tmp_path: Path) -> None:
+    """Elsewhere a model's name may be anything."""
+    write(tmp_path, train="model: llama-3.1-9b\ntokens: 1B\n", other="model: anything\nrun: echo\n")
+    found = examine([tmp_path])
+    (problem,) = found.problems
+    assert problem.path == "model"
+    assert "llama-3.1" in problem.remedy.lower()
+    write(
+        tmp_path,
+        train="model: {name: own, config: config.json}\ntokens: 1B\n",
+        other="model: llama-3.1-8b\ntokens: 1B\n",
+    )
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}', encoding="utf-8")
+    assert any("cannot be read" in problem.message for problem in examine([tmp_path]).problems)
+
+
 def test_each_document_of_a_file_counts(tmp_path: Path) -> None:
     found = examine([write(tmp_path, all=f"{INFRASTRUCTURE}\n---\nrun: a\n---\nrun: b\n---\n")])
     assert found.ok

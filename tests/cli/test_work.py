@@ -61,6 +61,37 @@ def test_a_job_from_submission_to_its_last_line(on_server: Run, job: Path) -> No
     assert {"alpha-1"} <= {candidate["pool"] for candidate in why["candidates"]}
 
 
+def test_stated_work_is_sized_shown_and_told_how_to_cut_itself(on_server: Run, tmp_path: Path) -> None:
+    file = tmp_path / "learn.yaml"
+    file.write_text(
+        "model: llama-3.2-1b\ntokens: 1B\nlayout: {data_parallel: 4, tensor_parallel: 1, pipeline_parallel: 1,"
+        " context_parallel: 1}\nresources: {accelerators: H100}\n"
+        "run: echo $STARGATE_DATA_PARALLEL copies on $SKYPILOT_NUM_NODES nodes of $SKYPILOT_NUM_GPUS_PER_NODE\n",
+        encoding="utf-8",
+    )
+    done = on_server("submit", file, "--wait", "--json")
+    assert done.code == 0, done.err
+    id = done.json["id"]
+    assert "4 copies on 2 nodes of 2" in on_server("logs", id).out
+    text = on_server("show", id).out
+    assert "H100, as many as it takes" in text
+    assert "sized: 2 nodes with H100:2 for about " in text
+    seq = done.json["attempts"][0]["placed_seq"]
+    table = on_server("explain", seq).out
+    assert "CHIPS" in table
+    assert "TIME" in table
+    (best, *_) = on_server("explain", seq, "--json").json["candidates"]
+    assert (best["chips"], best["nodes"], best["pool"]) == (4, 2, "alpha-1")
+
+
+def test_stated_work_that_cannot_be_done_is_refused(on_server: Run, tmp_path: Path) -> None:
+    file = tmp_path / "learn.yaml"
+    file.write_text("{model: llama-3.1-405b, tokens: 15T, run: echo}", encoding="utf-8")
+    refused = on_server("submit", file)
+    assert refused.code == 2
+    assert "GB too much" in refused.err
+
+
 def test_a_name_and_an_id_of_ones_own(on_server: Run, job: Path) -> None:
     first = on_server("submit", job, "--name", "other", "--id", "fixed-1", "--json").json
     again = on_server("submit", job, "--name", "other", "--id", "fixed-1", "--json").json

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from docs._ext.reference import cli, decisions, errors, machine, models, routes
+from docs._ext.reference import cli, constants, decisions, errors, machine, models, routes
 from docs._ext.reference.states import diagrams
 
 MARKER = re.compile(r"<!-- generated: ([\w-]+) -->")
@@ -25,6 +25,13 @@ CHAPTERS: dict[str, Callable[[], str]] = {
     "routes": routes.routes,
     "errors": errors.tree,
     "decisions": decisions.index,
+    "training-cells": constants.training_cells,
+    "training-shared": constants.training_shared,
+    "serving-cells": constants.serving_cells,
+    "serving-shared": constants.serving_shared,
+    "cells": constants.cells,
+    "releases": constants.releases,
+    "ranges": constants.ranges,
 }
 
 

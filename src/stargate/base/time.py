@@ -103,6 +103,12 @@ class Duration(int):
                 parts.append(f"{count}{unit}")
         return sign + "".join(parts)
 
+    def brief(self) -> str:
+        """As people speak of estimates: to the hour where it takes days, to the minute where it takes hours."""
+        unit = HOUR if self >= DAY else MINUTE if self >= HOUR else SECOND
+        days, rest = divmod((self + unit // 2) // unit * unit, DAY)
+        return (f"{days:,}d" if days else "") + (Duration(rest).short() if rest or not days else "")
+
     def __str__(self) -> str:
         return self.short()
 

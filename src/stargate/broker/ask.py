@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stargate.broker.nodes import Topology
     from stargate.broker.records import Slot, WorkloadState
     from stargate.broker.state import State
-    from stargate.workloads import Resources, Workload
+    from stargate.workloads import Resources, Size, Workload
 
 
 class Option(msgspec.Struct, frozen=True, gc=False):
@@ -26,8 +26,24 @@ class Option(msgspec.Struct, frozen=True, gc=False):
     chips: tuple[str, ...]
     """Catalog ids of the chips that will do; empty: any chip."""
     chips_per_node: int
+    nodes: int
     gang_chips: int
     cap_micro_usd_per_chip_hour: int | None
+    duration: Duration
+    """Expected run time on these chips: as sized, else the workload's time limit, else what policy assumes."""
+    late_from: Instant = FOREVER
+    """Started later, sized work misses its deadline."""
+    size: Size | None = None
+    """What was computed when the work was submitted; None: nothing was."""
+
+    @property
+    def use(self) -> int:
+        """Chips x time of sized work: what is spared where nothing more is to be paid. 0: nothing was computed."""
+        return 0 if self.size is None else self.gang_chips * self.duration
+
+    def ends(self, starts: int) -> int:
+        """When a run that starts then should be over."""
+        return starts + self.duration
 
 
 class Ask(msgspec.Struct, frozen=True, gc=False):
@@ -36,8 +52,6 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     workload: Workload
     workload_id: str
     options: tuple[Option, ...]
-    duration: Duration
-    """Expected run time: the workload's time limit, or what policy assumes."""
     budget_micro_usd: int | None
     """What this workload may still cost."""
     avoid: tuple[str, ...]
@@ -53,7 +67,8 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
             (
                 work.alternatives, work.ordered, work.nodes, work.kind, work.team, work.product, work.model,
                 work.customer, work.residency, work.time_limit, work.topology, work.checkpoint, work.inputs,
-                work.priority, self.budget_micro_usd, self.avoid, self.moves_from,
+                work.priority, self.budget_micro_usd, self.avoid, self.moves_from, work.sizes,
+                work.deadline if work.sizes else None,
             )
         )  # fmt: skip
 
@@ -67,12 +82,11 @@ def ask_of(state: State, holder: WorkloadState, slot: Slot) -> Ask:
     budget = None
     if work.max_cost_usd is not None:
         budget = micro_usd(work.max_cost_usd) - holder.cost_micro_usd
-    options = tuple([_option(state, work, resources) for resources in work.alternatives])
+    options = _options(state, work)
     return Ask(
         workload=work,
         workload_id=holder.id,
         options=options,
-        duration=expected_run(state, work),
         budget_micro_usd=budget,
         avoid=slot.avoid,
         moves_from=moves_from,
@@ -89,21 +103,39 @@ def resolve_chips(state: State, name: str | None) -> tuple[str, ...]:
         return (name,)
 
 
-def _option(state: State, work: Workload, resources: Resources) -> Option:
+def _options(state: State, work: Workload) -> tuple[Option, ...]:
+    """The sizes of stated work, in their order; of other work its alternatives."""
+    if work.sizes:
+        return tuple([_option(state, work, size.resources, size.nodes, size) for size in work.sizes])
+    return tuple([_option(state, work, resources, work.nodes, None) for resources in work.alternatives])
+
+
+def _option(state: State, work: Workload, resources: Resources, nodes: int, size: Size | None) -> Option:
     # Work without accelerators still occupies a host; it is counted as one chip's share of it, here and above.
     per_node = max(1, resources.chips_per_node)
     cap = resources.max_usd_per_chip_hour
+    duration = expected_run(state, work)
+    late_from = FOREVER
+    if size is not None and size.duration:
+        duration = size.duration if work.time_limit is None else min(size.duration, work.time_limit)
+        late_from = FOREVER if work.deadline is None else Instant(max(0, work.deadline + 1 - duration))
     return Option(
         resources=resources,
         chips=resolve_chips(state, resources.chip),
         chips_per_node=per_node,
-        gang_chips=per_node * work.nodes,
+        nodes=nodes,
+        gang_chips=per_node * nodes,
         cap_micro_usd_per_chip_hour=None if cap is None else micro_usd(Decimal(cap)),
+        duration=duration,
+        late_from=late_from,
+        size=size,
     )
 
 
 def least_chips(work: Workload) -> int:
     """Chips of the gang under the alternative that wants fewest."""
+    if work.sizes:
+        return min([size.nodes * max(1, size.resources.chips_per_node) for size in work.sizes])
     return work.nodes * max(1, min([resources.chips_per_node for resources in work.alternatives]))
 
 
@@ -117,6 +149,6 @@ def required(work: Workload) -> Topology:
     return "block" if work.topology.required == "block" else "any"
 
 
-def expected_end(at: Instant, ask: Ask) -> Instant:
+def expected_end(at: Instant, ask: Ask, option: Option) -> Instant:
     """When an attempt placed now should be over; a replica of a service never is."""
-    return FOREVER if ask.workload.kind == "serve" else Instant(min(at + ask.duration, FOREVER))
+    return FOREVER if ask.workload.kind == "serve" else Instant(min(option.ends(at), FOREVER))

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from stargate.base import wire
 from stargate.base.errors import ForbiddenError, LimitError, NotFoundError, StateConflictError, UserError
 from stargate.base.ids import is_name
 from stargate.base.time import Instant
-from stargate.broker import due, migrate, queue, quota, recover, sourcing
+from stargate.broker import due, migrate, queue, quota, recover, sizing, sourcing
 from stargate.broker.command import (
     Cancel,
     Command,
@@ -50,6 +52,7 @@ from stargate.broker.transitions import ATTEMPT, follows
 if TYPE_CHECKING:
     from stargate.broker.records import AttemptState
     from stargate.broker.state import State
+    from stargate.workloads import Workload
 
 RECONSIDER = frozenset(
     {Declared, FactDeclared, Repriced, CapacitySet, SupplyMarked, Ended, LeaseActivated, LeaseResized}
@@ -150,7 +153,7 @@ def _submit(state: State, command: Submit, at: Instant) -> tuple[Fact, ...]:
     known = state.records.workloads.get(command.id)
     work = command.workload
     if known is not None:
-        if known.workload == work:
+        if _as_written(known.workload) == _as_written(work):
             return ()
         raise StateConflictError(
             f"workload {command.id!r} exists already and is not the same", "submit under another name"
@@ -165,7 +168,42 @@ def _submit(state: State, command: Submit, at: Instant) -> tuple[Fact, ...]:
         names = ", ".join(team.id for team in teams)
         raise ForbiddenError(f"team {work.team!r} has no quota", f"set `team:` to one of {names}")
     _require_chips(state, command)
+    if work.stated:
+        return _submit_stated(state, command, at)
     return (Submitted(command.id, work, command.actor),)
+
+
+def _as_written(work: Workload) -> Workload:
+    """Without what was computed when it was submitted."""
+    return msgspec.structs.replace(work, sizes=()) if work.stated else work
+
+
+def _submit_stated(state: State, command: Submit, at: Instant) -> tuple[Fact, ...]:
+    """The work with its sizes: what the performance model says now is kept in the fact."""
+    work = command.workload
+    pools = [pool for pool in state.catalog_pools.values() if pool.engine.kind != "none"]
+    machines = sizing.Pools(
+        state.records.infrastructure,
+        pools,
+        lambda pool: max(state.nodes_at(pool, at), *(pool.nodes_at(dated.from_) for dated in pool.nodes), 0),
+        lambda pool: 0 if pool.tenure in {"owned", "reserved"} else state.records.prices.get(pool.id),
+    )
+    found = sizing.size(work, machines, state.estimator, at, state.records.policy.sizing.longest)
+    sized = msgspec.structs.replace(work, sizes=found.sizes)
+    facts: tuple[Fact, ...] = (Submitted(command.id, sized, command.actor, found.grounds),)
+    replicas = _within_bounds(work, found.replicas)
+    if replicas is not None and replicas != work.replicas:
+        ground = Ground(f"{replicas} of {found.replicas} replicas that its traffic needs")
+        facts += (Scaled(command.id, replicas, command.actor, (ground,)),)
+    return facts
+
+
+def _within_bounds(work: Workload, replicas: int | None) -> int | None:
+    """What the traffic needs, within the bounds of a replica policy where there is one."""
+    service = work.service
+    if replicas is None or service is None or service.min_replicas == service.max_replicas:
+        return replicas
+    return min(max(replicas, service.min_replicas), service.max_replicas)
 
 
 def _require_chips(state: State, command: Submit) -> None:

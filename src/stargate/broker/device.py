@@ -45,7 +45,8 @@ def device_of(chip: Chip, precision: Precision) -> Device:
         peak_flops_per_s=peak,
         # A chip that is sold for eight and four bits only computes sixteen at half of eight.
         bf16_flops_per_s=float(sixteen.central) * 1e12 if sixteen else peak / 2,
-        memory_bytes=figure("memory_gb") * 1e9,
+        # What vendors call a GB of such memory is a GiB: an A100 of 80 GB reports 81,920 MiB.
+        memory_bytes=figure("memory_gb") * 2**30,
         bandwidth_bytes_per_s=figure("memory_bandwidth_tb_per_s") * 1e12,
         domain_chips=chip.scaleup_domain_chips or 1,
         scaleup_bytes_per_s=figure("scaleup_gb_per_s") * 1e9,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from stargate.base.time import Duration, Instant
-from stargate.workloads import Workload
+from stargate.workloads import Layout, Workload
 
 
 class StartAttempt(msgspec.Struct, frozen=True, tag="start_attempt", gc=False):
@@ -25,6 +25,8 @@ class StartAttempt(msgspec.Struct, frozen=True, tag="start_attempt", gc=False):
     """Node indexes inside the pool, one rank each."""
     chips_per_node: int
     workload: Workload
+    layout: Layout | None = None
+    """How to cut the work over these chips, where it was sized."""
 
 
 class StopAttempt(msgspec.Struct, frozen=True, tag="stop_attempt", gc=False):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from stargate.base.errors import NotFoundError
-from stargate.base.time import Instant
+from stargate.base.time import Duration, Instant
 from stargate.broker import quota
 from stargate.broker.ask import Ask, Option, ask_of, least_chips
 from stargate.broker.filters import Refusal, refuse_class, refuse_supply
@@ -31,6 +31,21 @@ class Candidate(msgspec.Struct, frozen=True, omit_defaults=True):
     verdict: Literal["best", "possible", "busy", "excluded"]
     price_micro_usd_per_chip_hour: int
     score_micro_usd: int | None = None
+    nodes: int = 0
+    """Of the gang, where stated work was sized; 0: as the workload says."""
+    chips: int = 0
+    """The same, of all its nodes."""
+    duration: Duration | None = None
+    """Expected run time there, and the range in which 8 of 10 such runs lie; None: not known."""
+    shortest: Duration | None = None
+    longest: Duration | None = None
+    memory_bytes: int = 0
+    """Needed per chip."""
+    energy_kwh: int = 0
+    binds: str = ""
+    """What the time is mostly spent on."""
+    late: bool = False
+    """It would miss the deadline."""
     filter: str = ""
     says: str = ""
     clause: str = ""
@@ -71,11 +86,15 @@ def _candidates(state: State, ask: Ask, at: Instant) -> list[Candidate]:
         first = best  # of an earlier alternative: where they are ordered, it stays the best
         for supply in state.supplies.by_id.values():
             candidate, choice = _judge(state, ask, option, supply, at)
-            settled = ask.workload.ordered and first is not None
+            settled = ask.workload.ordered and first is not None and not first.late
             if choice is not None and not settled and choice.better_than(best):
                 best = choice
             judged.append((_RANK[candidate.verdict], candidate.score_micro_usd or 0, supply.id, candidate))
-    candidates = [candidate for *_, candidate in sorted(judged, key=lambda item: item[:3])]
+    judged.sort(key=lambda item: (item[0], item[3].late, *item[1:3]))
+    if ask.workload.sizes:
+        # A place is shown once, with the size that suits it best.
+        judged = list({item[2]: item for item in reversed(judged)}.values())[::-1]
+    candidates = [candidate for *_, candidate in judged]
     marked = next((n for n, c in enumerate(candidates) if best is not None and _is(c, best)), None)
     if marked is not None:
         winner = msgspec.structs.replace(candidates.pop(marked), verdict="best")
@@ -105,14 +124,14 @@ def _judge(
             state, ask, option, supply, at
         )
     if refusal is not None:
-        return _candidate(supply, "excluded", None, refusal), None
-    choice = fit(state, ask, option, supply)
+        return _candidate(supply, option, at, "excluded", None, refusal), None
+    choice = fit(state, ask, option, supply, at)
     if choice is None:
         busy = Refusal(
             "capacity", f"{_free(state, supply)} chips are free; the gang wants {option.gang_chips}"
         )
-        return _candidate(supply, "busy", None, busy), None
-    return _candidate(supply, "possible", choice.score, None), choice
+        return _candidate(supply, option, at, "busy", None, busy), None
+    return _candidate(supply, option, at, "possible", choice.score, None), choice
 
 
 def _free(state: State, supply: Supply) -> int:
@@ -122,11 +141,24 @@ def _free(state: State, supply: Supply) -> int:
 
 def _candidate(
     supply: Supply,
+    option: Option,
+    at: Instant,
     verdict: Literal["possible", "busy", "excluded"],
     score: int | None,
     refusal: Refusal | None,
 ) -> Candidate:
+    size = option.size if refusal is None or refusal.filter != "chip" else None
+    timed = size is not None and size.duration > 0
     return Candidate(
+        nodes=0 if size is None else option.nodes,
+        chips=0 if size is None else option.gang_chips,
+        duration=option.duration if timed else None,
+        shortest=size.shortest if size is not None and timed else None,
+        longest=size.longest if size is not None and timed else None,
+        memory_bytes=0 if size is None else size.memory_bytes,
+        energy_kwh=0 if size is None else size.energy_kwh,
+        binds="" if size is None else size.binds,
+        late=size is not None and at >= option.late_from,
         supply=supply.id,
         pool=supply.pool,
         provider=supply.kind.provider,

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from stargate.broker.ask import Ask, Option
     from stargate.broker.state import State
     from stargate.broker.supply import Supply, SupplyClass
+    from stargate.catalog import Pool
 
 FilterName = Literal[
-    "place", "health", "engine", "residency", "agreement", "independence", "avoid", "chip", "size", "topology", "price",
-    "budget", "term", "capacity", "reservation",
+    "place", "health", "engine", "residency", "agreement", "independence", "avoid", "chip", "fabric", "size",
+    "topology", "price", "budget", "term", "capacity", "reservation",
 ]  # fmt: skip
 
 
@@ -140,7 +141,6 @@ def _refuse_share(state: State, option: Option, kind: SupplyClass, cap: Decimal)
 def refuse_supply(state: State, ask: Ask, option: Option, supply: Supply, at: Instant) -> Refusal | None:
     """The filters of one offer that do not depend on what is free right now."""
     pool = state.catalog_pools[supply.pool]
-    nodes = state.nodes[supply.pool]
     if option.resources.pool is not None and option.resources.pool != supply.pool:
         return Refusal("place", f"the work asks for pool {option.resources.pool}")
     mark = state.records.marks.get(f"pool:{supply.pool}") if state.records.marks else None
@@ -148,18 +148,12 @@ def refuse_supply(state: State, ask: Ask, option: Option, supply: Supply, at: In
         return Refusal("health", f"pool {supply.pool} is {mark}")
     if pool.engine.kind == "none":
         return Refusal("engine", f"pool {supply.pool} has no engine: no work can be started there")
-    if option.chips_per_node > pool.chips_per_node:
-        return Refusal(
-            "size", f"a node has {pool.chips_per_node} chips; the work wants {option.chips_per_node}"
-        )
-    whole = nodes.nodes * pool.chips_per_node if supply.chips is None else supply.chips
-    if ask.workload.nodes > nodes.nodes or option.gang_chips > whole:
-        return Refusal(
-            "size",
-            f"{whole} chips on {nodes.nodes} nodes; the gang wants {option.gang_chips} on {ask.workload.nodes}",
-        )
-    if ask.workload.topology.required == "block" and ask.workload.nodes > pool.block_nodes:
-        return Refusal("topology", f"a block has {pool.block_nodes} nodes; the gang must share one")
+    fabrics = () if option.size is None else option.size.fabrics
+    if fabrics and (pool.fabric or "") not in fabrics:
+        return Refusal("fabric", "its network is another than this size was made for")
+    too_large = _refuse_room(state, ask, option, supply, pool)
+    if too_large is not None:
+        return too_large
     if supply.kind.tenure == "on_demand" and supply.pool not in state.records.prices:
         return Refusal("price", f"pool {supply.pool} is paid by use, and no price is known for now")
     if option.cap_micro_usd_per_chip_hour is not None and supply.price > option.cap_micro_usd_per_chip_hour:
@@ -174,13 +168,30 @@ def refuse_supply(state: State, ask: Ask, option: Option, supply: Supply, at: In
             return refusal
     if ask.budget_micro_usd is None and supply.until >= FOREVER:
         return None
-    return _refuse_cost(ask, option, supply) or _refuse_term(state, ask, supply, at)
+    return _refuse_cost(ask, option, supply) or _refuse_term(state, ask, option, supply, at)
+
+
+def _refuse_room(state: State, ask: Ask, option: Option, supply: Supply, pool: Pool) -> Refusal | None:
+    """Whether the gang is too large for the place, were it empty."""
+    if option.chips_per_node > pool.chips_per_node:
+        return Refusal(
+            "size", f"a node has {pool.chips_per_node} chips; the work wants {option.chips_per_node}"
+        )
+    nodes = state.nodes[supply.pool].nodes
+    whole = nodes * pool.chips_per_node if supply.chips is None else supply.chips
+    if option.nodes > nodes or option.gang_chips > whole:
+        return Refusal(
+            "size", f"{whole} chips on {nodes} nodes; the gang wants {option.gang_chips} on {option.nodes}"
+        )
+    if ask.workload.topology.required == "block" and option.nodes > pool.block_nodes:
+        return Refusal("topology", f"a block has {pool.block_nodes} nodes; the gang must share one")
+    return None
 
 
 def _refuse_cost(ask: Ask, option: Option, supply: Supply) -> Refusal | None:
     if ask.budget_micro_usd is None:
         return None
-    cost = cost_micro_usd(supply.price, option.gang_chips, ask.duration)
+    cost = cost_micro_usd(supply.price, option.gang_chips, option.duration)
     if cost > ask.budget_micro_usd:
         return Refusal(
             "budget", f"it would cost {format_usd(cost)}; {format_usd(max(0, ask.budget_micro_usd))} is left"
@@ -188,11 +199,12 @@ def _refuse_cost(ask: Ask, option: Option, supply: Supply) -> Refusal | None:
     return None
 
 
-def _refuse_term(state: State, ask: Ask, supply: Supply, at: Instant) -> Refusal | None:
+def _refuse_term(state: State, ask: Ask, option: Option, supply: Supply, at: Instant) -> Refusal | None:
     if supply.until <= at.plus(state.records.policy.migration.lease_end_notice):
         return Refusal("term", f"the holding ends {supply.until}")
     movable = ask.workload.checkpoint is not None or ask.workload.kind == "serve"
-    if ask.workload.time_limit is not None and not movable and supply.until < at.plus(ask.duration):
+    known = ask.workload.time_limit is not None or (option.size is not None and option.size.duration > 0)
+    if known and not movable and supply.until < option.ends(at):
         return Refusal(
             "term", f"the holding ends {supply.until}, before the work would; it saves no checkpoint"
         )

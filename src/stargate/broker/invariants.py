@@ -22,8 +22,10 @@ def _allocation(state: State) -> list[str]:
         if attempt.status == "ended":
             continue
         work = state.records.workloads[attempt.workload].workload
-        if len(set(attempt.nodes)) != work.nodes:
-            found.append(f"{attempt.id} holds {len(set(attempt.nodes))} nodes of a gang of {work.nodes}")
+        gangs = {size.nodes for size in work.sizes} or {work.nodes}
+        if len(set(attempt.nodes)) != len(attempt.nodes) or len(attempt.nodes) not in gangs:
+            wanted = " or ".join(map(str, sorted(gangs)))
+            found.append(f"{attempt.id} holds {len(set(attempt.nodes))} nodes of a gang of {wanted}")
         drawn[attempt.supply] = drawn.get(attempt.supply, 0) + attempt.chips
         for node in attempt.nodes:
             key = (attempt.pool, node)

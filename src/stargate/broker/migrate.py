@@ -17,6 +17,7 @@ from stargate.broker.trial import Trial
 if TYPE_CHECKING:
     from stargate.broker.records import AttemptState
     from stargate.broker.state import State
+    from stargate.workloads import Workload
 
 MOVES_AT_ONCE = 32
 """Moves under way at a time; more wait."""
@@ -65,9 +66,14 @@ def _movable(state: State, attempt: AttemptState, at: Instant) -> bool:
         attempt.status == "running"
         and work.kind != "serve"
         and work.checkpoint is not None
-        and work.time_limit is not None
+        and (work.time_limit is not None or _is_timed(work))
         and attempt.expected_end > at
     )
+
+
+def _is_timed(work: Workload) -> bool:
+    """Whether it was sized, and so its run time is known."""
+    return any(size.duration for size in work.sizes)
 
 
 def _arrive(state: State, trial: Trial, attempt: AttemptState, at: Instant) -> None:
@@ -89,8 +95,10 @@ def _move(state: State, attempt: AttemptState, at: Instant) -> Stopping | None:
     here, there = state.supplies.by_id[attempt.supply], choice.supply
     policy = state.records.policy.migration
     remaining = attempt.expected_end - at
+    # What is left of it takes another time on other chips.
+    there_remaining = remaining * choice.option.duration // (attempt.expected_end - attempt.placed_at)
     saving = cost_micro_usd(here.marginal, attempt.chips, remaining) - cost_micro_usd(
-        there.marginal, choice.option.gang_chips, remaining
+        there.marginal, choice.option.gang_chips, there_remaining
     )
     cost = (
         cost_micro_usd(max(there.marginal, here.marginal), attempt.chips, policy.restart)

@@ -41,14 +41,18 @@ class Choice(msgspec.Struct, frozen=True, gc=False):
     """Micro-USD; lower is better."""
     loose: bool
     """A preferred topology is missed."""
+    late: bool = False
+    """Sized work would miss its deadline here."""
 
     def better_than(self, other: Choice | None) -> bool:
-        """Cheaper first; then the preferred topology; then a stable order."""
-        if other is None:
-            return True
-        return (self.score, self.loose, self.supply.marginal, self.supply.id) < (
-            other.score, other.loose, other.supply.marginal, other.supply.id,
-        )  # fmt: skip
+        """In time first; then cheaper; then the preferred topology; then fewer chip-hours; then a stable order."""
+        return other is None or self.rank < other.rank
+
+    @property
+    def rank(self) -> tuple[bool, int, bool, int, int, str]:
+        """What choices are compared by; the least is the best."""
+        supply = self.supply
+        return (self.late, self.score, self.loose, self.option.use, supply.marginal, supply.id)
 
 
 @dataclass(slots=True)
@@ -86,14 +90,23 @@ class Survey:
         if paid is None and supply.price and not supply.marginal:
             paid = f"committed spend under {supply.kind.agreement}, owed whether used or not:"
         price = f"{format_usd(supply.price)} a chip-hour" if paid is None else f"{paid} capacity"
-        text = f"{supply.kind.provider}/{supply.pool} is the cheapest permitted: {price}"
+        text = f"{supply.kind.provider}/{supply.pool} is the cheapest permitted: {price}{_extent(choice)}"
         if self.runner_up is not None:
             other = self.runner_up
             text += (
                 f", {format_usd(choice.score)} for the run against {format_usd(other.score)}"
-                f" on {other.supply.kind.provider}/{other.supply.pool}"
+                f" on {other.supply.kind.provider}/{other.supply.pool}{_extent(other)}"
             )
         return text
+
+
+def _extent(choice: Choice) -> str:
+    """Of sized work: how many chips and how long, as these differ from place to place."""
+    option = choice.option
+    if option.size is None or not option.size.duration:
+        return ""
+    late = ", too late" if choice.late else ""
+    return f" ({option.gang_chips:,} chips for {option.duration.brief()}{late})"
 
 
 _PAID = {"owned": "owned", "reserved": "already paid", "market": "leased"}
@@ -129,7 +142,7 @@ def placed(
         nodes=choice.nodes,
         chips_per_node=choice.option.chips_per_node,
         price_micro_usd_per_chip_hour=choice.supply.price,
-        expected_end=expected_end(at, ask),
+        expected_end=expected_end(at, ask, choice.option),
         score_micro_usd=choice.score,
         grounds=grounds,
     )
@@ -140,9 +153,10 @@ def _search(state: State, ask: Ask, at: Instant, reservation: Reservation | None
     # Behind the first in line nobody asks where a busy place will be free, unless a deadline has to be met.
     brief = reservation is not None and ask.workload.deadline is None
     for option in ask.options:
+        late = at >= option.late_from
         for supply in _in_price_order(state, ask, option, at, survey):
             best = survey.choice
-            if best is not None and _base_cost(ask, option, supply) > best.score:
+            if best is not None and (best.late, best.score) < (late, _base_cost(option, supply)):
                 break
             if brief and survey.busy and state.nodes[supply.pool].free_chips < option.gang_chips:
                 continue
@@ -151,7 +165,7 @@ def _search(state: State, ask: Ask, at: Instant, reservation: Reservation | None
                 survey.refuse(refusal)
                 continue
             _consider(state, ask, option, supply, at, reservation, survey)
-        if ask.workload.ordered and survey.choice is not None:
+        if ask.workload.ordered and survey.choice is not None and not survey.choice.late:
             break
     return survey
 
@@ -165,7 +179,7 @@ def _consider(
     reservation: Reservation | None,
     survey: Survey,
 ) -> None:
-    choice = fit(state, ask, option, supply)
+    choice = fit(state, ask, option, supply, at)
     if choice is None:
         if len(survey.busy) < BUSY_LIMIT:
             survey.busy.append((option, supply))
@@ -182,14 +196,14 @@ def _consider(
         survey.runner_up = choice
 
 
-def fit(state: State, ask: Ask, option: Option, supply: Supply) -> Choice | None:
+def fit(state: State, ask: Ask, option: Option, supply: Supply, at: Instant) -> Choice | None:
     """The gang's nodes on this supply, all or none, as they are free now."""
     spare = supply.spare
     if spare is not None and spare < option.gang_chips:
         return None
     topology = ask.workload.topology
     nodes = state.nodes[supply.pool]
-    count = ask.workload.nodes
+    count = option.nodes
     found = None
     if "block" in (topology.required, topology.preferred):
         found = nodes.find(count, option.chips_per_node, "block")
@@ -198,12 +212,14 @@ def fit(state: State, ask: Ask, option: Option, supply: Supply) -> Choice | None
         found = nodes.find(count, option.chips_per_node)
     if found is None:
         return None
-    score = _base_cost(ask, option, supply) + move_cost(state, ask, supply.kind)
-    return Choice(option, supply, found, score, loose and topology.preferred == "block")
+    score = _base_cost(option, supply) + move_cost(state, ask, supply.kind)
+    late = at >= option.late_from
+    return Choice(option, supply, found, score, loose and topology.preferred == "block", late)
 
 
-def _base_cost(ask: Ask, option: Option, supply: Supply) -> int:
-    return cost_micro_usd(supply.marginal, option.gang_chips, ask.duration)
+def _base_cost(option: Option, supply: Supply) -> int:
+    """What the whole run adds: price x chips x its time on these chips, so that unlike chips compare."""
+    return cost_micro_usd(supply.marginal, option.gang_chips, option.duration)
 
 
 def move_cost(state: State, ask: Ask, kind: SupplyClass) -> int:

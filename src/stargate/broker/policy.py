@@ -45,6 +45,17 @@ class Migration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     """How long before the end of a lease its jobs are moved."""
 
 
+class Sizing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How stated work (tokens, traffic) becomes a number of chips."""
+
+    longest: Duration = Duration(90 * DAY)
+    """A run without a deadline or a time limit gets the cheapest size that is done within this."""
+
+    def __post_init__(self) -> None:
+        if self.longest <= 0:
+            raise ValueError("longest leaves no time to run; write a duration such as 30d")
+
+
 class SourcingPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How missing capacity is bought."""
 
@@ -96,6 +107,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     recovery: Recovery = Recovery()
     migration: Migration = Migration()
     sourcing: SourcingPolicy = SourcingPolicy()
+    sizing: Sizing = Sizing()
 
     def __post_init__(self) -> None:
         share = self.max_provider_share

@@ -207,7 +207,7 @@ class _Clearing:
             if spare < self._option.gang_chips:
                 return False
         work = self._ask.workload
-        return self._nodes.find(work.nodes, self._option.chips_per_node, required(work)) is not None
+        return self._nodes.find(self._option.nodes, self._option.chips_per_node, required(work)) is not None
 
 
 def _may_stop(

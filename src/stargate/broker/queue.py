@@ -297,8 +297,7 @@ class _Pass:
             self.head = waiting
         if asks:
             # One need a pass: the next is judged against what this one leaves on the market.
-            starts = None if start is None else start.at
-            facts = shortage.decide_shortage(self._state, waiting, ask, survey, starts, self._at)
+            facts = shortage.decide_shortage(self._state, waiting, ask, survey, start, self._at)
             self._sourced = bool(facts)
             yield from facts
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from stargate.base.time import Duration
 from stargate.broker import sourcing
+from stargate.broker.ask import resolve_chips
 from stargate.broker.effect import Effect, StartAttempt, StopAttempt
 from stargate.broker.fact import (
     Accepted,
@@ -24,6 +25,7 @@ from stargate.broker.fact import (
 if TYPE_CHECKING:
     from stargate.broker.records import AttemptState
     from stargate.broker.state import State
+    from stargate.workloads import Layout
 
 _NOW = Duration(0)
 
@@ -76,7 +78,22 @@ def start(state: State, attempt: AttemptState) -> StartAttempt:
         nodes=attempt.nodes,
         chips_per_node=attempt.chips_per_node,
         workload=state.records.workloads[attempt.workload].workload,
+        layout=_layout(state, attempt),
     )
+
+
+def _layout(state: State, attempt: AttemptState) -> Layout | None:
+    """That of the size with which the attempt was placed; what the workload itself says where it has none."""
+    work = state.records.workloads[attempt.workload].workload
+    pool = state.catalog_pools.get(attempt.pool)
+    if pool is None:
+        return work.layout
+    for size in work.sizes:
+        gang = (size.nodes, size.resources.chips_per_node) == (len(attempt.nodes), attempt.chips_per_node)
+        chip = pool.chip in resolve_chips(state, size.resources.chip)
+        if gang and chip and (not size.fabrics or (pool.fabric or "") in size.fabrics):
+            return size.layout or work.layout
+    return work.layout
 
 
 def stop(state: State, attempt: AttemptState) -> StopAttempt:

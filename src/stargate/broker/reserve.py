@@ -48,7 +48,7 @@ class Reservation:
         self._freed = start.freed
         self._passing: list[tuple[tuple[int, ...], int]] = []
         """What was placed since and will have ended by then."""
-        self._count, self._chips = ask.workload.nodes, start.option.chips_per_node
+        self._count, self._chips = start.option.nodes, start.option.chips_per_node
         self._topology = required(ask.workload)
         self._spare = start.supply.spare
         if self._spare is not None:
@@ -81,7 +81,7 @@ class Reservation:
         self, ask: Ask, option: Option, supply: Supply, nodes: tuple[int, ...], at: Instant
     ) -> Refusal | None:
         """Why these nodes cannot go to other work now: it would still be there, and in the way."""
-        if supply.pool != self.supply.pool or expected_end(at, ask) <= self.starts:
+        if supply.pool != self.supply.pool or expected_end(at, ask, option) <= self.starts:
             return None
         spare = self._spare
         if spare is not None and supply.id == self.supply.id:
@@ -141,13 +141,14 @@ def earliest(
     at: Instant,
     stopping: frozenset[str] = frozenset(),
 ) -> Start | None:
-    """The earliest start over the offers that could serve; None if the ends known today never suffice.
+    """The start that is done earliest over the offers that could serve; None if the ends known today never suffice.
 
     An attempt past its expected end, or one that was asked to stop, counts as ending now.
     """
     best: Start | None = None
     for option, supply in busy:
-        before = FOREVER if best is None else best.at
+        # What is sized differs in time from chip to chip: the first to be done is sought, not the first to start.
+        before = FOREVER if best is None else Instant(best.option.ends(best.at) - option.duration)
         best = _on_supply(state, ask, option, supply, at, stopping, before) or best
     return best
 
@@ -172,7 +173,7 @@ def _on_supply(
     stopping: frozenset[str],
     before: Instant,
 ) -> Start | None:
-    nodes, count = state.nodes[supply.pool], ask.workload.nodes
+    nodes, count = state.nodes[supply.pool], option.nodes
     before = min(before, supply.until.plus(-state.records.policy.migration.lease_end_notice))
     counting = counts(state, supply.pool, ask, option)
     chips, spare = nodes.free_chips, supply.spare

@@ -15,22 +15,23 @@ from stargate.broker.sourcing.command import Attribute, OpenNeed
 from stargate.broker.sourcing.fact import NeedOpened
 
 if TYPE_CHECKING:
-    from stargate.broker.ask import Ask
+    from stargate.broker.ask import Ask, Option
     from stargate.broker.fact import Fact
     from stargate.broker.place import Survey
+    from stargate.broker.reserve import Start
     from stargate.broker.sourcing.records import Need
     from stargate.broker.state import State, Waiting
 
 
 def decide_shortage(
-    state: State, waiting: Waiting, ask: Ask, survey: Survey, starts: Instant | None, at: Instant
+    state: State, waiting: Waiting, ask: Ask, survey: Survey, start: Start | None, at: Instant
 ) -> tuple[Fact, ...]:
     """Facts that open (or go on with) the need of a slot; none where waiting will do or a need is open already.
 
-    `starts` is when the slot could start on held capacity; None: not by any end known today (or nobody asked,
+    `start` is when and where the slot could start on held capacity; None: not by any end known today (or nobody asked,
     which is so only for work without a deadline).
     """
-    if not may_open(state, waiting, at) or not _must_source(ask, survey, starts):
+    if not may_open(state, waiting, at) or not _must_source(ask, survey, start):
         return ()
     known = needs_of(state, waiting.workload, waiting.slot)
     if known and known[-1].status == "covered":
@@ -84,15 +85,18 @@ def requirement_of(state: State, ask: Ask, at: Instant) -> Requirement:
     policy = state.records.policy
     work = ask.workload
     option = ask.options[0]
-    chips = dict.fromkeys(chip for one in ask.options for chip in one.chips)
-    caps = [one.cap_micro_usd_per_chip_hour for one in ask.options]
+    # Other sizes than the first would be other needs; what has the same count will do as well.
+    alike = [one for one in ask.options if option.size is None or _as_good(one, option)]
+    chips = dict.fromkeys(chip for one in alike for chip in one.chips)
+    caps = [one.cap_micro_usd_per_chip_hour for one in alike]
     # Room for the start, and for moving on before the end: a lease is never cut to the second.
     margin = 2 * policy.migration.lease_end_notice + policy.migration.restart
-    duration = Duration(work.time_limit + margin) if work.time_limit else policy.sourcing.need_duration
+    known = work.time_limit or (option.size is not None and option.size.duration)
+    duration = Duration(option.duration + margin) if known else policy.sourcing.need_duration
     # A deadline makes the latest start a date; else it is a lead time that waiting for holders does not use up.
     start_by = at.plus(policy.sourcing.start_within)
     if work.deadline is not None:
-        start_by = Instant(max(at, work.deadline - ask.duration))
+        start_by = Instant(max(at, work.deadline - option.duration))
     return Requirement(
         chips=option.gang_chips,
         chip_types=tuple(chips),
@@ -107,11 +111,18 @@ def requirement_of(state: State, ask: Ask, at: Instant) -> Requirement:
     )
 
 
-def _must_source(ask: Ask, survey: Survey, starts: Instant | None) -> bool:
+def _as_good(one: Option, first: Option) -> bool:
+    """Whether the same number of other chips takes no longer."""
+    return (one.nodes, one.chips_per_node) == (first.nodes, first.chips_per_node) and (
+        one.duration <= first.duration
+    )
+
+
+def _must_source(ask: Ask, survey: Survey, start: Start | None) -> bool:
     if not survey.busy:
         return True
     deadline = ask.workload.deadline
-    return deadline is not None and (starts is None or starts + ask.duration > deadline)
+    return deadline is not None and (start is None or start.option.ends(start.at) > deadline)
 
 
 def _after_loss(state: State, need: Need, at: Instant) -> tuple[Fact, ...]:

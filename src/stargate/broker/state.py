@@ -24,6 +24,7 @@ from stargate.broker.policy import SourcingPolicy, Team
 from stargate.broker.records import AttemptState, Records, Slot, WorkloadState
 from stargate.broker.reserve import Rest
 from stargate.broker.shortage import needs_of
+from stargate.broker.sizing import PERFORMANCE, Estimator
 from stargate.broker.sourcing.records import Lease, Need, SourcingState
 from stargate.broker.sourcing.timers import look_unless_covered
 from stargate.broker.supply import Supply, SupplyClass, SupplyIndex
@@ -48,10 +49,16 @@ class Waiting(NamedTuple):
 class State:
     """Records and indexes. Only `evolve` writes; `decide`, `react` and `explain` read."""
 
+    _held: int | None
+    _backlog: Backlog | None
+    """The queue by size, once somebody has asked for it."""
+
     def __init__(self, records: Records | None = None) -> None:
         self.records = records if records is not None else Records()
         self.clock = self.records.at
         """The latest moment at which a command was handled; it never goes back, and a restart may forget some of it."""
+        self.estimator: Estimator = PERFORMANCE
+        """Whom to ask how long work takes. What it said is in facts; nothing that is kept depends on it."""
         self.providers: Mapping[str, Provider] = {}
         self.sites: Mapping[str, Site] = {}
         self.catalog_pools: Mapping[str, Pool] = {}
@@ -61,8 +68,6 @@ class State:
         self.queue: list[Waiting] = []
         self.asks: dict[Waiting, Ask] = {}
         """What those that have been looked at ask for, as long as they wait."""
-        self._backlog: Backlog | None = None
-        """The queue by size, once somebody has asked for it."""
         self.live: dict[str, AttemptState] = {}
         """Attempts that hold nodes."""
         self.live_on: dict[str, dict[str, AttemptState]] = {}
@@ -78,14 +83,13 @@ class State:
         self.back: tuple[AttemptState, ...] = ()
         """Those whose supply came back with the last such fact."""
         self.teams: dict[str, Team] = {}
-        self.nominal_chips = 0
-        """Sum of all teams' quotas."""
         self.team_chips: dict[str, int] = {}
         self.provider_chips: dict[str, int] = {}
-        self.chips_in_use = self.open_workloads = 0
+        self.chips_in_use = self.open_workloads = self.nominal_chips = 0
+        """The last: the sum of all teams' quotas."""
         self.committed: dict[str, int] = {}
         """Agreement to micro-USD that must be spent under it."""
-        self._held: int | None = None
+        self._held = self._backlog = None
         self._chip_ids: dict[str, str] = {}
         self._egress: dict[str, Decimal] = {}
         self.timers: list[tuple[Instant, str]] = []
@@ -288,9 +292,12 @@ class State:
         if slot.not_before > self.records.at:
             self.set_timer(slot.not_before)
         if work.deadline is not None:
-            latest = work.deadline.plus(1 - expected_run(self, work))
-            if latest > self.records.at:
-                self.set_timer(latest)
+            usual = expected_run(self, work)
+            durations = {size.duration or usual for size in work.sizes} or {usual}
+            for duration in sorted(durations):
+                latest = work.deadline.plus(1 - duration)
+                if latest > self.records.at:
+                    self.set_timer(latest)
 
     def await_retry(self, need: Need) -> None:
         """A need that could not be met may be asked for again after a while."""

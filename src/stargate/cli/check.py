@@ -14,10 +14,11 @@ from stargate.agreements import Request
 from stargate.agreements.lint.overlap import contradictions
 from stargate.agreements.version import Chain
 from stargate.base.document import Document, read, typed, yaml_files
-from stargate.base.errors import InputError, Problem
+from stargate.base.errors import InputError, Problem, UserError
 from stargate.base.faults import did_you_mean
 from stargate.base.ids import is_name
 from stargate.broker import Policy
+from stargate.broker.sizing import model_of
 from stargate.cli.failure import USER_FAULT
 from stargate.cli.output import count, json_option, print_json
 from stargate.workloads import Workload
@@ -90,6 +91,7 @@ def examine(paths: Iterable[Path]) -> Findings:
     _count(found, "scenario", by_kind, _scenario)
     for workload, one in _count(found, "workload", by_kind, _workload):
         _name_chips(workload, one, infrastructure, found)
+        _know_model(workload, one, found)
     found.problems += [_unknown(one) for one in by_kind.get("unknown", [])]
     return found
 
@@ -198,6 +200,16 @@ def _name_chips(
             found.doubts.append(
                 one.problem("resources.accelerators", f"no chip is called {name!r} here", remedy)
             )
+
+
+def _know_model(workload: Workload, one: Document, found: Findings) -> None:
+    """Stated work is sized by its model, so that must be one of the library, or described."""
+    if not workload.stated:
+        return
+    try:
+        model_of(workload)
+    except UserError as error:
+        found.problems.append(one.problem("model", error.message, error.remedy))
 
 
 def _unknown(one: Document) -> Problem:

@@ -24,6 +24,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "key": ("key", "Make, list and revoke keys."),
     },
     "Work": {
+        "estimate": ("estimate", "Estimate time, cost and energy of a workload on each chip or pool."),
         "submit": ("submit", "Run a job or serve a model."),
         "ps": ("ps", "List workloads."),
         "show": ("show", "Show a workload, its attempts and why they ran where they did."),
@@ -46,6 +47,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Files": {
         "check": ("check", "Check YAML files: catalog, agreements, workloads."),
         "ask": ("ask", "Ask agreements whether something may be done."),
+        "performance": ("performance", "Score, fit and explain the performance model."),
         "journal": ("journal", "Verify, export or show the journal."),
         "rehearse": ("rehearse", "Rehearse a scenario, or a trace of jobs, under a simulated clock."),
         "demo": ("demo", "Play the whole path: a training job survives the loss of its provider."),

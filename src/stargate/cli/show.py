@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from stargate.base.time import Duration
 from stargate.cli.client import connect, part
 from stargate.cli.options import server_options
 from stargate.cli.output import dollars, json_option, moment, print_json, say
@@ -36,6 +37,7 @@ def lines(shown: dict[str, Any]) -> list[str]:
         f"Asked: {shown['kind']} by {shown['actor'] or 'somebody'}, {moment(shown['submitted_at'])}",
     ]
     said += [f"  {wish(each, work.get('nodes', 1))}" for each in work.get("alternatives", [{}])[:10]]
+    said += [f"  sized: {sized(each)}" for each in work.get("sizes", [])[:10]]
     for name in ("deadline", "time_limit", "max_cost_usd", "residency", "priority"):
         if work.get(name):
             value = work[name]
@@ -55,13 +57,22 @@ def wish(each: dict[str, Any], nodes: int) -> str:
     """`2 nodes with H100:8 at azure`."""
     text = f"{nodes} node{'' if nodes == 1 else 's'}"
     if each.get("chip"):
-        text += f" with {each['chip']}:{each['chips_per_node']}"
+        count = each.get("chips_per_node")
+        text = f"{text} with {each['chip']}:{count}" if count else f"{each['chip']}, as many as it takes"
     place = "/".join(each.get(name) or "*" for name in ("provider", "site", "pool"))
     if place != "*/*/*":
         text += f" at {place}"
     if each.get("max_usd_per_chip_hour"):
         text += f", at most ${each['max_usd_per_chip_hour']} per chip-hour"
     return text
+
+
+def sized(each: dict[str, Any]) -> str:
+    """`2 nodes with H100:8 for about 14d15h`, as it was computed when it was submitted."""
+    text = wish(each["resources"], each["nodes"])
+    if each.get("replicas", 1) > 1:
+        text = f"{each['replicas']} replicas of {text}"
+    return f"{text} for about {Duration.parse(each['duration']).brief()}" if each.get("duration") else text
 
 
 def _ground(ground: dict[str, Any]) -> str:

@@ -176,6 +176,8 @@ class Architecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     """Of window layers, where their heads differ (Gemma 4, MiMo-V2)."""
     gated: bool = True
     """The feed-forward part has a gate (SwiGLU): three matrices instead of two."""
+    clamped: bool = False
+    """The activation limits its inputs and experts add biases (gpt-oss): more than fused kernels cover."""
     experts: Experts | None = None
     linear_attention: LinearAttention | None = None
     mixing_layers: CountOrNone = 0

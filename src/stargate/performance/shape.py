@@ -55,6 +55,8 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """Routed experts per token; 0 without experts."""
     gate_factor: Number
     """Matrices that widen: 2 with a gate, 1 without."""
+    clamped: Number
+    """1 where the activation limits its inputs, which few fused kernels do; else 0."""
     embedding_params: Number
     """One table of vocabulary times hidden."""
     tables: Number
@@ -84,6 +86,10 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """Elements that one full layer keeps per token of context; the mean where layers differ."""
     window_cache_elements: Number
     """The same of one window layer, for the tokens in its window."""
+    attend_dim: Number
+    """Multiply-adds per token read and query in a full layer, over all heads, while training or reading a prompt."""
+    window_attend_dim: Number
+    """The same of one window layer."""
     decode_dim: Number
     """Multiply-adds per context token and full layer while decoding, over all heads: scores and values."""
     window_decode_dim: Number
@@ -139,6 +145,7 @@ def shape_of(model: Architecture) -> Shape:
         dense_ffn=model.ffn,
         dense_ffn_params=dense_params,
         gate_factor=matrices - 1,
+        clamped=int(model.clamped),
         embedding_params=table,
         tables=tables,
         position_params=positions,
@@ -198,6 +205,7 @@ def _mixed(model: Architecture, layers: int) -> tuple[float, dict[str, float]]:
     dims = {
         **dims,
         "window_cache_elements": window["cache_elements"],
+        "window_attend_dim": window["attend_dim"],
         "window_decode_dim": window["decode_dim"],
     }
     if other == params or not layers:
@@ -230,6 +238,7 @@ def _grouped(hidden: int, attention: GroupedQuery) -> tuple[float, dict[str, flo
         "q_width": q_width,
         "kv_width": keys + values,
         "cache_elements": keys + values + attention.index_dim,
+        "attend_dim": q_width + out,
         "decode_dim": q_width + out,
         "sparse_topk": attention.index_topk,
         "index_width": index,
@@ -259,6 +268,7 @@ def _latent(hidden: int, attention: Latent, layers: int) -> tuple[float, dict[st
         "q_width": q_width,
         "kv_width": attention.heads * (qk_dim + attention.value_dim),
         "cache_elements": latent + index_dim,
+        "attend_dim": q_width + out,
         "decode_dim": attention.heads * (latent + attention.kv_rank),
         "sparse_topk": attention.index_topk,
         "index_width": index,
@@ -283,6 +293,7 @@ def _compressed(hidden: int, attention: Compressed, layers: int) -> tuple[float,
         "q_width": width,
         "kv_width": attention.head_dim,
         "cache_elements": kept * attention.head_dim + (1 - heavy) * attention.index_dim / attention.ratio,
+        "attend_dim": 2 * width * kept,
         "decode_dim": 2 * width * kept,
         "sparse_topk": attention.index_topk * attention.ratio,
         "index_width": (1 - heavy) * index / attention.ratio,

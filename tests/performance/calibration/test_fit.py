@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from stargate.performance.calibration import Parameter
-from stargate.performance.calibration.fit import fit
+from stargate.performance.calibration.fit import STEP, Values, _Slopes, fit
 from tests.performance.calibration.toy import EFFICIENCY, POWER, Toy
 
 
@@ -54,3 +54,24 @@ def test_constants_stay_within_their_bounds() -> None:
     toy = Toy()
     toy.parameters = (toy.parameters[0], Parameter(("shared", "power"), 0.4, 0.3, 0.5), *toy.parameters[2:])
     assert 0.3 <= fit(toy)[1] <= 0.5
+
+
+def test_derivatives_in_groups_are_those_one_by_one() -> None:
+    toy = Toy()
+    logs = np.log([parameter.start for parameter in toy.parameters])
+    measured = np.log([row.value for row in toy.measured])
+
+    def residuals(at: Values) -> Values:
+        apart: Values = np.concatenate([np.log(toy.predict(np.exp(at))) - measured, at])
+        return apart
+
+    slopes = _Slopes(toy, np.ones(len(toy.measured), dtype=bool), residuals)
+    found = slopes.at(logs)
+    rows = len(toy.measured)
+    for index in range(len(logs)):
+        there = logs.copy()
+        there[index] += STEP
+        alone = (residuals(there) - residuals(logs)) / STEP
+        assert found[:rows, index] == pytest.approx(alone[:rows], abs=1e-6)
+    # Two shared constants, one efficiency for each of four cells, two releases: four moves, not eight.
+    assert len(slopes._groups) == 4

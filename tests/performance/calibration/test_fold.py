@@ -43,3 +43,10 @@ def test_a_cell_that_only_held_out_rows_have_is_lent_by_its_neighbour() -> None:
     of_c = [row.value / point for row, point in zip(toy.measured, predicted, strict=True) if row.chip == "C"]
     # B lends 0.6 where C has 0.45: what is measured lies a quarter below, and no nearer.
     assert 0.6 < np.median(of_c) < 0.9
+
+
+def test_releases_can_be_held_out_as_well() -> None:
+    toy = Toy()
+    known, unknown = cross_validate(toy, DEVICES), cross_validate(toy, DEVICES, releases=False)
+    ran = np.array([row.software == "mill 1.0" for row in toy.measured])
+    assert np.median(unknown[ran] / known[ran]) > 1.03

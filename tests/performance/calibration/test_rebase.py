@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from stargate.performance.calibration.fit import fit
 from stargate.performance.calibration.rebase import merged, rebased
+from stargate.performance.calibration.record import Residual
 from stargate.performance.calibration.store import calibrated
 from tests.performance.calibration.toy import DEVICES, Toy
 
@@ -49,3 +50,21 @@ def test_a_new_chip_joins_with_its_own_cell() -> None:
     both = merged(BASE, calibrated(mine, fit(mine)))
     assert constants(both).keys() == constants(BASE).keys() | {("D", "fp8")}
     assert both.rows == BASE.rows + 50
+
+
+def test_ranges_of_other_chips_stay() -> None:
+    base = replace(
+        BASE, residuals=(Residual("tpot", "", "", 900, 0.8, 1.3), Residual("tpot", "", "fp8", 300, 0.9, 1.1))
+    )
+    toy = slower(20)
+    new = calibrated(toy, fit(toy), predicted=toy.predict(fit(toy)) * 3.0)
+    found = {
+        (each.chip, each.precision): each.rows for each in merged(base, new).residuals if each.group == "tpot"
+    }
+    assert found["", ""] == 900
+    assert found["", "fp8"] == 300
+    assert found["C", "fp8"] == 10
+    assert {each.rows for each in merged(new, base).residuals if not each.chip and each.group == "tpot"} == {
+        900,
+        300,
+    }

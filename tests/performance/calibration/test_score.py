@@ -32,6 +32,15 @@ def test_rows_without_an_answer_lower_the_coverage() -> None:
     assert answer.refused[0] == ("x", "no such chip")
 
 
+def test_a_prediction_that_is_no_number_is_no_answer() -> None:
+    toy = Toy(count=4)
+    predicted = np.array([row.value for row in toy.measured]) * [1.1, np.nan, -1.0, np.inf]
+    answer = score(scored(toy, Lookup(NOTHING, DEVICES), predicted))
+    assert (answer.overall.n, answer.overall.mape, answer.overall.coverage) == (1, 10.0, 0.25)
+    assert [row for row, _ in answer.refused] == [toy.measured[index].id for index in (1, 2, 3)]
+    assert sum(part.coverage < 1 for part in answer.groups.values()) == len(answer.groups)
+
+
 def test_groups_sources_and_complete_rows_are_shown_apart() -> None:
     toy = Toy(count=60)
     answer = score(scored(toy, Lookup(NOTHING, DEVICES)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from stargate.base.errors import InputError
 from stargate.performance.calibration import Lookup, Parameter
@@ -69,3 +70,16 @@ def test_few_residuals_reach_to_their_ends() -> None:
 def test_a_file_that_is_no_calibration_is_refused_by_name(text: str | bytes) -> None:
     with pytest.raises(InputError, match=r"mine\.json"):
         read(text, "mine.json")
+
+
+def test_the_mean_of_measured_releases_is_kept() -> None:
+    toy = Toy()
+    mean = Parameter(("release", "mill"), 1.0, 0.5, 2.0, 0.1)
+    nobody = Parameter(("release", "loom"), 1.0, 0.5, 2.0, 0.1)
+    drawn = tuple(replace(p, pulled_to=mean.key) if p.key[0] == "release" else p for p in toy.parameters)
+    toy.parameters = (*drawn, mean, nobody)
+    made = calibrated(toy, fit(toy))
+    rows = {release.software: release.rows for release in made.releases}
+    assert rows["mill"] == rows["mill 1.0"] + rows["mill 1.2"] > 0
+    assert "loom" not in rows
+    assert Lookup(made, DEVICES).value(("release", "mill"), 9.0) == pytest.approx(1.05, abs=0.06)

@@ -247,13 +247,21 @@ def job_of(effect: StartAttempt) -> Job:
         chips_per_node=effect.chips_per_node,
         setup=workload.setup,
         run=workload.run,
-        envs=dict(workload.envs),
+        envs={**_cut(effect), **workload.envs},
         secrets={variable: secret.from_ for variable, secret in workload.secrets.items()},
         workdir=workload.workdir,
         mounts=tuple(workload.file_mounts),
         time_limit_us=None if workload.time_limit is None else int(workload.time_limit),
         serve=workload.kind == "serve",
     )
+
+
+def _cut(effect: StartAttempt) -> dict[str, str]:
+    """How sized work is to be cut over its chips, as variables: `STARGATE_TENSOR_PARALLEL` and so on."""
+    if effect.layout is None:
+        return {}
+    degrees = {name: getattr(effect.layout, name) for name in effect.layout.__struct_fields__}
+    return {f"STARGATE_{name.upper()}": str(value) for name, value in degrees.items() if value is not None}
 
 
 def _report(attempt: str, outcome: Outcome) -> Report:

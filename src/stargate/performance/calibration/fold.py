@@ -26,12 +26,15 @@ def cross_validate(
     batch: Batch,
     devices: Mapping[tuple[str, str], Device],
     folds: int = FOLDS,
+    *,
+    releases: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> NDArray[np.float64]:
     """Out-of-fold predictions, one per measured row.
 
     Held-out rows are predicted as rows of a new file would be: a cell or a release that only they have is
-    looked up at its nearest neighbour. `progress` is told each fold that is done.
+    looked up at its nearest neighbour; without `releases`, as if no release were known. `progress` is told
+    each fold that is done.
     """
     member = np.array([fold_of(row.family, folds) for row in batch.measured])
     found = np.empty(len(batch.measured))
@@ -39,7 +42,9 @@ def cross_validate(
         held = member == fold
         if held.any():
             known = calibrated(batch, fit(batch, keep=~held), keep=~held)
-            found[held] = batch.predict(Lookup(known, devices).values(batch.parameters))[held]
+            found[held] = batch.predict(Lookup(known, devices, releases=releases).values(batch.parameters))[
+                held
+            ]
         if progress is not None:
             progress(fold)
     return found

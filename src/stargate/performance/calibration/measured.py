@@ -45,7 +45,9 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     software: str
     """The release it ran on; empty: not stated."""
     output: str
-    """The quantity, as `tokens_per_second_per_chip`; ranges are kept for each."""
+    """The quantity, as `tokens_per_second_per_chip`."""
+    ranged_as: str = ""
+    """The name its range is kept under, where rows of one group spread unlike; empty: its group."""
     value: float
     weight: float = 1.0
 

@@ -51,7 +51,10 @@ def rebased(batch: Batch, base: Calibration, devices: Mapping[tuple[str, str], D
 
 
 def merged(base: Calibration, new: Calibration) -> Calibration:
-    """Everything of both; where both know something, what is new stands. Rows add up."""
+    """Everything of both; where both know something, what is new stands. Rows add up.
+
+    But ranges of all chips together are those that rest on more rows: a few of one chip say nothing of others.
+    """
     shared = base.shared | new.shared
     cells = {(cell.chip, cell.precision): cell for cell in base.cells}
     for cell in new.cells:
@@ -68,7 +71,10 @@ def merged(base: Calibration, new: Calibration) -> Calibration:
             release if known is None else replace(release, rows=known.rows + release.rows)
         )
     residuals = {(each.group, each.chip, each.precision): each for each in base.residuals}
-    residuals |= {(each.group, each.chip, each.precision): each for each in new.residuals}
+    for each in new.residuals:
+        key = (each.group, each.chip, each.precision)
+        if each.chip or key not in residuals or each.rows > residuals[key].rows:
+            residuals[key] = each
     return Calibration(
         rows=base.rows + new.rows,
         digest=new.digest,

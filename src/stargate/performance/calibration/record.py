@@ -46,6 +46,7 @@ class Residual(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How far measurements lay from predictions made without them: measured over predicted."""
 
     group: Text
+    """Of rows, or the name that some of them keep their range under."""
     chip: Text
     """Empty: of all chips."""
     precision: Text

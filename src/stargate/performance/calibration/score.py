@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from stargate.performance.calibration.lookup import Lookup
 from stargate.performance.calibration.measured import Batch, Measured
+
+NO_PREDICTION = "the configuration cannot be: the formulas give no positive number for it"
 
 
 class Accuracy(msgspec.Struct, frozen=True):
@@ -48,6 +51,11 @@ class Scored(msgspec.Struct, frozen=True):
     high: float
 
     @property
+    def answered(self) -> bool:
+        """Whether the prediction is one: of a configuration that cannot be, formulas give no positive number."""
+        return math.isfinite(self.predicted) and self.predicted > 0
+
+    @property
     def error_percent(self) -> float:
         """Signed."""
         return 100.0 * (self.predicted / self.row.value - 1.0)
@@ -58,19 +66,20 @@ def scored(batch: Batch, lookup: Lookup, predicted: NDArray[np.float64] | None =
     points = batch.predict(lookup.values(batch.parameters)) if predicted is None else predicted
     found = []
     for row, point in zip(batch.measured, points, strict=True):
-        span = lookup.range(row.group, row.chip, row.precision, float(point))
+        span = lookup.range(row.ranged_as or row.group, row.chip, row.precision, float(point))
         found.append(Scored(row, span.point, span.low, span.high))
     return tuple(found)
 
 
 def score(rows: Sequence[Scored], refused: Sequence[tuple[str, str]] = ()) -> Score:
     """The accuracies. A refused row has no group: it lowers the coverage of the whole."""
+    unlike = tuple((each.row.id, NO_PREDICTION) for each in rows if not each.answered)
     return Score(
         groups=_by(rows, lambda each: each.row.group),
         overall=accuracy(rows, len(refused)),
         complete=_by([each for each in rows if each.row.complete], lambda each: each.row.group),
         sources=_by(rows, lambda each: each.row.source),
-        refused=tuple(refused),
+        refused=(*refused, *unlike),
     )
 
 
@@ -84,6 +93,7 @@ def _by(rows: Sequence[Scored], name: Callable[[Scored], str]) -> dict[str, Accu
 def accuracy(rows: Sequence[Scored], unanswered: int = 0) -> Accuracy:
     """Of these rows; zeros where there are none."""
     asked = len(rows) + unanswered
+    rows = [each for each in rows if each.answered]
     if not rows:
         return Accuracy(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     signed = np.array([each.error_percent for each in rows])

@@ -32,12 +32,13 @@ def calibrated(
 ) -> Calibration:
     """The calibration that these values make.
 
-    Constants of cells and releases that no kept row has are left out: they hold nothing that was measured.
+    Constants of cells and releases that no kept row has are left out: they hold nothing that was measured;
+    but a mean that measured releases are drawn to stays.
     With `predicted` (out-of-fold, one per row) it carries the residuals.
     """
     rows = [row for index, row in enumerate(batch.measured) if keep is None or keep[index]]
     in_cell = Counter((row.chip, row.precision) for row in rows)
-    of_release = Counter(row.software for row in rows)
+    of_release = _rows_of_releases(batch, rows)
     shared: dict[str, float] = {}
     cells: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
     releases = []
@@ -65,6 +66,17 @@ def calibrated(
     )
 
 
+def _rows_of_releases(batch: Batch, rows: Sequence[Measured]) -> Counter[str]:
+    """Rows that ran on each release; what releases are drawn to has the rows of them all."""
+    found = Counter(row.software for row in rows)
+    for parameter in batch.parameters:
+        if parameter.key[0] == "release" and parameter.pulled_to is not None:
+            kind, *mean = parameter.pulled_to
+            if kind == "release":
+                found[mean[0]] += found[parameter.key[1]]
+    return found
+
+
 def digest_of(rows: Sequence[Measured]) -> str:
     """SHA-256 of ids, outputs and values, in order."""
     text = "\n".join(f"{row.id}\t{row.output}\t{row.value!r}" for row in rows)
@@ -72,7 +84,7 @@ def digest_of(rows: Sequence[Measured]) -> str:
 
 
 def residuals_of(rows: Sequence[Measured], predicted: NDArray[np.float64]) -> tuple[Residual, ...]:
-    """Measured over predicted at 10 and 90 %, for each cell, precision and group with enough rows.
+    """Measured over predicted at 10 and 90 %, for each cell, precision and kind of row with enough of them.
 
     The quantiles are those of split conformal prediction (Lei et al. 2018): of n residuals the ones at
     rank (n + 1) times 0.1 and 0.9, so that few rows give a wide range rather than a lucky one.
@@ -80,11 +92,8 @@ def residuals_of(rows: Sequence[Measured], predicted: NDArray[np.float64]) -> tu
     apart = np.array([row.value for row in rows]) / predicted
     members: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for index, row in enumerate(rows):
-        for key in (
-            (row.group, row.chip, row.precision),
-            (row.group, "", row.precision),
-            (row.group, "", ""),
-        ):
+        name = row.ranged_as or row.group
+        for key in ((name, row.chip, row.precision), (name, "", row.precision), (name, "", "")):
             members[key].append(index)
     found = []
     for (group, chip, precision), indexes in sorted(members.items()):

@@ -81,12 +81,22 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """Share of the optimizer's state that lies in the host's memory."""
     bubble_share: Number = 1
     """Of the idle time of 1F1B; see `BUBBLE`."""
+    recompute_share: Number = 1
+    """Of a layer that full recomputation repeats: less where a compiler drops what nobody reads (XLA)."""
     gradient_bytes: Number = 4
-    """Per parameter, of the gradients that are kept and reduced."""
+    """Per parameter, of the gradients that are kept."""
+    reduce_bytes: Number = 2
+    """Per parameter, of gradients on the wire."""
     optimizer_bytes: Number = 12
     """Per parameter: the 32-bit copy and two moments of Adam; 8 where moments are 16 bits."""
     balance: Number = 1
     """Tokens on the fullest expert chip against an even share; 1: routing is forced to be even."""
+    stored_scores: Number = 0
+    """Attention writes its scores to memory and multiplies the whole square, as before FlashAttention."""
+    tensor_overlap: Number = 1
+    """Tensor-parallel collectives run in pieces along with the products that feed them."""
+    expert_overlap: Number = 0
+    """Tokens travel to experts and back while another micro-batch computes (DualPipe)."""
     prediction: Number = 0
     """Extra prediction layers (MTP) are trained."""
 
