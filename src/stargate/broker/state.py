@@ -50,8 +50,7 @@ class State:
     """Records and indexes. Only `evolve` writes; `decide`, `react` and `explain` read."""
 
     _held: int | None
-    _backlog: Backlog | None
-    """The queue by size, once somebody has asked for it."""
+    _backlog: Backlog | None  # the queue by size, once somebody has asked for it
 
     def __init__(self, records: Records | None = None) -> None:
         self.records = records if records is not None else Records()
@@ -294,8 +293,7 @@ class State:
         if work.deadline is not None:
             usual = expected_run(self, work)
             durations = {size.duration or usual for size in work.sizes} or {usual}
-            for duration in sorted(durations):
-                latest = work.deadline.plus(1 - duration)
+            for latest in sorted(work.deadline.plus(1 - duration) for duration in durations):
                 if latest > self.records.at:
                     self.set_timer(latest)
 

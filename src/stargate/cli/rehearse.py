@@ -43,6 +43,11 @@ REFUSALS_SHOWN = 20
     type=click.Path(path_type=Path),
     help="Write every fact to this file, as a server does. It must not exist yet.",
 )
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write summary, table of jobs and a page with plots to this folder.",
+)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @json_option
 def command(
@@ -53,6 +58,7 @@ def command(
     schedule: Path | None,
     journal: Path | None,
     seed: int | None,
+    report: Path | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -66,11 +72,11 @@ def command(
         if chips is not None:
             raise UserError("--chips is for traces", "a scenario says itself which pools there are")
         with _recorder(journal) as record:
-            staged = _scenario(what, policy, seed, record, bar=bar)
+            staged = _scenario(what, policy, seed, record, report, bar=bar)
         described, rows = _of_stage(staged), staged.rows
     else:
         with _recorder(journal) as record:
-            flat = _trace(what, chips, policy or "own", record, bar=bar)
+            flat = _trace(what, chips, policy or "own", record, report, bar=bar)
         described, rows = _of_flat(flat), flat.rows
     if schedule is not None:
         from stargate.rehearsal.schedule import write_file
@@ -80,8 +86,9 @@ def command(
         print_json(described)
         return
     _say(described)
-    if schedule is not None:
-        click.echo(f"Wrote {schedule}", err=True)
+    for wrote in (schedule, report):
+        if wrote is not None:
+            click.echo(f"Wrote {wrote}", err=True)
 
 
 Record = Callable[[tuple["Entry", ...]], object] | None
@@ -106,7 +113,9 @@ def _recorder(path: Path | None) -> Iterator[Record]:
         journal.close()
 
 
-def _scenario(path: Path, policy: str | None, seed: int | None, record: Record, *, bar: bool) -> Stage:
+def _scenario(
+    path: Path, policy: str | None, seed: int | None, record: Record, report: Path | None, *, bar: bool
+) -> Stage:
     import msgspec
 
     from stargate.rehearsal.policies import named
@@ -121,12 +130,22 @@ def _scenario(path: Path, policy: str | None, seed: int | None, record: Record, 
         plan = msgspec.structs.replace(plan, scenario=scenario, digest=digest)
     horizon = plan.scenario.horizon
     with _progress(record, bar=bar, length=horizon or 0) as tell:
-        staged = stage(plan, seed, tell)
-        staged.run()
+        if report is None:
+            staged = stage(plan, seed, tell)
+            staged.run()
+            return staged
+        from stargate.rehearsal.report.staged import reported
+        from stargate.rehearsal.report.write import Folder
+
+        with Folder(report) as folder:
+            staged, summary = reported(plan, seed, tell, folder)
+            folder.close(summary)
     return staged
 
 
-def _trace(path: Path, chips: int | None, policy: str, record: Record, *, bar: bool) -> Flat:
+def _trace(
+    path: Path, chips: int | None, policy: str, record: Record, report: Path | None, *, bar: bool
+) -> Flat:
     from stargate.base.time import SECOND
     from stargate.rehearsal.flat import rehearse
     from stargate.rehearsal.traces import open_trace
@@ -140,7 +159,11 @@ def _trace(path: Path, chips: int | None, policy: str, record: Record, *, bar: b
     jobs = list(trace.jobs())
     length = max((job.submit_seconds for job in jobs), default=0) * SECOND
     with _progress(record, bar=bar, length=length) as tell:
-        return rehearse(jobs, chips, policy, sink=tell)
+        if report is None:
+            return rehearse(jobs, chips, policy, sink=tell)
+        from stargate.rehearsal.report.flat import reported
+
+        return reported(jobs, chips, policy, report, title=path.name, sink=tell)
 
 
 @contextmanager

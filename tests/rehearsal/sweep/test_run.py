@@ -82,7 +82,6 @@ def test_without_ray_the_way_out_is_named(rehearsal: OfScenario, monkeypatch: py
 @pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore")  # Ray's own
 def test_a_real_ray_cluster_gives_what_this_machine_gives(rehearsal: OfScenario) -> None:
-    pytest.importorskip("ray", reason="Ray is not installed")
     runs = grid([1, 2], {"faults.0.lasts": ["1h", "12h"]})
     assert wire.to_json(sweep(rehearsal, runs, Ray("local"))) == wire.to_json(
         sweep(rehearsal, runs, Backwards())
