@@ -184,3 +184,12 @@ def test_what_is_lost_is_not_stopped_again_at_the_end() -> None:
     bench.now = NOON
     bench.do(Wake())
     assert bench.of(Stopping) == []
+
+
+def test_work_whose_nodes_go_as_its_holding_ends_is_asked_to_stop_once() -> None:
+    bench = Bench(dated((0, 4), (1, 0), until=START.plus(HOUR)), policy=policy())
+    bench.submit(work("job", time_limit=Duration(3 * HOUR)))
+    bench.run("job.0.1")
+    bench.wait(HOUR)
+    bench.do(Wake())
+    assert [fact.attempt for fact in bench.of(Stopping)] == ["job.0.1"]

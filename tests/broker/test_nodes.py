@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -109,3 +110,17 @@ def test_a_copy_goes_its_own_way() -> None:
     twin.take((0, 1), 8)
     twin.take((2,), 3)
     assert (found.free_chips, found.used_nodes) == (32, frozenset())
+
+
+@pytest.mark.parametrize("chips", [4, 8])
+def test_nodes_that_come_back_after_a_restart_are_still_in_use(chips: int) -> None:
+    before = NodeMap(4, 8, 2)
+    before.take((0, 1), chips)
+    before.resize(0)
+    restarted = NodeMap(0, 8, 2)
+    restarted.restore((0, 1), chips)
+    for nodes in (before, restarted):
+        nodes.resize(4)
+    assert restarted.used_nodes == before.used_nodes == {0, 1}
+    assert (restarted.free_chips, restarted.free_nodes) == (before.free_chips, before.free_nodes)
+    assert restarted.find(3, 8) is None

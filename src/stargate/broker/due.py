@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def decide_due(state: State, at: Instant) -> tuple[Fact, ...]:
     """Facts that are due by the calendar, in the pools of which a date has come."""
-    return (*_dated(state, at), *_ending(state, at))
+    dated = _dated(state, at)
+    stopping = frozenset(fact.attempt for fact in dated if isinstance(fact, Stopping))
+    return (*dated, *_ending(state, at, stopping))
 
 
 def clear_nodes(state: State, pool: str, nodes: int) -> tuple[Fact, ...]:
@@ -47,7 +49,8 @@ def _dated(state: State, at: Instant) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def _ending(state: State, at: Instant) -> tuple[Fact, ...]:
+def _ending(state: State, at: Instant, stopping: frozenset[str]) -> tuple[Fact, ...]:
+    """Those in `stopping` are being asked to stop already, as their nodes go at the same moment."""
     notice = state.records.policy.migration.lease_end_notice
     return tuple(
         Stopping(
@@ -56,6 +59,7 @@ def _ending(state: State, at: Instant) -> tuple[Fact, ...]:
         for pool in sorted(state.due_pools)
         for attempt in state.live_on.get(pool, {}).values()
         if attempt.status != "stopping"
+        and attempt.id not in stopping
         and (supply := state.supplies.by_id.get(attempt.supply)) is not None
         and supply.until <= at.plus(notice)
         and _outlasts(attempt, supply.until, at)

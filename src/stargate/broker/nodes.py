@@ -201,6 +201,13 @@ class NodeMap:
                 self._show_spare(node, spare)
             else:
                 del self._spare[node]
+        # After a restart the map begins with fewer blocks than gangs stand on: not all of a fresh one is free.
+        for node in [node for node in self._spare if node in skip]:
+            self._set_whole((node,), free=False)
+            if self._spare[node]:
+                self._show_spare(node, self._spare[node])
+            else:
+                del self._spare[node]
 
     def _find_spare(self, count: int, chips: int) -> tuple[int, ...]:
         found: list[int] = []
