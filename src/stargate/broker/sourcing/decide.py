@@ -72,7 +72,8 @@ def review(view: View, at: Instant) -> Facts:
     if view.unchanged(at):
         return ()
     for lease in view.sourcing.leases.values():
-        if lease.delivery in {"due", "curing"} and (facts := delivery.deliver_if_there(view, lease, at)):
+        owed = lease.open and lease.delivery in {"due", "curing"}
+        if owed and (facts := delivery.deliver_if_there(view, lease, at)):
             return facts
     for id in view.sourcing.open_needs:
         facts = _moves_on(view, view.sourcing.needs[id], at)
