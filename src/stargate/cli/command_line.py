@@ -50,6 +50,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "performance": ("performance", "Score, fit and explain the performance model."),
         "journal": ("journal", "Verify, export or show the journal."),
         "rehearse": ("rehearse", "Rehearse a scenario, or a trace of jobs, under a simulated clock."),
+        "swarm": ("swarm", "Drive the broker through random worlds under random faults."),
         "demo": ("demo", "Play the whole path: a training job survives the loss of its provider."),
     },
 }

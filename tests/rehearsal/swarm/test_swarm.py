@@ -1,0 +1,116 @@
+"""The swarm: it finds nothing in the broker, finds what is planted, and says the same everywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import stargate
+from stargate.base.errors import UserError
+from stargate.broker import due
+from stargate.rehearsal.swarm import Case, Outcome, keep, kept, run, smaller, swarm
+from stargate.rehearsal.swarm.case import FAULTS
+from stargate.rehearsal.swarm.lies import LIES
+from stargate.rehearsal.swarm.marks import WANTED
+from stargate.rehearsal.swarm.plan import draw
+
+SEEDS = sorted((Path(__file__).parents[2] / "seeds").glob("*.json"))
+SCRIPT = """
+from stargate.rehearsal.swarm import swarm
+print(swarm(3_000, 40).digest)
+"""
+REACHED_BY = 20_000
+"""Events in which every mark below must be reached."""
+SOMETIMES = tuple(
+    one for one in WANTED if one.startswith(("Ended", "fault", "crash", "WorkloadEnded", "SupplyMarked"))
+)
+
+
+@pytest.fixture(scope="module")
+def short() -> Outcome:
+    return swarm(REACHED_BY, 0)
+
+
+def test_a_short_swarm_finds_nothing(short: Outcome) -> None:
+    assert [(one.case.seed, one.violations[0]) for one in short.failures] == []
+    assert short.violations == 0
+    assert short.events >= REACHED_BY
+
+
+def test_rare_states_were_reached(short: Outcome) -> None:
+    assert [mark for mark in SOMETIMES if not short.marks.get(mark)] == []
+
+
+def test_most_lies_were_told(short: Outcome) -> None:
+    told = [lie.name for lie in LIES if short.marks.get(f"lie {lie.name}")]
+    assert len(told) >= 20, told
+
+
+def test_lies_are_a_table_of_kinds_each_with_a_sentence() -> None:
+    assert len(LIES) >= 20
+    assert len({lie.name for lie in LIES}) == len(LIES)
+    assert all(lie.says.endswith(".") for lie in LIES)
+
+
+def test_the_digest_is_the_same_in_another_process() -> None:
+    source = Path(stargate.__file__).parents[1]
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", SCRIPT],
+            env={**os.environ, "PYTHONHASHSEED": number, "PYTHONPATH": str(source)},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for number in ("1", "77")
+    ]  # fmt: skip
+    assert said[0] == said[1]
+    assert said[0].strip() == swarm(3_000, 40).digest
+
+
+def test_another_seed_gives_another_digest() -> None:
+    assert run(Case(1, 60)).digest != run(Case(2, 60)).digest
+
+
+def test_what_a_case_leaves_out_moves_nothing_else() -> None:
+    whole, part = draw(Case(3)), draw(Case(3, skip=(0, 1), without=FAULTS))
+    assert part.work == whole.work[2:]
+    assert part.infrastructure == whole.infrastructure
+    assert not any(part.rates.of.values())
+
+
+def test_a_planted_bug_is_found_and_made_smaller(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # The broker asks twice whoever stands on nodes that are gone.
+    real = due.clear_nodes
+    monkeypatch.setattr(
+        due, "clear_nodes", lambda *said: tuple(one for fact in real(*said) for one in (fact, fact))
+    )  # fmt: skip
+    failing = next(result for seed in range(40) if (result := run(Case(seed, 300))).violations)
+    assert "Stopping cannot happen" in failing.violations[0]
+    less = smaller(failing)
+    assert less.violations
+    assert (less.case.events, -len(less.case.without), -len(less.case.skip)) < (300, 0, 0)
+    path = keep(less, tmp_path, "abc")
+    again = kept(path)
+    assert again.commit == "abc"
+    assert run(again).violations == less.violations
+    monkeypatch.undo()
+    assert run(again).violations == ()
+
+
+@pytest.mark.parametrize("path", SEEDS, ids=lambda path: path.stem)
+def test_what_once_failed_stays_mended(path: Path) -> None:
+    assert run(kept(path)).violations == ()
+
+
+def test_no_events_are_refused() -> None:
+    with pytest.raises(UserError):
+        swarm(0, 0)
+
+
+def test_seeds_say_what_was_found() -> None:
+    assert SEEDS
+    assert all(json.loads(path.read_text())["found"] for path in SEEDS)
