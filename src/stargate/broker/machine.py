@@ -80,6 +80,10 @@ class Machine:
                 state.at_rest = None
             if due or turned or run.woken or not run.quiet:
                 run.settle(at, due=due, turned=turned)
+            while state.pop_due(at):
+                # What followed has brought a date that has come already: a lease that begins within its notice.
+                state.at_rest = None
+                run.settle(at, due=True, turned=False)
             entries, effects = len(run.entries), len(run.effects)
             for place, first, asked in reversed(taken):
                 answers[place] = Outcome(tuple(run.entries[first:entries]), tuple(run.effects[asked:effects]))
