@@ -7,14 +7,13 @@ from collections.abc import Iterable, Mapping
 from docs._ext.reference.markdown import table
 from docs._ext.reference.records import field_texts
 from stargate.performance.calibration import Calibration, shipped
+from stargate.performance.calibration.measured import Span
 from stargate.performance.inference import constants as serving
 from stargate.performance.training import constants as training
 
 HEAD = ("constant", "meaning", "starts at", "between", "fitted")
 PRECISE = 3
 """Digits that a table shows."""
-
-Span = training.Span | serving.Span
 
 
 def number(value: float) -> str:

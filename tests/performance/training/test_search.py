@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stargate.base.errors import InputError
-from stargate.performance.device import Device
 from stargate.performance.library import model_named
 from stargate.performance.number import SCALAR
 from stargate.performance.shape import Shape, shape_of
@@ -17,24 +16,12 @@ from stargate.performance.training.constants import Constants
 from stargate.performance.training.memory import memory
 from stargate.performance.training.search import Found, NoLayout, best_layouts
 from stargate.performance.training.step import step
+from tests.performance.training.training_desk import H100 as DEVICE
 
 CONSTANTS = Constants()
 SMALL = shape_of(model_named("Llama-3.1-8B"))
 LARGE = shape_of(model_named("Llama-3.1-405B"))
 ROUTED = shape_of(model_named("Mixtral-8x7B"))
-DEVICE = Device(
-    chip="any",
-    precision="bf16",
-    vendor="NVIDIA",
-    peak_flops_per_s=989e12,
-    bf16_flops_per_s=989e12,
-    memory_bytes=80e9,
-    bandwidth_bytes_per_s=3.35e12,
-    domain_chips=8,
-    scaleup_bytes_per_s=4.5e11,
-    scaleout_bytes_per_s=5e10,
-    power_w=700,
-)
 
 
 def searched(shape: Shape, chips: int, batch: int, limit: int = 5) -> tuple[Found, ...]:

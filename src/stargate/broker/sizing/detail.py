@@ -6,17 +6,16 @@ from collections.abc import Iterable
 
 import msgspec
 
+from stargate.broker.sizing import serving
 from stargate.broker.sizing.asked import Serve, Train
 from stargate.broker.sizing.estimator import NoLayout, TooSlow
-from stargate.broker.sizing.running import best_on, constants_of, group_of, terms, written
-from stargate.broker.sizing.serving import BINDS as SERVING_BINDS
-from stargate.broker.sizing.serving import computing, decoding_at, engine_on
+from stargate.broker.sizing.running import best_on, constants_of, group_of, lent_by, terms, written
+from stargate.broker.sizing.serving import decoding_at, engine_on
 from stargate.performance.calibration import Grade, Lookup
 from stargate.performance.device import Device
 from stargate.performance.estimate import DoesNotFit, Range, Term
 from stargate.performance.inference.constants import CELL as SERVING_CELL
 from stargate.performance.inference.constants import PREFIX
-from stargate.performance.inference.memory import sequence_bytes, weight_bytes
 from stargate.performance.number import SCALAR
 from stargate.performance.shape import shape_of
 from stargate.performance.training.constants import CELL
@@ -106,28 +105,18 @@ def _iteration(
     if not isinstance(found, tuple):
         return found
     engine, replicas = found
-    cut, device = engine.layout, computing(device)
+    device = engine.device
     decode = decoding_at(work, engine, replicas)
-    context = float(work.input_tokens + work.output_tokens)
-    each = sequence_bytes(SCALAR, engine.shape, engine.form, cut, context)
     return Detail(
         of="iteration",
         model=work.model.name,
         chip=device.chip,
         precision=device.precision,
         chips=chips,
-        layout=Layout(
-            tensor_parallel=int(cut.tensor),
-            pipeline_parallel=int(cut.pipeline),
-            expert_parallel=int(cut.expert) if engine.shape.experts else None,
-            data_parallel=int(cut.attention_data),
-        ),
+        layout=serving.written(engine),
         seconds=lookup.range("tpot", device.chip, device.precision, float(decode.seconds)),
-        terms=tuple(Term(name, float(getattr(decode, name)), binds) for name, binds in SERVING_BINDS.items()),
-        memory_bytes={
-            "weights": float(weight_bytes(engine.shape, engine.form, cut)),
-            "cache": float(each * replicas.concurrency / cut.attention_data),
-        },
+        terms=serving.terms(decode),
+        memory_bytes=serving.held_bytes(work, engine, replicas),
         memory_available_bytes=device.memory_bytes,
         rates={
             "requests_in_flight": float(replicas.mean_concurrency),
@@ -144,11 +133,5 @@ def _constants(lookup: Lookup, device: Device, cell: Iterable[str], prefix: str)
     found = []
     for name in cell:
         key = ("cell", device.chip, device.precision, f"{prefix}{name}")
-        lender = lookup.lender(device.chip, device.precision, f"{prefix}{name}")
-        own = lender is None or lender == (device.chip, device.precision)
-        found.append(
-            Constant(
-                name, lookup.value(key, 0.0), "" if own or lender is None else f"{lender[0]} {lender[1]}"
-            )
-        )
+        found.append(Constant(name, lookup.value(key, 0.0), lent_by(lookup, device, f"{prefix}{name}")))
     return tuple(found)

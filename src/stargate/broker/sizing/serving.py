@@ -205,26 +205,44 @@ def _too_slow(work: Serve, found: Unattainable) -> TooSlow:
 def _estimate(work: Serve, engine: Engine, found: Replicas, lookup: Lookup) -> ServiceEstimate:
     cut, device = engine.layout, engine.device
     cell = (device.chip, device.precision)
-    context = float(work.input_tokens + work.output_tokens)
-    each = sequence_bytes(SCALAR, engine.shape, engine.form, cut, context)
     decode = decoding_at(work, engine, found)
-    weights = weight_bytes(engine.shape, engine.form, cut)
     return ServiceEstimate(
         replicas=found.serving,
         ttft_seconds=lookup.range("ttft", *cell, found.ttft_seconds),
         tpot_seconds=lookup.range("tpot", *cell, found.tpot_seconds),
         energy_kwh_per_hour=_watts(device, decode) * cut.chips * found.serving / _KILO,
-        memory_bytes=weights + each * found.concurrency / cut.attention_data,
+        memory_bytes=sum(held_bytes(work, engine, found).values()),
         memory_available_bytes=available_bytes(device),
         binds=max(BINDS, key=lambda name: float(getattr(decode, name))),
-        layout=Layout(
-            tensor_parallel=int(cut.tensor),
-            pipeline_parallel=int(cut.pipeline),
-            expert_parallel=int(cut.expert) if engine.shape.experts else None,
-            data_parallel=int(cut.attention_data),
-        ),
+        layout=written(engine),
         lent_by=lent_by(lookup, device, f"{PREFIX}bandwidth"),
     )
+
+
+def written(engine: Engine) -> Layout:
+    """How the engine is cut, in the words of workload files."""
+    cut = engine.layout
+    return Layout(
+        tensor_parallel=int(cut.tensor),
+        pipeline_parallel=int(cut.pipeline),
+        expert_parallel=int(cut.expert) if engine.shape.experts else None,
+        data_parallel=int(cut.attention_data),
+    )
+
+
+def held_bytes(work: Serve, engine: Engine, found: Replicas) -> dict[str, float]:
+    """What a chip holds, by part, when a replica has all the requests it takes."""
+    context = float(work.input_tokens + work.output_tokens)
+    each = sequence_bytes(SCALAR, engine.shape, engine.form, engine.layout, context)
+    return {
+        "weights": float(weight_bytes(engine.shape, engine.form, engine.layout)),
+        "cache": float(each * found.concurrency / engine.layout.attention_data),
+    }
+
+
+def terms(decode: Iteration) -> tuple[Term, ...]:
+    """The parts of an iteration, and what each waits for."""
+    return tuple(Term(name, float(getattr(decode, name)), binds) for name, binds in BINDS.items())
 
 
 def decoding_at(work: Serve, engine: Engine, found: Replicas) -> Iteration:
@@ -241,5 +259,4 @@ def _watts(device: Device, decode: Iteration) -> float:
     """At the meter, per chip; 0 where the chip's power is not known."""
     if not device.power_w:
         return 0.0
-    parts = [Term(name, float(getattr(decode, name)), binds) for name, binds in BINDS.items()]
-    return busy_w(Power(rated_w=device.power_w, busy_share=utilisation(parts))).point
+    return busy_w(Power(rated_w=device.power_w, busy_share=utilisation(terms(decode)))).point

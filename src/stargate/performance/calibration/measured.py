@@ -28,6 +28,19 @@ class Parameter(msgspec.Struct, frozen=True):
         assert 0 < self.low <= self.start <= self.high, f"{self.key}: start outside its bounds"
 
 
+class Span(msgspec.Struct, frozen=True):
+    """Where the fit of one constant starts, between which values, and how hard it is drawn back."""
+
+    start: float
+    low: float
+    high: float
+    pull: float = 0.0
+
+    def parameter(self, key: Key, pulled_to: Key | None = None) -> Parameter:
+        """The constant of this name, drawn to another or to where it starts."""
+        return Parameter(key, self.start, self.low, self.high, self.pull, pulled_to)
+
+
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """One row that was measured, without what the prediction needs: that is the batch's own."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from stargate.performance.calibration.measured import Span
 from stargate.performance.number import Number
 
 
@@ -59,15 +60,6 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True):
     """How evenly tokens choose experts: the shape of a gamma distribution of their popularity. Large: all alike."""
     balance: Number = 1.0
     """Iterations that copies of attention wait for one another's prompts. Per engine."""
-
-
-class Span(msgspec.Struct, frozen=True):
-    """Where a fit of one constant starts, how far it may go, and how strongly it is drawn back."""
-
-    start: float
-    low: float
-    high: float
-    pull: float
 
 
 CELL: dict[str, Span] = {

@@ -23,7 +23,6 @@ from stargate.performance.inference.constants import (
     RELEASES,
     SHARED,
     Constants,
-    Span,
 )
 from stargate.performance.inference.format import Format, format_of
 from stargate.performance.inference.iteration import Engine
@@ -162,25 +161,19 @@ def _release(setting: Setting) -> Key:
     return ("release", setting.software or setting.engine)
 
 
-def _parameter(key: Key, span: Span, pulled_to: Key | None = None) -> Parameter:
-    return Parameter(
-        key=key, start=span.start, low=span.low, high=span.high, pull=span.pull, pulled_to=pulled_to
-    )
-
-
 def parameters_of(settings: Sequence[Setting]) -> tuple[Parameter, ...]:
     """The constants of these settings, in a fixed order: shared, by engine, cells, engines' means, releases."""
-    made = [_parameter(_shared(name), span) for name, span in SHARED.items()]
+    made = [span.parameter(_shared(name)) for name, span in SHARED.items()]
     for name, spans in ENGINES.items():
-        made += [_parameter(_shared(f"{name} {engine}"), span) for engine, span in spans.items()]
+        made += [span.parameter(_shared(f"{name} {engine}")) for engine, span in spans.items()]
     for chip, precision in sorted({(each.device.chip, each.precision) for each in settings}):
         for name, span in CELL.items():
-            made.append(_parameter(("cell", chip, precision, f"{PREFIX}{name}"), span, _shared(name)))
-    made += [_parameter(("release", engine), ENGINE_MEAN) for engine in KNOWN]
-    made += [_parameter(("release", line), span) for line, span in LINES.items()]
+            made.append(span.parameter(("cell", chip, precision, f"{PREFIX}{name}"), _shared(name)))
+    made += [ENGINE_MEAN.parameter(("release", engine)) for engine in KNOWN]
+    made += [span.parameter(("release", line)) for line, span in LINES.items()]
     releases = sorted({(_release(each), each.engine) for each in settings})
     for key, engine in releases:
         line = key[1].rpartition(" ")[0]
         if key[1] not in KNOWN and key[1] not in LINES:
-            made.append(_parameter(key, RELEASES, ("release", line if line in LINES else engine)))
+            made.append(RELEASES.parameter(key, ("release", line if line in LINES else engine)))
     return tuple(made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from stargate.performance.calibration.measured import Span
 from stargate.performance.number import Number
 
 
@@ -51,15 +52,6 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True):
     """Chip-hours of a whole run against those of its steps."""
     release: Number = 1.0
     """What a release takes longer than the model says."""
-
-
-class Span(msgspec.Struct, frozen=True):
-    """Where the fit of one constant starts, between which values, and how hard it is drawn back."""
-
-    start: float
-    low: float
-    high: float
-    pull: float = 0.0
 
 
 CELL: dict[str, Span] = {

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from stargate.base.errors import InputError, Problem
 from stargate.performance.calibration.lookup import release_parts
-from stargate.performance.calibration.measured import Key, Measured, Parameter
+from stargate.performance.calibration.measured import Key, Measured, Parameter, Span
 from stargate.performance.calibration.reading import Row, each_read
 from stargate.performance.device import Device
 from stargate.performance.number import ARRAY, SCALAR, stack
 from stargate.performance.shape import Shape, shape_of
-from stargate.performance.training.constants import CELL, RELEASE, RELEASES, SHARED, Constants, Span
+from stargate.performance.training.constants import CELL, RELEASE, RELEASES, SHARED, Constants
 from stargate.performance.training.described import architecture_of, group_of, number, precision_of
 from stargate.performance.training.layout import Layout
 from stargate.performance.training.mfu import convention_of, flops_per_token
@@ -158,7 +158,7 @@ def _parameters(measured: Sequence[Measured]) -> tuple[Parameter, ...]:
     found: dict[Key, Parameter] = {}
 
     def add(key: Key, span: Span, pulled_to: Key | None = None) -> None:
-        found.setdefault(key, Parameter(key, span.start, span.low, span.high, span.pull, pulled_to))
+        found.setdefault(key, span.parameter(key, pulled_to))
 
     for name, span in SHARED.items():
         add(("shared", name), span)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -109,22 +110,7 @@ def layout_of(row: Row, shape: Shape, device: Device) -> Layout:
     whole = sharding in {"fsdp", "zero3"}
     if not number(row, "tp") or not (number(row, "mbs") or whole):
         return _searched(row, shape, device, (int(chips), int(batch), int(sequence)), others)
-    tensor, pipeline = number(row, "tp"), number(row, "pp", 1.0)
-    context = number(row, "cp", 1.0)
-    data = chips / (tensor * pipeline * context)
-    return Layout(
-        sequence=sequence,
-        batch=batch,
-        micro_batch=min(number(row, "mbs") or batch / data, batch / data),
-        tensor=tensor,
-        pipeline=pipeline,
-        virtual=number(row, "vp") or _parts(row, shape, pipeline),
-        context=context,
-        data=data,
-        expert=number(row, "ep", 1.0),
-        sequence_parallel=_sequence_parallel(row, tensor),
-        **(RECOMPUTE[recompute_of(row)] | SHARDING[sharding] | others),
-    )
+    return _as_stated(row, shape, number(row, "tp"), (chips, batch, sequence), others, math.inf)
 
 
 def _early(row: Row) -> bool:
@@ -178,14 +164,26 @@ def _uneven(
     row: Row, shape: Shape, device: Device, sizes: tuple[int, int, int], others: dict[str, float]
 ) -> Layout:
     """What the row states, though it does not divide evenly or not fit: it ran; tensor groups of a node at most."""
+    tensor = number(row, "tp") or float(min(8, device.domain_chips, sizes[0]))
+    return _as_stated(row, shape, tensor, sizes, others, 1.0)
+
+
+def _as_stated(
+    row: Row,
+    shape: Shape,
+    tensor: float,
+    sizes: tuple[float, float, float],
+    others: dict[str, float],
+    most: float,
+) -> Layout:
+    """The degrees of the row as they are; where it states no micro-batch, all that a chip has, at most `most`."""
     chips, batch, sequence = sizes
-    tensor = number(row, "tp") or float(min(8, device.domain_chips, chips))
     pipeline, context = number(row, "pp", 1.0), number(row, "cp", 1.0)
     data = chips / (tensor * pipeline * context)
     return Layout(
         sequence=sequence,
         batch=batch,
-        micro_batch=min(number(row, "mbs", 1.0), batch / data),
+        micro_batch=min(number(row, "mbs") or most, batch / data),
         tensor=tensor,
         pipeline=pipeline,
         virtual=number(row, "vp") or _parts(row, shape, pipeline),

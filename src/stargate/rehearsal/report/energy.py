@@ -5,26 +5,28 @@ from __future__ import annotations
 from decimal import Decimal
 
 import msgspec
+from msgspec import field
 
 from stargate.base.errors import NotFoundError
 from stargate.base.time import HOUR
 from stargate.catalog import Infrastructure, Pool
 from stargate.catalog.dated import Figure
+from stargate.performance.energy import draw_of, facility_w
 
 CHIP_US_W_PER_MWH = 1_000_000 * HOUR
 """Chip-microseconds x watts in a megawatt-hour."""
 
 
 class Draws(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Shares of a chip's rated power, and the hall's factor. Defaults: what whole training runs were seen to draw."""
+    """Shares of a chip's rated power, and the hall's factor; by default those of the performance model."""
 
-    busy_share: float = 0.92
-    """Of a chip at work. Source: Acme traces (NSDI'24): the busiest quarter of A100 draws 372 W of 400 or more."""
-    idle_share: float = 0.16
-    """Of a chip that waits. Source: the same: a tenth to a quarter of all draw 63 to 66 W of 400."""
-    host_share: float = 0.5
-    """Of everything else in its machine, at work or not. Source: the same, servers of Seren: 2,930 W with 8 chips."""
-    pue: float = 1.2
+    busy_share: float = field(default_factory=lambda: draw_of("compute").point)
+    """Of a chip at work."""
+    idle_share: float = field(default_factory=lambda: draw_of("idle").point)
+    """Of a chip that waits."""
+    host_share: float = field(default_factory=lambda: draw_of("host").point)
+    """Of everything else in its machine, at work or not."""
+    pue: float = field(default_factory=lambda: draw_of("pue").point)
     """Power of the hall over that of its machines, where a site does not state its own."""
 
 
@@ -51,8 +53,11 @@ def watts(infrastructure: Infrastructure, pool: Pool, draws: Draws) -> Watts:
     if isinstance(stated, Figure):
         stated = stated.central
     pue = draws.pue if stated is None else float(Decimal(stated))
-    whole = float(rated.central) * pue
-    return Watts(whole * (draws.busy_share + draws.host_share), whole * (draws.idle_share + draws.host_share))
+    rated_w = float(rated.central)
+    return Watts(
+        facility_w(rated_w, draws.busy_share, draws.host_share, pue),
+        facility_w(rated_w, draws.idle_share, draws.host_share, pue),
+    )
 
 
 def energy_mwh(per_chip: Watts, held_chip_us: float, used_chip_us: float, down_chip_us: float) -> float:
