@@ -86,10 +86,8 @@ def run_on(work: Train, device: Device, chips: int, lookup: Lookup) -> RunAnswer
 def lent_by(lookup: Lookup, device: Device, constant: str) -> str:
     """The chip that lends a constant to this one; empty where it was measured itself, or nobody has one."""
     cell = (device.chip, device.precision)
-    if lookup.grade(*cell) == "measured":
-        return ""
     lender = lookup.lender(*cell, constant)
-    return "" if lender is None else " ".join(lender)
+    return "" if lender in (None, cell) else " ".join(lender)
 
 
 def best_on(
