@@ -7,7 +7,7 @@ import heapq
 from bisect import bisect_left, insort
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from stargate.agreements import Book, Decision, Fate, Request, decide, fate
 from stargate.agreements.right import Right
@@ -24,12 +24,14 @@ from stargate.broker.policy import SourcingPolicy, Team
 from stargate.broker.records import AttemptState, Records, Slot, WorkloadState
 from stargate.broker.reserve import Rest
 from stargate.broker.shortage import needs_of
-from stargate.broker.sizing import PERFORMANCE, Estimator
 from stargate.broker.sourcing.records import Lease, Need, SourcingState
 from stargate.broker.sourcing.timers import look_unless_covered
 from stargate.broker.supply import Supply, SupplyClass, SupplyIndex
 from stargate.catalog import Pool, Provider, Site
 from stargate.workloads import Workload
+
+if TYPE_CHECKING:
+    from stargate.broker.sizing import Estimator
 
 _RECORDS = wire.unpacker(Records)
 NAMES_KEPT = 10_000
@@ -56,8 +58,8 @@ class State:
         self.records = records if records is not None else Records()
         self.clock = self.records.at
         """The latest moment at which a command was handled; it never goes back, and a restart may forget some of it."""
-        self.estimator: Estimator = PERFORMANCE
-        """Whom to ask how long work takes. What it said is in facts; nothing that is kept depends on it."""
+        self.estimator: Estimator | None = None
+        """Whom to ask how long work takes; None: the shipped performance model. Nothing that is kept depends on it."""
         self.providers: Mapping[str, Provider] = {}
         self.sites: Mapping[str, Site] = {}
         self.catalog_pools: Mapping[str, Pool] = {}
@@ -263,6 +265,11 @@ class State:
         if at < FOREVER:
             heapq.heappush(self.timers, (at, pool))
 
+    def _set_timer_ahead(self, at: Instant, pool: str = "") -> None:
+        """The same for a moment that may have passed: then there is nothing to be woken for."""
+        if at > self.records.at:
+            self.set_timer(at, pool)
+
     def pop_due(self, at: Instant) -> bool:
         """Take the timers that are due; whether there were any. Their pools are in `due_pools` from now on."""
         due = bool(self.due_pools)
@@ -288,21 +295,17 @@ class State:
     def _set_waiting_timers(self, holder: WorkloadState, slot: Slot) -> None:
         """When the slot may be tried, and when it is too late to wait for held capacity."""
         work = holder.workload
-        if slot.not_before > self.records.at:
-            self.set_timer(slot.not_before)
+        self._set_timer_ahead(slot.not_before)
         if work.deadline is not None:
             usual = expected_run(self, work)
             durations = {size.duration or usual for size in work.sizes} or {usual}
             for latest in sorted(work.deadline.plus(1 - duration) for duration in durations):
-                if latest > self.records.at:
-                    self.set_timer(latest)
+                self._set_timer_ahead(latest)
 
     def await_retry(self, need: Need) -> None:
         """A need that could not be met may be asked for again after a while."""
         if need.workload is not None and need.closed_at is not None:
-            moment = need.closed_at.plus(self.sourcing_policy.start_within)
-            if moment > self.records.at:
-                self.set_timer(moment)
+            self._set_timer_ahead(need.closed_at.plus(self.sourcing_policy.start_within))
 
     def dequeue(self, holder: WorkloadState, slot: int) -> None:
         """A slot no longer waits."""
@@ -468,13 +471,10 @@ class State:
         moments = [count.from_ for count in pool.nodes] + [price.from_ for price in pool.prices]
         moments += [price.until for price in pool.prices if price.until is not None]
         for moment in moments:
-            if moment > self.records.at:
-                self.set_timer(moment, pool.id)
+            self._set_timer_ahead(moment, pool.id)
         for key in (f"site:{pool.site}", f"provider:{pool.provider}"):
-            known = self._egress.get(key)
-            self._egress[key] = (
-                pool.egress_usd_per_gib if known is None else min(known, pool.egress_usd_per_gib)
-            )
+            known = self._egress.get(key, pool.egress_usd_per_gib)
+            self._egress[key] = min(known, pool.egress_usd_per_gib)
 
     def _derive_live(self) -> None:
         """Attempts take their nodes again, also those on nodes that a pool has lost since."""

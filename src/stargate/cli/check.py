@@ -18,7 +18,6 @@ from stargate.base.errors import InputError, Problem, UserError
 from stargate.base.faults import did_you_mean
 from stargate.base.ids import is_name
 from stargate.broker import Policy
-from stargate.broker.sizing import model_of
 from stargate.cli.failure import USER_FAULT
 from stargate.cli.output import count, json_option, print_json
 from stargate.workloads import Workload
@@ -206,6 +205,8 @@ def _know_model(workload: Workload, one: Document, found: Findings) -> None:
     """Stated work is sized by its model, so that must be one of the library, or described."""
     if not workload.stated:
         return
+    from stargate.broker.sizing import model_of
+
     try:
         model_of(workload)
     except UserError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -161,3 +163,10 @@ def test_explain_shows_the_size_of_each_candidate() -> None:
     assert shown["new"].duration is not None
     assert shown["new"].binds == "matmul"
     assert shown["new"].filter == "budget"
+
+
+def test_a_broker_that_sizes_nothing_does_not_load_the_performance_model() -> None:
+    """Every command and every restart would wait for NumPy otherwise."""
+    code = "import sys, stargate.broker; print({'numpy', 'stargate.broker.sizing'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "set()"
