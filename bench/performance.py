@@ -30,9 +30,9 @@ from stargate.catalog.chip import builtin_chips
 from stargate.performance.calibration import Lookup, shipped
 from stargate.performance.calibration.fold import cross_validate
 from stargate.performance.device import Device
-from stargate.performance.library import model_named
+from stargate.performance.models.library import model_named
+from stargate.performance.models.shape import shape_of
 from stargate.performance.number import ARRAY, SCALAR, stack
-from stargate.performance.shape import shape_of
 from stargate.performance.training.constants import Constants
 from stargate.performance.training.layout import Layout
 from stargate.performance.training.layout import layout as laid_out

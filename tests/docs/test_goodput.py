@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from stargate.performance.failures import builtin_reports
-from stargate.performance.goodput import Conditions, goodput
 from stargate.performance.number import SCALAR
+from stargate.performance.runs.failures import builtin_reports
+from stargate.performance.runs.goodput import Conditions, goodput
 from tests.conftest import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "reference" / "goodput.md").read_text(encoding="utf-8")

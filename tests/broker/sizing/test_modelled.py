@@ -17,8 +17,8 @@ from stargate.catalog import chip_named
 from stargate.performance.calibration import Calibration, Cell
 from stargate.performance.device import Device
 from stargate.performance.estimate import DoesNotFit
-from stargate.performance.library import model_named
-from stargate.performance.shape import shape_of
+from stargate.performance.models.library import model_named
+from stargate.performance.models.shape import shape_of
 from stargate.performance.training.layout import layout
 from stargate.performance.training.step import ORDER, Step
 from stargate.workloads import Layout

@@ -11,9 +11,9 @@ from stargate.performance.inference.constants import Constants
 from stargate.performance.inference.format import format_of
 from stargate.performance.inference.iteration import Engine
 from stargate.performance.inference.layout import Layout, layout
-from stargate.performance.library import model_named
+from stargate.performance.models.library import model_named
+from stargate.performance.models.shape import shape_of
 from stargate.performance.number import stack
-from stargate.performance.shape import shape_of
 
 CASES = (
     ("llama3.1-70b", "H100-SXM", "fp8", layout(4)),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from stargate.performance.inference.layout import Layout, layout, problems
-from stargate.performance.library import model_named
-from stargate.performance.shape import shape_of
+from stargate.performance.models.library import model_named
+from stargate.performance.models.shape import shape_of
 
 LLAMA, DEEPSEEK = shape_of(model_named("llama3.1-70b")), shape_of(model_named("deepseek-v3"))
 

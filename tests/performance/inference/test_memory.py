@@ -15,9 +15,9 @@ from stargate.performance.inference.memory import (
     sequence_bytes,
     weight_bytes,
 )
-from stargate.performance.library import model_named
+from stargate.performance.models.library import model_named
+from stargate.performance.models.shape import shape_of
 from stargate.performance.number import SCALAR
-from stargate.performance.shape import shape_of
 from tests.performance.inference.engines import catalogued, engine, engines
 
 CONTEXT = 4_096.0

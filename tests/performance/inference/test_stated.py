@@ -7,7 +7,7 @@ import pytest
 from stargate.performance.inference.layout import Layout
 from stargate.performance.inference.setting import Setting, engine_of, setting_of, software_of
 from stargate.performance.inference.stated import aggregated, pools_of, unlike
-from stargate.performance.library import model_named
+from stargate.performance.models.library import model_named
 from tests.performance.inference.engines import catalogued
 
 

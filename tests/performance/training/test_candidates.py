@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stargate.performance.architecture import Architecture, Experts, GroupedQuery
 from stargate.performance.device import Device
-from stargate.performance.shape import Shape, shape_of
+from stargate.performance.models.architecture import Architecture, Experts, GroupedQuery
+from stargate.performance.models.shape import Shape, shape_of
 from stargate.performance.training.candidates import (
     MICRO_BATCHES,
     PARTS,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from stargate.base.errors import InputError
-from stargate.performance.architecture import Latent
-from stargate.performance.shape import shape_of
+from stargate.performance.models.architecture import Latent
+from stargate.performance.models.shape import shape_of
 from stargate.performance.training.described import architecture_of, group_of, number, precision_of
 
 OWN = {

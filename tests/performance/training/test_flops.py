@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stargate.performance.library import model_named
+from stargate.performance.models.library import model_named
+from stargate.performance.models.shape import shape_of
 from stargate.performance.number import SCALAR
-from stargate.performance.shape import shape_of
 from stargate.performance.training.flops import forward_flops, reach
 from stargate.performance.training.mfu import convention_of, flops_per_token
 

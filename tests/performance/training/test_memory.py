@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stargate.performance.architecture import Architecture, Experts, GroupedQuery, Latent
 from stargate.performance.device import Device
+from stargate.performance.models.architecture import Architecture, Experts, GroupedQuery, Latent
+from stargate.performance.models.shape import shape_of
 from stargate.performance.number import ARRAY, SCALAR, stack
-from stargate.performance.shape import shape_of
 from stargate.performance.training.layout import Layout, Recompute, layout
 from stargate.performance.training.memory import (
     PARTS,

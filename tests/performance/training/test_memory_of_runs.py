@@ -9,8 +9,8 @@ import numpy as np
 
 from stargate.broker.device import devices
 from stargate.catalog.chip import builtin_chips
+from stargate.performance.models.shape import shape_of
 from stargate.performance.number import SCALAR
-from stargate.performance.shape import shape_of
 from stargate.performance.training.described import architecture_of
 from stargate.performance.training.memory import memory
 from stargate.performance.training.rows import training_batch

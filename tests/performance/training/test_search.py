@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stargate.base.errors import InputError
-from stargate.performance.library import model_named
+from stargate.performance.models.library import model_named
+from stargate.performance.models.shape import Shape, shape_of
 from stargate.performance.number import SCALAR
-from stargate.performance.shape import Shape, shape_of
 from stargate.performance.training.candidates import Choices, candidates, one_of
 from stargate.performance.training.constants import Constants
 from stargate.performance.training.memory import memory

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stargate.performance.models.shape import Shape
 from stargate.performance.number import ARRAY, SCALAR, stack
-from stargate.performance.shape import Shape
 from stargate.performance.training.constants import Constants
 from stargate.performance.training.layout import Layout
 from stargate.performance.training.step import ORDER, Step, step

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from stargate.performance.device import Device
-from stargate.performance.library import model_named
-from stargate.performance.shape import Shape, shape_of
+from stargate.performance.models.library import model_named
+from stargate.performance.models.shape import Shape, shape_of
 from stargate.performance.training.layout import Layout, layout
 
 H100 = Device(

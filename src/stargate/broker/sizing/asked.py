@@ -6,10 +6,10 @@ import msgspec
 
 from stargate.base.errors import InputError, NotFoundError, UserError
 from stargate.base.time import SECOND
-from stargate.performance.architecture import Architecture
 from stargate.performance.device import Precision
-from stargate.performance.huggingface import architecture_of_config
-from stargate.performance.library import model_named
+from stargate.performance.models.architecture import Architecture
+from stargate.performance.models.huggingface import architecture_of_config
+from stargate.performance.models.library import model_named
 from stargate.workloads import Latency, Layout, Workload
 
 SEQUENCE_TOKENS = 8_192

@@ -16,8 +16,8 @@ from stargate.performance.device import Device
 from stargate.performance.estimate import DoesNotFit, Range, Term
 from stargate.performance.inference.constants import CELL as SERVING_CELL
 from stargate.performance.inference.constants import PREFIX
+from stargate.performance.models.shape import shape_of
 from stargate.performance.number import SCALAR
-from stargate.performance.shape import shape_of
 from stargate.performance.training.constants import CELL
 from stargate.performance.training.mfu import flops_per_token
 from stargate.performance.training.search import Found

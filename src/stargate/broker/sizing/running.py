@@ -11,10 +11,10 @@ from stargate.performance.calibration import Lookup
 from stargate.performance.device import Device
 from stargate.performance.energy import Power, utilisation
 from stargate.performance.estimate import Range, Term
-from stargate.performance.failures import interruptions_per_chip_hour
-from stargate.performance.goodput import Conditions
-from stargate.performance.run import Run, whole_run
-from stargate.performance.shape import Shape, shape_of
+from stargate.performance.models.shape import Shape, shape_of
+from stargate.performance.runs.failures import interruptions_per_chip_hour
+from stargate.performance.runs.goodput import Conditions
+from stargate.performance.runs.run import Run, whole_run
 from stargate.performance.training.candidates import RECOMPUTES, SHARDINGS, Choices
 from stargate.performance.training.constants import CELL, RELEASE, SHARED, Constants
 from stargate.performance.training.layout import RECOMPUTE, problems

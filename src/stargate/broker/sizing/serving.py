@@ -13,7 +13,6 @@ from stargate.base.errors import InputError
 from stargate.broker.sizing.asked import FIRST_TOKEN_SECONDS, Serve
 from stargate.broker.sizing.estimator import NoLayout, ServiceAnswer, ServiceEstimate, TooSlow
 from stargate.broker.sizing.running import lent_by
-from stargate.performance.architecture import Architecture
 from stargate.performance.calibration import Lookup
 from stargate.performance.device import Device
 from stargate.performance.energy import Power, busy_w, utilisation
@@ -38,9 +37,10 @@ from stargate.performance.inference.memory import (
     weight_bytes,
 )
 from stargate.performance.inference.steady import Load, steady
+from stargate.performance.models.architecture import Architecture
+from stargate.performance.models.shape import shape_of
 from stargate.performance.number import ARRAY, SCALAR
-from stargate.performance.serving import Curve, Objective, Replicas, Traffic, Unattainable, replicas
-from stargate.performance.shape import shape_of
+from stargate.performance.replicas.serving import Curve, Objective, Replicas, Traffic, Unattainable, replicas
 from stargate.workloads import Layout
 
 ENGINE = "vllm"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from stargate.cli.output import json_option, print_json, table
-from stargate.performance.library import models
-from stargate.performance.shape import shape_of
+from stargate.performance.models.library import models
+from stargate.performance.models.shape import shape_of
 
 HEADINGS = ("MODEL", "PARAMETERS", "ACTIVE", "LAYERS", "HIDDEN", "CONTEXT", "SOURCE")
 

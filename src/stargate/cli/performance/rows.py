@@ -13,7 +13,7 @@ from stargate.performance.calibration import Batch, Joint
 from stargate.performance.calibration.record import Calibration, read, shipped
 from stargate.performance.device import Device
 from stargate.performance.inference.rows import latency_batch, throughput_batch
-from stargate.performance.library import model_like, model_named
+from stargate.performance.models.library import model_like, model_named
 from stargate.performance.training.rows import training_batch
 
 ROWS_LIMIT = 1_000_000

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from stargate.performance.architecture import Architecture
+from stargate.performance.models.architecture import Architecture
 from stargate.performance.number import Number
 
 Served = Literal["bf16", "fp8", "mxfp8", "nvfp4", "int8", "int4"]

@@ -12,8 +12,8 @@ from stargate.performance.device import Device
 from stargate.performance.inference.constants import Constants
 from stargate.performance.inference.format import Format
 from stargate.performance.inference.layout import Layout
+from stargate.performance.models.shape import Shape
 from stargate.performance.number import Number, Space
-from stargate.performance.shape import Shape
 
 
 class Engine(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ from stargate.performance.inference.setting import (
 )
 from stargate.performance.inference.stated import Degrees, aggregated, pools_of, unlike
 from stargate.performance.inference.steady import Load, Steady, steady
-from stargate.performance.library import model_named
+from stargate.performance.models.library import model_named
 from stargate.performance.number import ARRAY, stack
 
 CHIPS = {

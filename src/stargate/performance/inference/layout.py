@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from stargate.base.errors import Problem
+from stargate.performance.models.shape import Shape
 from stargate.performance.number import Number
-from stargate.performance.shape import Shape
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):

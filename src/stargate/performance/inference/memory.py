@@ -6,8 +6,8 @@ from stargate.performance.device import Device
 from stargate.performance.estimate import DoesNotFit
 from stargate.performance.inference.format import Format
 from stargate.performance.inference.layout import Layout
+from stargate.performance.models.shape import Shape
 from stargate.performance.number import Number, Space
-from stargate.performance.shape import Shape
 
 USABLE = 0.92
 """Share of a chip's memory that engines take (vLLM `gpu_memory_utilization` 0.90 to 0.95)."""

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stargate.base.errors import InputError, Problem
-from stargate.performance.architecture import Architecture
 from stargate.performance.calibration.measured import Key, Parameter
 from stargate.performance.calibration.reading import Row
 from stargate.performance.device import Device
@@ -27,8 +26,9 @@ from stargate.performance.inference.constants import (
 from stargate.performance.inference.format import Format, format_of
 from stargate.performance.inference.iteration import Engine
 from stargate.performance.inference.layout import Layout
+from stargate.performance.models.architecture import Architecture
+from stargate.performance.models.shape import shape_of
 from stargate.performance.number import stack
-from stargate.performance.shape import shape_of
 
 Values = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from stargate.performance.inference.disaggregated import Pools
 from stargate.performance.inference.layout import Layout
 from stargate.performance.inference.memory import available_bytes, weight_bytes
 from stargate.performance.inference.setting import Setting, number
-from stargate.performance.shape import shape_of
+from stargate.performance.models.shape import shape_of
 
 _CONCURRENCY = re.compile(r"silicon_concurrency=(\d+)")
 WIDE = 12

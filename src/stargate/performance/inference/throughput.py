@@ -26,9 +26,9 @@ from stargate.performance.inference.setting import (
     software_of,
 )
 from stargate.performance.inference.steady import Load, Steady, steady
-from stargate.performance.library import model_named
+from stargate.performance.models.library import model_named
+from stargate.performance.models.shape import shape_of
 from stargate.performance.number import ARRAY, stack
-from stargate.performance.shape import shape_of
 
 PROMPTS = {
     "llama2-70b": 294.0,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from stargate.performance.models.shape import Shape
 from stargate.performance.number import Number, Space
-from stargate.performance.shape import Shape
 from stargate.performance.training.layout import Layout
 
 INPUT_BYTES = {"bf16": 2.0, "fp8": 1.0, "mxfp8": 1.03125, "nvfp4": 0.5625, "int8": 2.0}

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stargate.performance.device import Device
+from stargate.performance.models.shape import Shape
 from stargate.performance.number import Column
-from stargate.performance.shape import Shape
 from stargate.performance.training.layout import RECOMPUTE, SHARDING, Layout, Recompute, Sharding
 
 MOST_TENSOR = 16

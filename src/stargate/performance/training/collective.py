@@ -10,8 +10,8 @@ from __future__ import annotations
 import msgspec
 
 from stargate.performance.device import Device
+from stargate.performance.models.shape import Shape
 from stargate.performance.number import Number, Space
-from stargate.performance.shape import Shape
 from stargate.performance.training.layout import Layout
 from stargate.performance.training.memory_traffic import ELEMENT, Held, element_bytes, sharded_over
 

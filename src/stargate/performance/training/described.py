@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from stargate.base.errors import InputError, NotFoundError, Problem
-from stargate.performance.architecture import Architecture, Experts, GroupedQuery, Latent
 from stargate.performance.calibration.reading import Row
-from stargate.performance.library import model_named
-from stargate.performance.shape import shape_of
+from stargate.performance.models.architecture import Architecture, Experts, GroupedQuery, Latent
+from stargate.performance.models.library import model_named
+from stargate.performance.models.shape import shape_of
 
 _EIGHT_BITS_SCALED_BY_BLOCK = ("fp8-mx", "mxfp8")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from stargate.performance.models.shape import Shape
 from stargate.performance.number import Number, Space
-from stargate.performance.shape import Shape
 
 ATTENTION_PASSES = 3.5
 """Attention kernels that recompute scores do 2 products forward and 5 backward (arXiv 2307.08691, section 2.3)."""

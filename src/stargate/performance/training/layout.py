@@ -7,8 +7,8 @@ from typing import Any, Literal
 import msgspec
 
 from stargate.base.errors import Problem
+from stargate.performance.models.shape import Shape
 from stargate.performance.number import Number
-from stargate.performance.shape import Shape
 
 Recompute = Literal["none", "attention", "selective", "minimal", "full"]
 """What the backward pass computes again. `attention`: scores, which flash kernels do anyway;

@@ -6,8 +6,8 @@ import msgspec
 
 from stargate.performance.device import Device
 from stargate.performance.estimate import DoesNotFit
+from stargate.performance.models.shape import Shape
 from stargate.performance.number import SCALAR, Number, Space
-from stargate.performance.shape import Shape
 from stargate.performance.training.activations import Kept, kept
 from stargate.performance.training.layout import Layout
 from stargate.performance.training.stage import Stage, either, stages

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from stargate.performance.device import Device
+from stargate.performance.models.shape import Shape
 from stargate.performance.number import Number, Space
-from stargate.performance.shape import Shape
 from stargate.performance.training.layout import Layout
 
 ELEMENT = 2.0

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from stargate.performance.models.shape import Shape
 from stargate.performance.number import Number, Space
-from stargate.performance.shape import Shape
 from stargate.performance.training.flops import forward_flops
 
 Convention = Literal["full", "causal", "hardware"]

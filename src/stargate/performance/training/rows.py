@@ -13,8 +13,8 @@ from stargate.performance.calibration.lookup import release_parts
 from stargate.performance.calibration.measured import Key, Measured, Parameter, Span
 from stargate.performance.calibration.reading import Row, each_read
 from stargate.performance.device import Device
+from stargate.performance.models.shape import Shape, shape_of
 from stargate.performance.number import ARRAY, SCALAR, stack
-from stargate.performance.shape import Shape, shape_of
 from stargate.performance.training.constants import CELL, RELEASE, RELEASES, SHARED, Constants
 from stargate.performance.training.described import architecture_of, group_of, number, precision_of
 from stargate.performance.training.layout import Layout

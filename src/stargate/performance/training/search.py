@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from stargate.base.errors import InputError, Problem
 from stargate.performance.device import Device
 from stargate.performance.estimate import DoesNotFit
+from stargate.performance.models.shape import Shape
 from stargate.performance.number import ARRAY, SCALAR
-from stargate.performance.shape import Shape
 from stargate.performance.training.candidates import Choices, candidates, one_of, those
 from stargate.performance.training.constants import Constants
 from stargate.performance.training.layout import Layout

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from stargate.performance.models.shape import Shape
 from stargate.performance.number import Number, Space
-from stargate.performance.shape import Shape
 from stargate.performance.training.layout import BUBBLE, Layout
 
 LEADING = 8.0

@@ -11,7 +11,7 @@ import msgspec
 from stargate.base.errors import InputError
 from stargate.performance.calibration.reading import Row
 from stargate.performance.device import Device
-from stargate.performance.shape import Shape
+from stargate.performance.models.shape import Shape
 from stargate.performance.training.candidates import Choices
 from stargate.performance.training.constants import Constants
 from stargate.performance.training.described import number

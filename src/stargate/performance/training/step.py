@@ -9,8 +9,8 @@ from __future__ import annotations
 import msgspec
 
 from stargate.performance.device import Device
+from stargate.performance.models.shape import Shape
 from stargate.performance.number import Number, Space
-from stargate.performance.shape import Shape
 from stargate.performance.training.collective import (
     context_parallel,
     data_parallel,

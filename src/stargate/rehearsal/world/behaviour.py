@@ -12,7 +12,7 @@ from msgspec import Meta
 from stargate.base.time import HOUR, SECOND, Duration
 from stargate.catalog import Pool
 from stargate.catalog.dated import Id
-from stargate.performance.failures import interruptions_per_chip_hour
+from stargate.performance.runs.failures import interruptions_per_chip_hour
 from stargate.rehearsal.draw import AT_ONCE, Chance, Delay
 
 Names = Annotated[tuple[Id, ...], Meta(max_length=10_000)]
@@ -22,7 +22,7 @@ class Failures(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     """Infrastructure that breaks under a running gang: exponential in its chip-hours."""
 
     rate: Literal["published", "none"] = "none"
-    """`published`: by kind of chip, as `stargate.performance.failures` has it from reports."""
+    """`published`: by kind of chip, as `stargate.performance.runs.failures` has it from reports."""
     chip_hours_between: Annotated[float, Meta(gt=0)] | None = None
     """Instead: so many chip-hours between two."""
     times: Annotated[float, Meta(ge=0, le=1_000_000)] = 1.0

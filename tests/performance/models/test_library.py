@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from stargate.base.errors import NotFoundError
-from stargate.performance.architecture import GroupedQuery, Latent
-from stargate.performance.library import model_like, model_named, models, simplified
+from stargate.performance.models.architecture import GroupedQuery, Latent
+from stargate.performance.models.library import model_like, model_named, models, simplified
 
 
 def test_every_model_has_a_name_of_its_own_and_a_source() -> None:

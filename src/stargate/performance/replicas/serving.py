@@ -11,8 +11,8 @@ import numpy as np
 
 from stargate.base.errors import InputError, Problem
 from stargate.performance.number import Column, Number
-from stargate.performance.queueing import Queue, queue
-from stargate.performance.standby import standby
+from stargate.performance.replicas.queueing import Queue, queue
+from stargate.performance.replicas.standby import standby
 
 Routing = Literal["shared", "random"]
 """`shared`: a request goes to the replica with most room, and waits before all of them. `random`: to any replica,

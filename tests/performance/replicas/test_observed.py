@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from stargate.base.errors import InputError
-from stargate.performance.observed import observed
-from stargate.performance.serving import Objective, Replicas, replicas, sampled
+from stargate.performance.replicas.observed import observed
+from stargate.performance.replicas.serving import Objective, Replicas, replicas, sampled
 from tests.performance.desk import replay
 
 OBJECTIVE = Objective(ttft_seconds=1.5, share=0.95)

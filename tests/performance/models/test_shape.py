@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stargate.performance.architecture import (
+from stargate.performance.models.architecture import (
     Architecture,
     Compressed,
     Experts,
@@ -21,9 +21,9 @@ from stargate.performance.architecture import (
     Latent,
     LinearAttention,
 )
-from stargate.performance.library import model_named, models
+from stargate.performance.models.library import model_named, models
+from stargate.performance.models.shape import Shape, shape_of
 from stargate.performance.number import stack
-from stargate.performance.shape import Shape, shape_of
 
 EXACT = {
     "Llama-2-7B": 6_738_415_616,

@@ -14,8 +14,8 @@ from stargate.base.errors import InputError, Problem
 from stargate.performance.combine import exactly, product
 from stargate.performance.energy import Power, busy_w, idle_w
 from stargate.performance.estimate import Range
-from stargate.performance.goodput import SECONDS_PER_HOUR, Conditions, Goodput, goodput
 from stargate.performance.number import SCALAR, Number
+from stargate.performance.runs.goodput import SECONDS_PER_HOUR, Conditions, Goodput, goodput
 
 LEAST_GOODPUT = 1e-6
 _WATTS_PER_MW = 1e6

@@ -14,8 +14,8 @@ from importlib.resources import files
 from stargate.base.document import parse, typed
 from stargate.base.errors import NotFoundError
 from stargate.base.faults import did_you_mean
-from stargate.performance.architecture import Architecture
-from stargate.performance.shape import shape_of
+from stargate.performance.models.architecture import Architecture
+from stargate.performance.models.shape import shape_of
 
 _ENDING = re.compile(
     r"[-_ .](?:instruct|chat|base|it|hf|thinking|static|per[-_ ]?tensor|dynamic|block|turbo|preview|"

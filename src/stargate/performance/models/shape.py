@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import msgspec
 
-from stargate.performance.architecture import (
+from stargate.performance.models.architecture import (
     Architecture,
     Attention,
     Compressed,

@@ -8,7 +8,7 @@ import numpy as np
 
 from stargate.base.errors import InputError, Problem
 from stargate.performance.number import Column
-from stargate.performance.serving import Traffic
+from stargate.performance.replicas.serving import Traffic
 
 FEWEST_IN_A_WINDOW = 10
 """With fewer requests, a window says nothing of how they come."""

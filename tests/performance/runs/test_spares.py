@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stargate.performance.number import ARRAY, SCALAR
-from stargate.performance.spares import blocking, enough_spares, shortage
+from stargate.performance.runs.spares import blocking, enough_spares, shortage
 
 
 def recursion(servers: int, load: float) -> float:

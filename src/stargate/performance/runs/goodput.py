@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
-from stargate.performance.checkpoint import best_interval, first_order_interval
 from stargate.performance.number import Number, Space
+from stargate.performance.runs.checkpoint import best_interval, first_order_interval
 
 SECONDS_PER_HOUR = 3_600.0
 _SHORT = 1e-2

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from stargate.performance.run import Prices
-from stargate.performance.service import service
-from stargate.performance.serving import Replicas, Traffic
+from stargate.performance.replicas.service import service
+from stargate.performance.replicas.serving import Replicas, Traffic
+from stargate.performance.runs.run import Prices
 
 FOUND = Replicas(
     serving=9,

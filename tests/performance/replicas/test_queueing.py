@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stargate.performance.number import SCALAR
-from stargate.performance.queueing import queue
-from stargate.performance.spares import blocking
+from stargate.performance.replicas.queueing import queue
+from stargate.performance.runs.spares import blocking
 from tests.performance.desk import simulate
 
 

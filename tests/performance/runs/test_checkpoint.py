@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stargate.performance.checkpoint import best_interval, first_order_interval
 from stargate.performance.number import ARRAY, SCALAR
+from stargate.performance.runs.checkpoint import best_interval, first_order_interval
 
 stalls = st.floats(1e-3, 1e5)
 rates = st.floats(1e-10, 1.0)

@@ -6,8 +6,8 @@ import msgspec
 
 from stargate.performance.energy import Power, busy_w, decoding
 from stargate.performance.estimate import Range
-from stargate.performance.run import Prices
-from stargate.performance.serving import Replicas, Traffic
+from stargate.performance.replicas.serving import Replicas, Traffic
+from stargate.performance.runs.run import Prices
 
 _MILLION = 1e6
 _SECONDS_PER_HOUR = 3_600.0

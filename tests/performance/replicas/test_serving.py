@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stargate.base.errors import InputError
-from stargate.performance.serving import (
+from stargate.performance.replicas.serving import (
     Curve,
     Objective,
     Outages,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from stargate.base.errors import InputError
-from stargate.performance.standby import standby
+from stargate.performance.replicas.standby import standby
 
 
 @given(st.integers(1, 3_000), st.floats(1e-6, 0.5), st.floats(0.1, 0.99999))

@@ -13,10 +13,10 @@ from stargate.base.errors import InputError
 from stargate.performance.combine import exactly
 from stargate.performance.energy import Power
 from stargate.performance.estimate import Range
-from stargate.performance.failures import interruptions_per_chip_hour
-from stargate.performance.goodput import Conditions, goodput
 from stargate.performance.number import ARRAY, SCALAR
-from stargate.performance.run import Prices, totals, whole_run
+from stargate.performance.runs.failures import interruptions_per_chip_hour
+from stargate.performance.runs.goodput import Conditions, goodput
+from stargate.performance.runs.run import Prices, totals, whole_run
 
 LLAMA = Conditions(chips=16_384)
 LLAMA_RATE = 400e12 / 2.52e12

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from stargate.performance.keys import Keys
+from stargate.performance.models.keys import Keys
 
 Mixer = Literal["full", "window", "linear", "none"]
 Feeder = Literal["dense", "experts", "none"]

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stargate.base.errors import InputError
-from stargate.performance.architecture import Architecture, GroupedQuery, Latent, LinearAttention
-from stargate.performance.huggingface import architecture_of_config
-from stargate.performance.library import model_named
-from stargate.performance.shape import shape_of
+from stargate.performance.models.architecture import Architecture, GroupedQuery, Latent, LinearAttention
+from stargate.performance.models.huggingface import architecture_of_config
+from stargate.performance.models.library import model_named
+from stargate.performance.models.shape import shape_of
 from tests.performance.configurations import CONFIGURATIONS, FULL, LINEAR, WINDOW, config, heads, latent
 
 

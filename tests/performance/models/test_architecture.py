@@ -9,7 +9,7 @@ import pytest
 
 from stargate.base.document import parse, typed
 from stargate.base.errors import InputError
-from stargate.performance.architecture import Architecture, GroupedQuery, Latent
+from stargate.performance.models.architecture import Architecture, GroupedQuery, Latent
 
 PLAIN = """
 name: mine

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stargate.base.errors import InputError, Problem
-from stargate.performance.architecture import Architecture
-from stargate.performance.keys import LARGEST, Keys
-from stargate.performance.layering import Mixer, feeders, layer_count, mixers, window_width
+from stargate.performance.models.architecture import Architecture
+from stargate.performance.models.keys import LARGEST, Keys
+from stargate.performance.models.layering import Mixer, feeders, layer_count, mixers, window_width
 
 SIZE_LIMIT = 4 * 1024 * 1024
 """Characters of one text."""

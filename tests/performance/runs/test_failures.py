@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stargate.performance.failures import Report, builtin_reports, interruptions_per_chip_hour
+from stargate.performance.runs.failures import Report, builtin_reports, interruptions_per_chip_hour
 
 ROWS = {
     "llama-3-405b": "F01",

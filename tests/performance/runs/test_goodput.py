@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stargate.performance.goodput import Conditions, first_order, goodput
 from stargate.performance.number import ARRAY, SCALAR, stack
-from stargate.performance.spares import shortage
+from stargate.performance.runs.goodput import Conditions, first_order, goodput
+from stargate.performance.runs.spares import shortage
 
 PARTS = ("fraction", "stall", "lost_work", "restart", "shortage", "provider_loss", "corruption")
 HOUR = 3_600.0

@@ -1,0 +1,1 @@
+"""Replicas of a served model: how many carry a traffic within its latencies, spares included; their cost and energy."""

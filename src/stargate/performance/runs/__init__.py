@@ -1,0 +1,1 @@
+"""Whole training runs: failures, checkpoints, spares and the time they cost; wall time, chip-hours, cost and energy."""
