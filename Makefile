@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint docs validation bench bench-peer format lock clean
+.PHONY: help demo test test-all fuzz lint docs validation bench bench-peer format lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: $(VENV)/.test  ## the tests, without the slow ones
 
 test-all: lint docs  ## what CI runs: lint, types, layers, style, docs, every test
 	$(BIN)/python -m pytest -q --ignore=tests/style -n $(JOBS) --dist worksteal
+
+fuzz: $(VENV)/.test  ## the property tests on examples never tried before
+	$(BIN)/python -m pytest -q -m "not slow" --hypothesis-profile random tests/base tests/agreements tests/broker tests/rehearsal
 
 lint: $(VENV)/.dev  ## ruff, mypy, the layers, the style tests
 	$(BIN)/ruff check

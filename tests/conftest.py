@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("fixed", derandomize=True, database=None)
+settings.register_profile("random", derandomize=False)
+settings.load_profile("fixed")  # the same examples everywhere; `make fuzz` looks for new ones
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
