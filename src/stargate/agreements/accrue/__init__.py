@@ -33,17 +33,21 @@ def accrue(
     period: Period,
     *,
     prior: Sequence[ChargeLine] = (),
+    charged: Sequence[ChargeLine] | None = None,
     known_at: Instant | None = None,
 ) -> tuple[ChargeLine, ...]:
     """The charge lines of a period.
 
     Usage counts where it starts within the period; earlier usage is read only where a commitment's interval
     began before it. `prior` are the lines of earlier periods: caps, balances and tiers go on from them.
+    `charged` are the period's lines for use at a price, where they have been reckoned already: then only prices by
+    tiers and of reservations are reckoned here, and `charged` is not repeated in the answer.
     `known_at` says what was on record; default: at the period's end. Gross lines come first, net lines last.
     """
     timeline = Timeline(book, facts, period, known_at)
     inside = [item for item in usage if period.holds(item.start)]
-    lines = accrue_prices(timeline, inside, prior)
+    given = () if charged is None else charged
+    lines = [*given, *accrue_prices(timeline, inside, prior, by_rate=charged is None)]
     lines += accrue_shares(timeline, inside, prior)
     lines += accrue_shortfalls(timeline, facts, usage, lines, prior)
     lines += accrue_prepayments(timeline, usage, lines, prior)
@@ -52,7 +56,7 @@ def accrue(
     lines += accrue_credits(timeline, usage, (*prior, *lines))
     lines += accrue_equity(timeline)
     lines += accrue_exit_fees(timeline)
-    return (*lines, *net(timeline, lines))
+    return (*lines[len(given) :], *net(timeline, lines))
 
 
 __all__ = [

@@ -120,7 +120,7 @@ def _spend(
         yield item.metric, item.quantity, item.start, item.seen()
     for line in lines:
         if line.kind in ("usage", "burst", "reservation"):
-            seen: dict[str, object] = {
+            seen: dict[str, object] = line.attributes | {
                 "party": line.payer,
                 "provider_party": line.payee,
                 "metric": "spend_usd",

@@ -68,5 +68,7 @@ class ChargeLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Clauses that a net line nets, or that a credit belongs to."""
     portion: str = ""
     """The portion of a commitment that it belongs to."""
+    attributes: dict[str, Any] = {}
+    """Of the use that was charged, as far as clauses look at them."""
     due: Instant | None = None
     text_ref: str = ""

@@ -78,9 +78,12 @@ def _fact_at(timeline: Timeline, name: str, at: Instant) -> Decimal | None:
 
 
 def accrue_prices(
-    timeline: Timeline, usage: Sequence[Usage], prior: Sequence[ChargeLine] = ()
+    timeline: Timeline, usage: Sequence[Usage], prior: Sequence[ChargeLine] = (), *, by_rate: bool = True
 ) -> list[ChargeLine]:
-    """Lines for use, and for reservations: the whole of it, whether used or not, and the excess at burst price."""
+    """Lines for use, and for reservations: the whole of it, whether used or not, and the excess at burst price.
+
+    Without `by_rate`, use at one price is left out.
+    """
     lines: list[ChargeLine] = []
     for version in timeline.book.chart.versions:
         clause = version.clause
@@ -92,7 +95,7 @@ def accrue_prices(
             lines.extend(_reserved(timeline, version, clause, reservation, used))
         elif clause.tiers:
             lines.extend(_by_tiers(timeline, version, clause, used, prior))
-        else:
+        elif by_rate:
             lines.extend(_by_rate(timeline, version, used))
     return lines
 

@@ -162,7 +162,7 @@ class _Money(NamedTuple):
         if not (timeline.period.start <= over.start and over.end <= timeline.period.end):
             timeline = Timeline(timeline.book, self.facts, over, timeline.known_at)
         usage = [item for item in self.usage if over.holds(item.start) and _belongs(item, run)]
-        charges = [line for line in self.charges if over.holds(line.period.start)]
+        charges = [line for line in self.charges if over.holds(line.period.start) and _belongs(line, run)]
         due = {version.ref: deadline.minimum}
         return consumption(timeline, usage, charges, due=due).get(version.ref, Decimal(0))
 
@@ -270,6 +270,6 @@ def _priced(clause: Commitment) -> tuple[str, Decimal | None]:
     )
 
 
-def _belongs(item: Usage, run: Run) -> bool:
+def _belongs(item: Usage | ChargeLine, run: Run) -> bool:
     """Use names the portion it belongs to (`portion`, or else `site`)."""
     return not run.portion or item.attributes.get("portion", item.attributes.get("site")) == run.portion

@@ -1,0 +1,20 @@
+"""What the ledger keeps: usage, terms, lines, entries and their postings, periods. Frozen records, no I/O."""
+
+from stargate.ledger.record.entry import Draft, Entry, Posting, postings
+from stargate.ledger.record.line import Line, LineKey
+from stargate.ledger.record.month import Month, MonthStatus
+from stargate.ledger.record.usage import Rollup, UsageEvent, unit_of
+
+__all__ = [
+    "Draft",
+    "Entry",
+    "Line",
+    "LineKey",
+    "Month",
+    "MonthStatus",
+    "Posting",
+    "Rollup",
+    "UsageEvent",
+    "postings",
+    "unit_of",
+]

@@ -1,0 +1,76 @@
+"""Lines: what is owed for one thing, under one clause, for one span of time.
+
+A line's amount follows from the record and may still grow; each change of it is an entry. Its key says what
+it is for, so that the same reckoning made twice finds the same line and posts nothing.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from hashlib import blake2b
+
+import msgspec
+
+from stargate.base.time import Instant
+from stargate.base.wire import pack
+
+
+class LineKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What makes a line the same line."""
+
+    kind: str
+    """As charge lines have it (usage, share, shortfall ...), or `payment`."""
+    payer: str
+    payee: str
+    month: str
+    """The billing period that owes it: its lines are reckoned together."""
+    start: Instant
+    end: Instant
+    """Of the span that it is for, half-open; it may have begun before the month."""
+    clause: str = ""
+    """Under which it is owed; empty: at the price that was quoted."""
+    unit: str = "usd"
+    """In millionths of which it is owed."""
+    metric: str = ""
+    """What was counted, where it was."""
+    price_usd: Decimal | None = None
+    """Of a unit, where there is one price."""
+    quoted_usd: Decimal | None = None
+    portion: str = ""
+    attributes: dict[str, str] = {}
+
+    @property
+    def id(self) -> bytes:
+        """16 bytes that name it."""
+        said = (
+            self.kind,
+            self.payer,
+            self.payee,
+            self.month,
+            self.start,
+            self.end,
+            self.clause,
+            self.unit,
+            self.metric,
+            _plain(self.price_usd),
+            _plain(self.quoted_usd),
+            self.portion,
+            sorted(self.attributes.items()),
+        )
+        return blake2b(pack(said), digest_size=16, person=b"stargate.line.1").digest()
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A line as it stands: what was counted for it, and what has been posted."""
+
+    key: LineKey
+    micro: int = 0
+    """What was counted, in millionths of the metric; for lines of clauses, of what the amount was reckoned from."""
+    posted_micro: int = 0
+    """What has been posted, in millionths of its unit."""
+    entries: int = 0
+    """How often."""
+
+
+def _plain(amount: Decimal | None) -> str | None:
+    return None if amount is None else format(amount.normalize(), "f")

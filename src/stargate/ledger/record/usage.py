@@ -1,0 +1,123 @@
+"""Usage: so much of something, used or earned by somebody, with whom, and when.
+
+An event is named by who counted it and by its key, which is derived from what happened (an attempt's hour, a
+request's number at its gateway), never made up when it is sent: sent twice, it is the same event. Names are
+kept for ever.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from hashlib import blake2b
+
+import msgspec
+
+from stargate.base.time import Instant
+from stargate.base.wire import pack
+
+KEY_LIMIT = 256
+"""Characters of a key or a source."""
+ATTRIBUTES_LIMIT = 32
+ATTRIBUTE_LIMIT = 256
+QUANTITY_LIMIT = Decimal(9_000_000_000_000)
+"""Of one event, either way: in millionths it fits 64 bits."""
+PLACES = 6
+
+HOURLY = {"chip_hours": "chip_seconds", "chip_seconds": "chip_seconds"}
+"""Time on chips is kept in seconds, which are exact; prices and clauses speak of hours."""
+
+
+class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One thing that was counted. Raises ValueError where it says what cannot be."""
+
+    source: str
+    """Who counted it, as `journal:main` or `gateway:eu-1`."""
+    key: str
+    """Which event of that source it is, as `lm-1.0.2@2026-03-01T14:00:00Z`."""
+    metric: str
+    """As chip_seconds, input_tokens, revenue_usd."""
+    quantity: Decimal
+    """In the metric's unit, to six places. Below zero only where it takes back (`corrects`)."""
+    start: Instant
+    """It counts to the hour, the price and the terms that hold here: split it where they change."""
+    end: Instant | None = None
+    party: str = ""
+    """Who used or earned it."""
+    provider: str = ""
+    """The party with whom."""
+    quoted_usd: Decimal | None = None
+    """The price of a unit (an hour, for time on chips) that was quoted when it was decided."""
+    attributes: dict[str, str] = {}
+    """What scopes and reports look at: workload, team, product, model, pool, site, chip, agreement ..."""
+    corrects: str = ""
+    """The key of the event of the same source that this one takes back in part or whole."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("source", self.source), ("key", self.key), ("metric", self.metric)):
+            if not value or len(value) > KEY_LIMIT or not value.isprintable():
+                raise ValueError(f"{name} {value!r:.60}: give 1 to {KEY_LIMIT} printable characters")
+        _check_quantity(self.quantity, takes_back=bool(self.corrects))
+        if self.quoted_usd is not None and not (self.quoted_usd.is_finite() and self.quoted_usd >= 0):
+            raise ValueError(f"quoted_usd {self.quoted_usd}: a price is zero or more")
+        if self.end is not None and self.end < self.start:
+            raise ValueError(f"it ends ({self.end}) before it starts ({self.start})")
+        if len(self.attributes) > ATTRIBUTES_LIMIT:
+            raise ValueError(f"{len(self.attributes)} attributes; the limit is {ATTRIBUTES_LIMIT}")
+        for name, value in self.attributes.items():
+            if not name or len(name) > ATTRIBUTE_LIMIT or len(value) > ATTRIBUTE_LIMIT:
+                raise ValueError(
+                    f"attribute {name!r:.60} is empty or longer than {ATTRIBUTE_LIMIT} characters"
+                )
+
+    @property
+    def micro(self) -> int:
+        """The quantity in millionths."""
+        return int(self.quantity.scaleb(PLACES))
+
+    def fingerprint(self) -> bytes:
+        """What it says, in 16 bytes: the same name with another fingerprint is a contradiction."""
+        said = (
+            self.metric,
+            self.micro,
+            self.start,
+            self.end,
+            self.party,
+            self.provider,
+            None if self.quoted_usd is None else format(self.quoted_usd.normalize(), "f"),
+            sorted(self.attributes.items()),
+            self.corrects,
+        )
+        return blake2b(pack(said), digest_size=16).digest()
+
+
+def _check_quantity(quantity: Decimal, *, takes_back: bool) -> None:
+    if not quantity.is_finite() or abs(quantity) > QUANTITY_LIMIT:
+        raise ValueError(f"quantity {quantity}: give a number of at most {QUANTITY_LIMIT:,}")
+    if quantity != round(quantity, PLACES):
+        raise ValueError(f"quantity {quantity}: at most {PLACES} places; count in a smaller unit")
+    if quantity < 0 and not takes_back:
+        raise ValueError(f"quantity {quantity}: below zero only where corrects names what it takes back")
+
+
+class Rollup(msgspec.Struct, frozen=True, kw_only=True):
+    """Usage that is alike, summed over an hour."""
+
+    hour: Instant
+    """Its start."""
+    metric: str
+    party: str
+    provider: str
+    quoted_usd: Decimal | None
+    attributes: dict[str, str]
+    micro: int
+    """Millionths of the metric's unit."""
+
+    @property
+    def quantity(self) -> Decimal:
+        """In the metric's unit."""
+        return Decimal(self.micro).scaleb(-PLACES)
+
+
+def unit_of(metric: str) -> tuple[str, int]:
+    """The unit in which prices and clauses speak of a metric, and how many of the metric make one of it."""
+    return ("chip_hours", 3_600) if metric == "chip_seconds" else (metric, 1)

@@ -1,0 +1,103 @@
+"""Between what is owed and what has been posted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from stargate.agreements import ChargeLine
+from stargate.base.money import format_usd
+from stargate.ledger.record import Draft, Line, LineKey, unit_of
+from stargate.ledger.settle.rate import Counted, amount_of
+
+
+def of_use(counted: Iterable[Counted], standing: Mapping[bytes, Line], *, whole: bool = False) -> list[Draft]:
+    """The entries for use that was counted on top of what stands; with `whole`, for all there is instead of it."""
+    more: dict[bytes, Counted] = {}
+    for item in counted:
+        name = item.key.id
+        before = more.get(name)
+        more[name] = item if before is None else item._replace(micro=before.micro + item.micro)
+    drafts = []
+    for name, item in more.items():
+        line = standing.get(name)
+        stood, posted = (line.micro, line.posted_micro) if line else (0, 0)
+        micro = item.micro if whole else stood + item.micro
+        amount = amount_of(item.key, micro) - posted
+        if micro != stood or amount:
+            says = _said(item.key, micro)
+            drafts.append(
+                Draft(line=item.key, amount=amount, micro=micro - stood, says=says, text_ref=item.text_ref)
+            )
+    if whole:
+        gone = (
+            line for name, line in standing.items() if name not in more and (line.micro or line.posted_micro)
+        )
+        drafts += [_withdrawn(line) for line in gone]
+    return drafts
+
+
+def difference(owed: Iterable[ChargeLine], standing: Iterable[Line], month: str) -> list[Draft]:
+    """The entries that bring a month's lines to what its clauses say. Lines that are owed no more go to zero."""
+    left = {line.key.id: line for line in standing}
+    drafts = []
+    for charge in owed:
+        if charge.basis == "net":
+            continue  # it repeats gross lines
+        key, amount = key_of(charge, month)
+        line = left.pop(key.id, None)
+        micro = _micro(charge.quantity)
+        more = amount - (line.posted_micro if line else 0)
+        counted = micro - (line.micro if line else 0)
+        if more or counted or line is None:
+            drafts.append(
+                Draft(
+                    line=key,
+                    amount=more,
+                    micro=counted,
+                    says=charge.says,
+                    text_ref=charge.text_ref,
+                    due=charge.due,
+                )
+            )
+    return drafts + [_withdrawn(line) for line in left.values() if line.posted_micro or line.micro]
+
+
+def _withdrawn(line: Line) -> Draft:
+    says = "owed no more, by what has come on record since"
+    return Draft(line=line.key, amount=-line.posted_micro, micro=-line.micro, says=says)
+
+
+def key_of(charge: ChargeLine, month: str) -> tuple[LineKey, int]:
+    """The line that a clause's charge is, and its amount: shares of stock are counted, not paid."""
+    unit, amount = "usd", charge.amount_micro_usd
+    if charge.kind == "equity":
+        unit, amount = f"shares/{charge.payer}", _micro(charge.quantity)
+    key = LineKey(
+        kind=charge.kind,
+        payer=charge.payer,
+        payee=charge.payee,
+        month=month,
+        start=charge.period.start,
+        end=charge.period.end,
+        clause=charge.clause,
+        unit=unit,
+        metric=charge.unit,
+        price_usd=charge.price_usd,
+        portion=charge.portion,
+    )
+    return key, amount
+
+
+def _micro(quantity: Decimal | None) -> int:
+    return 0 if quantity is None else int((quantity * 1_000_000).to_integral_value())
+
+
+def _said(key: LineKey, micro: int) -> str:
+    """The arithmetic of a line of use."""
+    unit, per = unit_of(key.metric)
+    quantity = f"{Decimal(micro).scaleb(-6).normalize():,f} {key.metric}"
+    at = "the price quoted" if not key.clause else key.clause
+    of = f" / {per:,}" if per != 1 else ""
+    price = f"${key.price_usd:f} a {unit.removesuffix('s')} ({at})"
+    return f"{quantity}{of} x {price} = {format_usd(amount_of(key, micro))}"

@@ -1,0 +1,53 @@
+"""Rating: usage at a price becomes lines, one for each hour and each kind of use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import NamedTuple
+
+from stargate.base.time import HOUR
+from stargate.ledger.record import LineKey, Rollup, unit_of
+from stargate.ledger.record.month import month_of
+from stargate.ledger.settle.prices import Prices
+
+
+class Counted(NamedTuple):
+    """So much more was counted for a line."""
+
+    key: LineKey
+    micro: int
+    text_ref: str
+
+
+def rated(rollups: Iterable[Rollup], prices: Prices) -> Iterator[Counted]:
+    """What each rollup adds to which line. What has no price adds to none."""
+    for used in rollups:
+        for rate in prices.of(used):
+            key = LineKey(
+                kind="usage",
+                payer=rate.payer,
+                payee=rate.payee,
+                month=month_of(used.hour),
+                start=used.hour,
+                end=used.hour.plus(HOUR),
+                clause=rate.clause,
+                metric=used.metric,
+                price_usd=rate.price_usd,
+                quoted_usd=used.quoted_usd,
+                attributes=used.attributes,
+            )
+            yield Counted(key, used.micro, rate.text_ref)
+
+
+def amount_of(key: LineKey, micro: int) -> int:
+    """What a line at a price comes to in micro-USD: of all that was counted for it, rounded once, half to even.
+
+    However the use arrived, in parts or in any order, the parts' amounts add up to this: each entry posts the
+    difference to what was posted before it, so no fraction is lost or charged twice.
+    """
+    assert key.price_usd is not None, "a line of use has a price"
+    per = unit_of(key.metric)[1]
+    exact = key.price_usd * Decimal(micro)  # micro-units x USD = micro-USD
+    whole = exact / per if per != 1 else exact
+    return int(whole.to_integral_value(rounding=ROUND_HALF_EVEN))

@@ -1,0 +1,35 @@
+"""What a store asks of a database. Statements are written once, with `?` for values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+Row = Sequence[Any]
+
+
+class Database(Protocol):
+    """One connection to one database, used by one thread at a time. Faults are LedgerErrors."""
+
+    @property
+    def name(self) -> str:
+        """The file or address, without secrets: for messages."""
+
+    def writing(self) -> AbstractContextManager[None]:
+        """A transaction: all or nothing, durable when it ends, alone in writing meanwhile."""
+
+    def reading(self) -> AbstractContextManager[None]:
+        """A transaction that sees one state of the database, whatever is written meanwhile."""
+
+    def run(self, statement: str, values: Row = ()) -> list[Row]:
+        """Run a statement and give its rows."""
+
+    def stream(self, statement: str, values: Row = ()) -> Iterator[Row]:
+        """The rows of a query, a bounded number at a time in memory."""
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row], unique: str = "") -> int:
+        """Insert rows and say how many were; with `unique`, those whose unique columns are there are left out."""
+
+    def close(self) -> None:
+        """Let go of it. Closing twice is harmless."""

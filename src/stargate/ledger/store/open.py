@@ -1,0 +1,13 @@
+"""From a file or an address to a store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stargate.ledger.store.sqlite import SqliteDatabase
+from stargate.ledger.store.store import Store
+
+
+def open_store(where: str | Path, *, readonly: bool = False, durable: bool = True) -> Store:
+    """The store at a path of a file, or at a `postgresql://` URL. Raises LedgerError, or NotFoundError."""
+    return Store(SqliteDatabase(Path(where), durable=durable, readonly=readonly))

@@ -1,0 +1,265 @@
+"""What the ledger's record says: queries, each one bounded or streamed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import NamedTuple
+
+from stargate.agreements import Agreement, Period, WorldFact
+from stargate.base.time import DAY, HOUR, Instant
+from stargate.base.wire import unpacker
+from stargate.ledger.record import Entry, Line, LineKey, Month, Rollup, UsageEvent
+from stargate.ledger.record.month import after, month_of
+from stargate.ledger.store.chain import Position
+from stargate.ledger.store.database import Database, Row
+
+_AGREEMENTS = unpacker(tuple[Agreement, ...])
+_FACT = unpacker(WorldFact)
+_KEY = (
+    "kind", "payer", "payee", "month", "start_us", "end_us", "clause", "unit", "metric", "price_usd", "quoted_usd",
+    "portion", "attributes",
+)  # fmt: skip
+_KEY_COLUMNS = ", ".join(_KEY)
+_KEY_OF_LINE = ", ".join(f"line.{column}" for column in _KEY)
+
+
+class Terms(NamedTuple):
+    """What was promised and what was known, as far as it was on record."""
+
+    seq: int
+    agreements: tuple[Agreement, ...]
+    facts: tuple[WorldFact, ...]
+
+
+class Reading:
+    """Questions to a ledger's database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def name(self) -> str:
+        """Where it lies."""
+        return self._database.name
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Questions asked within see one state of the record."""
+        with self._database.reading():
+            yield
+
+    def position(self) -> Position:
+        """How far the record goes."""
+        query = "SELECT seq, usage_seq, terms_seq, entry_seq, budget_seq, hash FROM block ORDER BY seq DESC LIMIT 1"
+        rows = self._database.run(query)
+        return Position._make((*rows[0][:5], bytes(rows[0][5]))) if rows else Position()
+
+    def progress(self, name: str) -> tuple[int, str]:
+        """How far a reader of another record has come, and what it noted; (0, "") at first."""
+        rows = self._database.run("SELECT seq, body FROM progress WHERE name = ?", (name,))
+        return (int(rows[0][0]), str(rows[0][1])) if rows else (0, "")
+
+    # -- terms -------------------------------------------------------------------------------------------------
+
+    def terms(self, upto: int | None = None) -> Terms:
+        """The agreements as last declared, and the facts, by `upto` (default: now)."""
+        seq = self.position().terms_seq if upto is None else upto
+        last = self._database.run(
+            "SELECT body FROM terms WHERE kind = 'agreements' AND seq <= ? ORDER BY seq DESC LIMIT 1", (seq,)
+        )
+        facts = self._database.run(
+            "SELECT body FROM terms WHERE kind = 'fact' AND seq <= ? ORDER BY seq", (seq,)
+        )
+        agreements = _AGREEMENTS.decode(last[0][0]) if last else ()
+        return Terms(seq, agreements, tuple(_FACT.decode(row[0]) for row in facts))
+
+    # -- usage -------------------------------------------------------------------------------------------------
+
+    def rollups(
+        self, after_seq: int, upto_seq: int, within: Period | None = None, grain: int = HOUR
+    ) -> Iterator[Rollup]:
+        """Usage on record after one number and up to another, what is alike summed over each hour (or `grain`)."""
+        span, values = "", [grain, grain, after_seq, upto_seq]
+        if within is not None:
+            span, values = " AND start_us >= ? AND start_us < ?", [*values, within.start, within.end]
+        query = (
+            "SELECT used.span, used.micro, stream.metric, stream.party, stream.provider, stream.quoted_usd,"
+            " stream.attributes FROM (SELECT start_us / ? * ? AS span, stream, sum(micro) AS micro"
+            f" FROM usage_event WHERE seq > ? AND seq <= ?{span} GROUP BY 1, 2) AS used"
+            " JOIN stream ON stream.id = used.stream ORDER BY used.span, stream.digest"
+        )
+        for start, micro, metric, party, provider, quoted, attributes in self._database.stream(query, values):
+            yield Rollup(
+                hour=Instant(start),
+                metric=metric,
+                party=party,
+                provider=provider,
+                quoted_usd=_decimal(quoted),
+                attributes=json.loads(attributes),
+                micro=int(micro),
+            )
+
+    def usage(self, within: Period, upto_seq: int | None = None) -> Iterator[UsageEvent]:
+        """The events themselves, in the order in which they came."""
+        query = (
+            "SELECT source.name, u.event, stream.metric, u.micro, u.start_us, u.end_us, stream.party,"
+            " stream.provider, stream.quoted_usd, stream.attributes, u.corrects FROM usage_event AS u"
+            " JOIN stream ON stream.id = u.stream JOIN source ON source.id = u.source"
+            " WHERE u.start_us >= ? AND u.start_us < ? AND u.seq <= ? ORDER BY u.seq"
+        )
+        limit = self.position().usage_seq if upto_seq is None else upto_seq
+        for row in self._database.stream(query, (within.start, within.end, limit)):
+            yield UsageEvent(
+                source=row[0],
+                key=row[1],
+                metric=row[2],
+                quantity=Decimal(row[3]).scaleb(-6),
+                start=Instant(row[4]),
+                end=None if row[5] is None else Instant(row[5]),
+                party=row[6],
+                provider=row[7],
+                quoted_usd=_decimal(row[8]),
+                attributes=json.loads(row[9]),
+                corrects=row[10],
+            )
+
+    def usage_sealed(self, within: Period, upto_seq: int) -> Iterator[tuple[str, str, bytes]]:
+        """Source, key and fingerprint of each event of a span, in the order of their names."""
+        query = (
+            "SELECT source.name, u.event, u.fingerprint FROM usage_event AS u JOIN source ON source.id = u.source"
+            " WHERE u.start_us >= ? AND u.start_us < ? AND u.seq <= ? ORDER BY source.name, u.event"
+        )
+        for source, event, fingerprint in self._database.stream(query, (within.start, within.end, upto_seq)):
+            yield source, event, bytes(fingerprint)
+
+    def months_used(self, after_seq: int, upto_seq: int) -> list[str]:
+        """The months in which usage that came after one number and up to another lies, in order."""
+        query = f"SELECT DISTINCT start_us / {DAY} FROM usage_event WHERE seq > ? AND seq <= ?"
+        days = self._database.run(query, (after_seq, upto_seq))
+        return sorted({month_of(Instant(int(day) * DAY)) for (day,) in days})
+
+    # -- lines, entries, balances ------------------------------------------------------------------------------
+
+    def lines(self, month: str) -> Iterator[Line]:
+        """The lines whose span starts in a month, as they stand."""
+        query = (
+            f"SELECT {_KEY_COLUMNS}, micro, posted_micro, entries FROM line WHERE month = ? ORDER BY number"
+        )
+        for row in self._database.stream(query, (month,)):
+            yield Line(key=_key(row), micro=int(row[13]), posted_micro=int(row[14]), entries=int(row[15]))
+
+    def lines_sealed(self, month: str, usage_seq: int) -> Iterator[tuple[bytes, int, int]]:
+        """Id, count and amount of a month's lines as they stood when usage was counted up to a number, by id."""
+        query = (
+            "SELECT line.id, sum(e.micro), sum(e.amount) FROM line JOIN entry AS e ON e.line = line.number"
+            " WHERE line.month = ? AND e.usage_seq <= ? GROUP BY line.id ORDER BY line.id"
+        )
+        for name, micro, amount in self._database.stream(query, (month, usage_seq)):
+            if micro or amount:
+                yield bytes(name), int(micro), int(amount)
+
+    def months_with_lines(self, before: str = "9999-99") -> list[str]:
+        """Months that owe something, in order."""
+        query = "SELECT DISTINCT month FROM line WHERE month < ? ORDER BY month"
+        return [str(month) for (month,) in self._database.run(query, (before,))]
+
+    def first_month(self) -> str:
+        """The first month with usage or lines; empty where there is none."""
+        first = self._database.run("SELECT min(start_us) FROM usage_event")[0][0]
+        months = ([] if first is None else [month_of(Instant(first))]) + self.months_with_lines()
+        return min(months, default="")
+
+    def entries(self, after_seq: int = 0, upto_seq: int | None = None, month: str = "") -> Iterator[Entry]:
+        """Entries in order; with a month, those booked in it."""
+        limit = self.position().entry_seq if upto_seq is None else upto_seq
+        booked, values = (
+            (" AND e.month = ?", (after_seq, limit, month)) if month else ("", (after_seq, limit))
+        )
+        query = (
+            f"SELECT {_KEY_OF_LINE}, e.seq, e.id, e.amount, e.micro, e.month, e.recorded_us, e.usage_seq, e.says,"
+            " e.text_ref, e.due_us, e.corrects FROM entry AS e JOIN line ON line.number = e.line"
+            f" WHERE e.seq > ? AND e.seq <= ?{booked} ORDER BY e.seq"
+        )
+        for row in self._database.stream(query, values):
+            yield Entry(
+                line=_key(row),
+                seq=row[13],
+                id=bytes(row[14]),
+                amount=row[15],
+                micro=row[16],
+                month=row[17],
+                recorded_at=Instant(row[18]),
+                usage_seq=row[19],
+                says=row[20],
+                text_ref=row[21],
+                due=None if row[22] is None else Instant(row[22]),
+                corrects=row[23],
+            )
+
+    def balances(self, upto: str = "9999-12") -> dict[str, int]:
+        """What each account stands at, at the end of a month."""
+        query = (
+            "SELECT account.path, sum(balance.amount) FROM balance JOIN account ON account.id = balance.account"
+            " WHERE balance.month <= ? GROUP BY account.path ORDER BY account.path"
+        )
+        return {path: int(amount) for path, amount in self._database.run(query, (upto,))}
+
+    # -- months ------------------------------------------------------------------------------------------------
+
+    def months(self) -> tuple[Month, ...]:
+        """Those that are closing or closed, in order."""
+        query = (
+            "SELECT name, status, closed_us, entry_seq, usage_seq, terms_seq, root FROM month ORDER BY name"
+        )
+        return tuple(_month(row) for row in self._database.run(query))
+
+    def month(self, name: str) -> Month:
+        """Where a month stands."""
+        query = (
+            "SELECT name, status, closed_us, entry_seq, usage_seq, terms_seq, root FROM month WHERE name = ?"
+        )
+        rows = self._database.run(query, (name,))
+        return _month(rows[0]) if rows else Month(name=name)
+
+    def open_month(self, name: str) -> str:
+        """The month itself, or the first after it that is not closed: where something is booked."""
+        while self.month(name).status == "closed":
+            name = after(name)
+        return name
+
+
+def _key(row: Row) -> LineKey:
+    return LineKey(
+        kind=row[0],
+        payer=row[1],
+        payee=row[2],
+        month=row[3],
+        start=Instant(row[4]),
+        end=Instant(row[5]),
+        clause=row[6],
+        unit=row[7],
+        metric=row[8],
+        price_usd=_decimal(row[9]),
+        quoted_usd=_decimal(row[10]),
+        portion=row[11],
+        attributes=json.loads(row[12]),
+    )
+
+
+def _month(row: Row) -> Month:
+    return Month(
+        name=row[0],
+        status=row[1],
+        closed_at=None if row[2] is None else Instant(row[2]),
+        entry_seq=row[3],
+        usage_seq=row[4],
+        terms_seq=row[5],
+        root=bytes(row[6]),
+    )
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
