@@ -1,6 +1,7 @@
 """The ledger: usage in, charges and what clauses owe posted, months closed.
 
-One rule throughout: what is owed for a month is a pure function of the record, and an entry is the difference to what was posted.
+One rule throughout: what is owed for a month is a pure function of the record, and an entry is the difference to
+what was posted.
 So it does not matter in which order, in how many parts or how often usage arrives, or where a crash interrupts:
 done again, the difference is nothing.
 """

@@ -19,7 +19,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A change of a line, to be posted."""
 
     line: LineKey
-    amount: int
+    amount_micro: int
     """By how much the line grows; below zero where it shrinks."""
     micro: int
     """By how much what was counted for it grows."""
@@ -36,7 +36,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """1, 2, 3 ... without a gap."""
     id: bytes
     line: LineKey
-    amount: int
+    amount_micro: int
     micro: int
     month: str
     """The billing period it is booked in, as `2026-03`: that of its span, or the first open one after."""
@@ -55,7 +55,7 @@ class Posting(msgspec.Struct, frozen=True):
 
     account: str
     """`PARTY:COUNTERPARTY:KIND:UNIT`."""
-    amount: int
+    amount_micro: int
     """What the party owes the other; below zero: is owed."""
 
 
@@ -75,7 +75,7 @@ def postings(line: LineKey, amount: int) -> tuple[Posting, Posting]:
         Posting(account_of(line.payer, line.payee, line.kind, line.unit), amount),
         Posting(account_of(line.payee, line.payer, line.kind, line.unit), -amount),
     )
-    assert sum(side.amount for side in sides) == 0, "an entry sums to zero"
+    assert sum(side.amount_micro for side in sides) == 0, "an entry sums to zero"
     return sides
 
 

@@ -27,7 +27,9 @@ def of_use(counted: Iterable[Counted], standing: Mapping[bytes, Line], *, whole:
         if micro != stood or amount:
             says = _said(item.key, micro)
             drafts.append(
-                Draft(line=item.key, amount=amount, micro=micro - stood, says=says, text_ref=item.text_ref)
+                Draft(
+                    line=item.key, amount_micro=amount, micro=micro - stood, says=says, text_ref=item.text_ref
+                )
             )
     if whole:
         gone = (
@@ -65,7 +67,7 @@ def difference(owed: Iterable[ChargeLine], standing: Iterable[Line], month: str)
 
 def _withdrawn(line: Line) -> Draft:
     says = "owed no more, by what has come on record since"
-    return Draft(line=line.key, amount=-line.posted_micro, micro=-line.micro, says=says)
+    return Draft(line=line.key, amount_micro=-line.posted_micro, micro=-line.micro, says=says)
 
 
 def key_of(charge: ChargeLine, month: str) -> tuple[LineKey, int]:

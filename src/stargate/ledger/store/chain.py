@@ -17,19 +17,18 @@ class Position(NamedTuple):
     usage_seq: int = 0
     terms_seq: int = 0
     entry_seq: int = 0
-    budget_seq: int = 0
     hash: bytes = GENESIS
 
 
-def sealed(before: Position, now: Position, said: Sequence[bytes]) -> tuple[int, int, int, int, int, bytes]:
+def sealed(before: Position, now: Position, said: Sequence[bytes]) -> tuple[int, int, int, int, bytes]:
     """The block's row: its number, how far the record goes with it, and its hash."""
-    block = Position(before.block + 1, *now[1:5], hash=digest(before, now, said))
-    return (block.block, block.usage_seq, block.terms_seq, block.entry_seq, block.budget_seq, block.hash)
+    block = Position(before.block + 1, *now[1:4], hash=digest(before, now, said))
+    return (block.block, block.usage_seq, block.terms_seq, block.entry_seq, block.hash)
 
 
 def digest(before: Position, now: Position, said: Sequence[bytes]) -> bytes:
     """blake2b-256 over the hash before, the numbers, and each thing that was said with its length."""
     state = blake2b(before.hash, digest_size=HASH_BYTES, person=b"stargate.ledger1")
-    state.update(b"%d|%d|%d|%d|%d" % (before.block + 1, *now[1:5]))
+    state.update(b"%d|%d|%d|%d" % (before.block + 1, *now[1:4]))
     state.update(b"".join(b"|%d:%b" % (len(part), part) for part in said))
     return state.digest()

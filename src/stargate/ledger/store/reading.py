@@ -53,9 +53,9 @@ class Reading:
 
     def position(self) -> Position:
         """How far the record goes."""
-        query = "SELECT seq, usage_seq, terms_seq, entry_seq, budget_seq, hash FROM block ORDER BY seq DESC LIMIT 1"
+        query = "SELECT seq, usage_seq, terms_seq, entry_seq, hash FROM block ORDER BY seq DESC LIMIT 1"
         rows = self._database.run(query)
-        return Position._make((*rows[0][:5], bytes(rows[0][5]))) if rows else Position()
+        return Position._make((*rows[0][:4], bytes(rows[0][4]))) if rows else Position()
 
     def progress(self, name: str) -> tuple[int, str]:
         """How far a reader of another record has come, and what it noted; (0, "") at first."""
@@ -188,7 +188,7 @@ class Reading:
                 line=_key(row),
                 seq=row[13],
                 id=bytes(row[14]),
-                amount=row[15],
+                amount_micro=row[15],
                 micro=row[16],
                 month=row[17],
                 recorded_at=Instant(row[18]),

@@ -39,7 +39,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         # What was promised, and facts of the world: as they came on record.
         """CREATE TABLE terms (
             seq {key},
-            kind TEXT NOT NULL CHECK (kind IN ('agreements', 'fact')),
+            kind TEXT NOT NULL CHECK (kind IN ('agreements', 'fact', 'budget')),
             digest {bytes} NOT NULL,
             recorded_us {int} NOT NULL,
             body {bytes} NOT NULL
@@ -105,13 +105,6 @@ STEPS: tuple[tuple[str, ...], ...] = (
             terms_seq {int} NOT NULL,
             root {bytes} NOT NULL
         ){strict}""",
-        """CREATE TABLE budget (
-            seq {key},
-            team TEXT NOT NULL,
-            month TEXT NOT NULL,
-            recorded_us {int} NOT NULL,
-            body {bytes} NOT NULL
-        ){strict}""",
         # How far usage has been rated. Moves in the transaction that posts.
         "CREATE TABLE progress (name TEXT NOT NULL PRIMARY KEY, seq {int} NOT NULL, body TEXT NOT NULL){strict}",
         # The chain: one block for each transaction, over all that it wrote.
@@ -120,11 +113,10 @@ STEPS: tuple[tuple[str, ...], ...] = (
             usage_seq {int} NOT NULL,
             terms_seq {int} NOT NULL,
             entry_seq {int} NOT NULL,
-            budget_seq {int} NOT NULL,
             hash {bytes} NOT NULL
         ){strict}""",
     ),
 )
 
-KEPT = ("usage_event", "terms", "entry", "posting", "block", "budget", "stream", "source", "account")
+KEPT = ("usage_event", "terms", "entry", "posting", "block", "stream", "source", "account")
 """Tables whose rows are never changed or removed: the database itself refuses."""

@@ -243,7 +243,7 @@ class Writing(Reading):
         sides: list[Row] = []
         balances: dict[tuple[int, str], int] = {}
         for draft in drafts:
-            if not draft.amount and not draft.micro:
+            if not draft.amount_micro and not draft.micro:
                 continue
             line = lines[draft.line.id]
             seq, month = self._now.entry_seq + 1, self.open_month(draft.line.month)
@@ -251,18 +251,18 @@ class Writing(Reading):
             corrects = self._first_entry(line.number) if late else None
             line.entries += 1
             line.micro += draft.micro
-            line.posted += draft.amount
+            line.posted += draft.amount_micro
             name = entry_id(draft.line.id, line.entries)
             row = (
-                seq, name, line.number, draft.amount, draft.micro, month, self._at, usage_seq, draft.says,
+                seq, name, line.number, draft.amount_micro, draft.micro, month, self._at, usage_seq, draft.says,
                 draft.text_ref, draft.due, corrects,
             )  # fmt: skip
             entries.append(row)
-            for side, posting in enumerate(postings(draft.line, draft.amount)):
+            for side, posting in enumerate(postings(draft.line, draft.amount_micro)):
                 account = self._number("account", posting.account)
-                sides.append((seq, side, account, posting.amount))
-                balances[account, month] = balances.get((account, month), 0) + posting.amount
-            self._said.append(pack((seq, name, draft.amount, draft.micro, month, self._at, draft.says)))
+                sides.append((seq, side, account, posting.amount_micro))
+                balances[account, month] = balances.get((account, month), 0) + posting.amount_micro
+            self._said.append(pack((seq, name, draft.amount_micro, draft.micro, month, self._at, draft.says)))
             self._now = self._now._replace(entry_seq=seq)
         self._write_lines([line for line in lines.values() if line.entries])
         if entries:
@@ -344,7 +344,7 @@ class Writing(Reading):
         """Close what was written by a block of the chain; nothing written, no block."""
         if self._said:
             block = sealed(self._start, self._now, self._said)
-            columns = ("seq", "usage_seq", "terms_seq", "entry_seq", "budget_seq", "hash")
+            columns = ("seq", "usage_seq", "terms_seq", "entry_seq", "hash")
             self._database.insert("block", columns, [block])
 
 
