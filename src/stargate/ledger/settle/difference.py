@@ -55,7 +55,7 @@ def difference(owed: Iterable[ChargeLine], standing: Iterable[Line], month: str)
             drafts.append(
                 Draft(
                     line=key,
-                    amount=more,
+                    amount_micro=more,
                     micro=counted,
                     says=charge.says,
                     text_ref=charge.text_ref,
