@@ -23,6 +23,7 @@ from stargate.ledger.settle.difference import difference, of_use
 from stargate.ledger.settle.owed import as_charges, fields_counted, owed
 from stargate.ledger.settle.prices import Prices, as_usage
 from stargate.ledger.settle.rate import rated
+from stargate.ledger.statement import Statement, draw
 from stargate.ledger.store import Store, Taken, Terms, Writing
 
 RATED = "rated"
@@ -96,6 +97,18 @@ class Ledger:
         """What the clauses say of a month as far as it is on record, without posting anything."""
         with self.store.snapshot():
             return _owed(self.store, month, self.store.terms(), at)
+
+    def statement(self, parties: tuple[str, str], month: str, as_of_entry: int | None = None) -> Statement:
+        """What two parties owe each other for a month, by an entry (default: all there is).
+
+        Of a month that is closed, what was booked up to then is all there will ever be.
+        """
+        with self.store.snapshot():
+            state = self.store.month(month)
+            last = state.entry_seq if state.status == "closed" else self.store.position().entry_seq
+            upto = last if as_of_entry is None else min(as_of_entry, last)
+            entries = self.store.entries(upto_seq=upto, month=month, parties=parties)
+            return draw(entries, parties, month, status=state.status, as_of_entry=upto)
 
 
 def _demand_closable(writing: Writing, month: str, at: Instant) -> None:

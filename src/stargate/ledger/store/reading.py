@@ -172,16 +172,26 @@ class Reading:
         months = ([] if first is None else [month_of(Instant(first))]) + self.months_with_lines()
         return min(months, default="")
 
-    def entries(self, after_seq: int = 0, upto_seq: int | None = None, month: str = "") -> Iterator[Entry]:
-        """Entries in order; with a month, those booked in it."""
+    def entries(
+        self,
+        after_seq: int = 0,
+        upto_seq: int | None = None,
+        month: str = "",
+        parties: tuple[str, str] | None = None,
+    ) -> Iterator[Entry]:
+        """Entries in order; with a month, those booked in it; with two parties, those between them."""
         limit = self.position().entry_seq if upto_seq is None else upto_seq
-        booked, values = (
-            (" AND e.month = ?", (after_seq, limit, month)) if month else ("", (after_seq, limit))
-        )
+        also = ""
+        values: list[int | str] = [after_seq, limit]
+        if month:
+            also, values = " AND e.month = ?", [*values, month]
+        if parties is not None:
+            also += " AND ((line.payer = ? AND line.payee = ?) OR (line.payer = ? AND line.payee = ?))"
+            values = [*values, *parties, *reversed(parties)]
         query = (
             f"SELECT {_KEY_OF_LINE}, e.seq, e.id, e.amount, e.micro, e.month, e.recorded_us, e.usage_seq, e.says,"
             " e.text_ref, e.due_us, e.corrects FROM entry AS e JOIN line ON line.number = e.line"
-            f" WHERE e.seq > ? AND e.seq <= ?{booked} ORDER BY e.seq"
+            f" WHERE e.seq > ? AND e.seq <= ?{also} ORDER BY e.seq"
         )
         for row in self._database.stream(query, values):
             yield Entry(
