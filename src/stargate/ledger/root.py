@@ -9,13 +9,13 @@ from stargate.ledger.record.month import span_of
 from stargate.ledger.store.reading import Reading
 
 
-def root_of(reading: Reading, month: str, usage_seq: int) -> bytes:
+def root_of(reading: Reading, month: str, entry_seq: int, usage_seq: int) -> bytes:
     """32 bytes over the month's lines, in order of their ids, and the usage counted for them, in order of its names.
 
-    Usage that came after `usage_seq`, and what it changed, belongs to a later month's books and is left out.
+    Entries after `entry_seq` and usage after `usage_seq` belong to a later month's books, and are left out.
     """
     state = blake2b(digest_size=32, person=b"stargate.month.1")
-    for name, micro, posted in reading.lines_sealed(month, usage_seq):
+    for name, micro, posted in reading.lines_sealed(month, entry_seq):
         state.update(pack((name, micro, posted)))
     state.update(b"usage")
     for source, event, fingerprint in reading.usage_sealed(span_of(month), usage_seq):

@@ -90,11 +90,11 @@ def accrue_prices(
         if not isinstance(clause, Price) or not timeline.spans(version):
             continue
         used = _used(timeline, version, clause, usage)
-        reservation = _reservation(timeline, version, clause)
-        if reservation is not None:
-            lines.extend(_reserved(timeline, version, clause, reservation, used))
+        reservations = _reservations(timeline, version, clause)
+        if reservations:
+            lines.extend(_reserved(timeline, version, clause, reservations, used))
         elif clause.tiers:
-            lines.extend(_by_tiers(timeline, version, clause, used, prior))
+            lines.extend(_by_tiers(timeline, version, clause, used, (*prior, *lines)))
         elif by_rate:
             lines.extend(_by_rate(timeline, version, used))
     return lines
@@ -119,7 +119,10 @@ def _by_tiers(
 ) -> list[ChargeLine]:
     """A line for each interval of the tiers, which go on from what was used in it before."""
     lines = []
-    for part in calendar_parts(timeline.period, clause.tier_interval):
+    for interval in calendar_parts(timeline.period, clause.tier_interval):
+        part = interval.meets(version.added, version.removed)
+        if part is None:
+            continue
         inside = [item for item in used if part.holds(item.start)]
         quantity = sum((item.quantity for item in inside), Decimal(0))
         if not quantity:
@@ -153,35 +156,43 @@ def _used(timeline: Timeline, version: Version, clause: Price, usage: Sequence[U
     ]
 
 
-def _reservation(timeline: Timeline, version: Version, clause: Price) -> Version | None:
-    """The reservation in force that the price is for."""
+def _reservations(timeline: Timeline, version: Version, clause: Price) -> list[Version]:
+    """The reservation that the price is for, in each wording that is in force in the period."""
     if not clause.reservation:
-        return None
+        return []
     ref = absolute(clause.reservation, version.home.id)
     found = (item for item in timeline.book.chart.by_ref.get(ref, ()) if timeline.spans(item))
-    return next((item for item in found if isinstance(item.clause, CapacityReservation)), None)
+    return [item for item in found if isinstance(item.clause, CapacityReservation)]
 
 
 def _reserved(
-    timeline: Timeline, version: Version, clause: Price, reserved: Version, used: Sequence[Usage]
+    timeline: Timeline,
+    version: Version,
+    clause: Price,
+    reservations: Sequence[Version],
+    used: Sequence[Usage],
 ) -> list[ChargeLine]:
-    reservation = reserved.clause
-    assert isinstance(reservation, CapacityReservation), "prices name reservations"
-    spans = timeline.spans(reserved)
-    held = sum((_volume(reservation, clause, span) for span in spans), Decimal(0))
+    """What is held while both the price and the reservation are in force, and what is used beyond it."""
     lines = []
-    start, end = timeline.last.start(reserved), timeline.last.until(reserved)
-    upfront = reservation.upfront_percent / 100
-    if upfront and timeline.period.holds(start) and end < FOREVER:
-        whole = Period(start, end)
-        amount = _cost(timeline, version, reservation, [whole]) * upfront
-        quantity = _volume(reservation, clause, whole)
-        lines.append(
-            _line(timeline, version, "reservation", quantity, amount, "reserved in all, paid up front")
-        )
-    if upfront < 1 and held:
-        amount = _cost(timeline, version, reservation, spans) * (1 - upfront)
-        lines.append(_line(timeline, version, "reservation", held, amount, "reserved, used or not"))
+    held = Decimal(0)
+    for reserved in reservations:
+        reservation = reserved.clause
+        assert isinstance(reservation, CapacityReservation), "prices name reservations"
+        spans = [
+            cut
+            for span in timeline.spans(reserved)
+            for own in timeline.spans(version)
+            if (cut := span.meets(own.start, own.end)) is not None
+        ]
+        upfront = reservation.upfront_percent / 100
+        if upfront:
+            lines.extend(_upfront(timeline, version, reserved, upfront))
+        volume = sum((_volume(reservation, clause, span) for span in spans), Decimal(0))
+        held += volume
+        if upfront < 1 and volume:
+            amount = _cost(timeline, version, reservation, spans) * (1 - upfront)
+            line = _line(timeline, version, "reservation", volume, amount, "reserved, used or not")
+            lines.append(msgspec.structs.replace(line, period=Period(spans[0].start, spans[-1].end)))
     excess = sum((item.quantity for item in used), Decimal(0)) - held
     if excess > 0:
         factor = factor_at(timeline, version, Instant(timeline.period.end - 1))
@@ -189,6 +200,28 @@ def _reserved(
         amount = (price_of(clause, excess) if burst is None else burst * excess) * factor
         lines.append(_line(timeline, version, "burst", excess, amount, "used beyond the reservation"))
     return lines
+
+
+def _upfront(timeline: Timeline, version: Version, reserved: Version, fraction: Decimal) -> list[ChargeLine]:
+    """The part of the whole reservation's price that is paid when it begins, by the price in force then.
+
+    A reservation that an amendment changes has begun: what that changes up front, the parties settle.
+    """
+    clause, reservation = version.clause, reserved.clause
+    assert isinstance(clause, Price), "asked of prices only"
+    assert isinstance(reservation, CapacityReservation), "prices name reservations"
+    start, end = timeline.last.start(reserved), timeline.last.until(reserved)
+    begins = timeline.period.holds(start) and any(span.holds(start) for span in timeline.spans(version))
+    goes_on = reserved.added_by and any(
+        earlier.removed == reserved.added for earlier in timeline.book.chart.by_ref[reserved.ref]
+    )
+    if not begins or goes_on or end >= FOREVER:
+        return []
+    whole = Period(start, end)
+    amount = _cost(timeline, version, reservation, [whole]) * fraction
+    quantity = _volume(reservation, clause, whole)
+    line = _line(timeline, version, "reservation", quantity, amount, "reserved in all, paid up front")
+    return [msgspec.structs.replace(line, period=whole, portion="upfront")]
 
 
 def _cost(

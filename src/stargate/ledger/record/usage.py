@@ -103,7 +103,7 @@ class Rollup(msgspec.Struct, frozen=True, kw_only=True):
     """Usage that is alike, summed over an hour."""
 
     hour: Instant
-    """Its start."""
+    """Its start, or where within the hour other terms begin."""
     metric: str
     party: str
     provider: str

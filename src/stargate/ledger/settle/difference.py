@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+import msgspec
+
 from stargate.agreements import ChargeLine
 from stargate.base.money import format_usd
 from stargate.ledger.record import Draft, Line, LineKey, unit_of
+from stargate.ledger.record.usage import HOURLY
 from stargate.ledger.settle.rate import Counted, amount_of
 
 
@@ -43,26 +46,40 @@ def difference(owed: Iterable[ChargeLine], standing: Iterable[Line], month: str)
     """The entries that bring a month's lines to what its clauses say. Lines that are owed no more go to zero."""
     left = {line.key.id: line for line in standing}
     drafts = []
+    for draft in _added_up(owed, month):
+        line = left.pop(draft.line.id, None)
+        more = draft.amount_micro - (line.posted_micro if line else 0)
+        counted = draft.micro - (line.micro if line else 0)
+        if more or counted or line is None:
+            drafts.append(msgspec.structs.replace(draft, amount_micro=more, micro=counted))
+    return drafts + [_withdrawn(line) for line in left.values() if line.posted_micro or line.micro]
+
+
+def _added_up(owed: Iterable[ChargeLine], month: str) -> Iterable[Draft]:
+    """Each line once, in all. Net lines repeat gross ones, and are left out."""
+    found: dict[bytes, Draft] = {}
     for charge in owed:
         if charge.basis == "net":
-            continue  # it repeats gross lines
-        key, amount = key_of(charge, month)
-        line = left.pop(key.id, None)
-        micro = _micro(charge.quantity)
-        more = amount - (line.posted_micro if line else 0)
-        counted = micro - (line.micro if line else 0)
-        if more or counted or line is None:
-            drafts.append(
-                Draft(
-                    line=key,
-                    amount_micro=more,
-                    micro=counted,
-                    says=charge.says,
-                    text_ref=charge.text_ref,
-                    due=charge.due,
-                )
+            continue
+        key, amount, micro = key_of(charge, month)
+        draft = Draft(
+            line=key,
+            amount_micro=amount,
+            micro=micro,
+            says=charge.says,
+            text_ref=charge.text_ref,
+            due=charge.due,
+        )
+        first = found.get(key.id)
+        if first is not None:
+            draft = msgspec.structs.replace(
+                first,
+                amount_micro=first.amount_micro + amount,
+                micro=first.micro + micro,
+                says=f"{first.says}; {charge.says}",
             )
-    return drafts + [_withdrawn(line) for line in left.values() if line.posted_micro or line.micro]
+        found[key.id] = draft
+    return found.values()
 
 
 def _withdrawn(line: Line) -> Draft:
@@ -70,11 +87,15 @@ def _withdrawn(line: Line) -> Draft:
     return Draft(line=line.key, amount_micro=-line.posted_micro, micro=-line.micro, says=says)
 
 
-def key_of(charge: ChargeLine, month: str) -> tuple[LineKey, int]:
-    """The line that a clause's charge is, and its amount: shares of stock are counted, not paid."""
+def key_of(charge: ChargeLine, month: str) -> tuple[LineKey, int, int]:
+    """The line that a clause's charge is, its amount and its count, in millionths.
+
+    Shares of stock are counted, not paid. Hours on chips are counted in seconds, which are exact.
+    """
     unit, amount = "usd", charge.amount_micro_usd
     if charge.kind == "equity":
         unit, amount = f"shares/{charge.payer}", _micro(charge.quantity)
+    metric = HOURLY.get(charge.unit, charge.unit)
     key = LineKey(
         kind=charge.kind,
         payer=charge.payer,
@@ -84,11 +105,12 @@ def key_of(charge: ChargeLine, month: str) -> tuple[LineKey, int]:
         end=charge.period.end,
         clause=charge.clause,
         unit=unit,
-        metric=charge.unit,
+        metric=metric,
         price_usd=charge.price_usd,
         portion=charge.portion,
     )
-    return key, amount
+    quantity = charge.quantity
+    return key, amount, _micro(None if quantity is None else quantity * unit_of(metric)[1])
 
 
 def _micro(quantity: Decimal | None) -> int:

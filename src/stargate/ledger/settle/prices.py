@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 from stargate.agreements import Book, Period, Usage, WorldFact
-from stargate.agreements.accrue import Timeline
+from stargate.agreements.accrue import Timeline, edges
 from stargate.agreements.accrue.price import rate_at
 from stargate.agreements.accrue.reach import speaks
 from stargate.agreements.clause import Price
@@ -32,6 +33,8 @@ class Prices:
 
     def __init__(self, book: Book, facts: Sequence[WorldFact], month: Period, known_at: Instant) -> None:
         self._timeline = Timeline(book, facts, month, known_at)
+        self.edges = edges(self._timeline)
+        """Use on either side of one of these may be priced differently."""
         self._prices = [
             version
             for version in book.chart.versions
@@ -59,10 +62,8 @@ class Prices:
         """The price clauses that cover it, and whether each has one price for every unit."""
         if not self._prices:
             return []
-        stretch = next(
-            number for number, one in enumerate(self._timeline.stretches) if one.period.end > used.hour
-        )
-        key = (stretch, used.metric, used.party, used.provider, tuple(sorted(used.attributes.items())))
+        span = bisect_right(self.edges, used.hour)
+        key = (span, used.metric, used.party, used.provider, tuple(sorted(used.attributes.items())))
         found = self._memo.get(key)
         if found is None:
             found = self._memo[key] = [

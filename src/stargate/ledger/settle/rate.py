@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
-from stargate.base.time import HOUR
+from stargate.base.time import HOUR, Instant
 from stargate.ledger.record import LineKey, Rollup, unit_of
 from stargate.ledger.record.month import month_of
 from stargate.ledger.settle.prices import Prices
@@ -30,7 +30,7 @@ def rated(rollups: Iterable[Rollup], prices: Prices) -> Iterator[Counted]:
                 payee=rate.payee,
                 month=month_of(used.hour),
                 start=used.hour,
-                end=used.hour.plus(HOUR),
+                end=Instant(used.hour - used.hour % HOUR + HOUR),
                 clause=rate.clause,
                 metric=used.metric,
                 price_usd=rate.price_usd,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -79,12 +79,24 @@ class Reading:
     # -- usage -------------------------------------------------------------------------------------------------
 
     def rollups(
-        self, after_seq: int, upto_seq: int, within: Period | None = None, grain: int = HOUR
+        self,
+        after_seq: int,
+        upto_seq: int,
+        within: Period | None = None,
+        grain: int = HOUR,
+        metrics: Collection[str] | None = None,
     ) -> Iterator[Rollup]:
-        """Usage on record after one number and up to another, what is alike summed over each hour (or `grain`)."""
+        """Usage on record after one number and up to another, what is alike summed over each hour (or `grain`).
+
+        An hour of which only a part lies within the span starts with the span.
+        """
         span, values = "", [grain, grain, after_seq, upto_seq]
         if within is not None:
             span, values = " AND start_us >= ? AND start_us < ?", [*values, within.start, within.end]
+        if metrics is not None:
+            marks = ", ".join("?" * len(metrics))
+            span += f" AND stream IN (SELECT id FROM stream WHERE metric IN ({marks}))"
+            values += sorted(metrics)  # type: ignore[arg-type]  # values of a query
         query = (
             "SELECT used.span, used.micro, stream.metric, stream.party, stream.provider, stream.quoted_usd,"
             " stream.attributes FROM (SELECT start_us / ? * ? AS span, stream, sum(micro) AS micro"
@@ -93,7 +105,7 @@ class Reading:
         )
         for start, micro, metric, party, provider, quoted, attributes in self._database.stream(query, values):
             yield Rollup(
-                hour=Instant(start),
+                hour=Instant(start if within is None else max(start, within.start)),
                 metric=metric,
                 party=party,
                 provider=provider,
@@ -151,13 +163,13 @@ class Reading:
         for row in self._database.stream(query, (month,)):
             yield Line(key=_key(row), micro=int(row[13]), posted_micro=int(row[14]), entries=int(row[15]))
 
-    def lines_sealed(self, month: str, usage_seq: int) -> Iterator[tuple[bytes, int, int]]:
-        """Id, count and amount of a month's lines as they stood when usage was counted up to a number, by id."""
+    def lines_sealed(self, month: str, entry_seq: int) -> Iterator[tuple[bytes, int, int]]:
+        """Id, count and amount of a month's lines as they stood with an entry, by id."""
         query = (
             "SELECT line.id, sum(e.micro), sum(e.amount) FROM line JOIN entry AS e ON e.line = line.number"
-            " WHERE line.month = ? AND e.usage_seq <= ? GROUP BY line.id ORDER BY line.id"
+            " WHERE line.month = ? AND e.seq <= ? GROUP BY line.id ORDER BY line.id"
         )
-        for name, micro, amount in self._database.stream(query, (month, usage_seq)):
+        for name, micro, amount in self._database.stream(query, (month, entry_seq)):
             if micro or amount:
                 yield bytes(name), int(micro), int(amount)
 
@@ -235,10 +247,9 @@ class Reading:
         return _month(rows[0]) if rows else Month(name=name)
 
     def open_month(self, name: str) -> str:
-        """The month itself, or the first after it that is not closed: where something is booked."""
-        while self.month(name).status == "closed":
-            name = after(name)
-        return name
+        """The month itself, or the first one after all that are closed: where something is booked."""
+        last = self._database.run("SELECT max(name) FROM month WHERE status = 'closed'")[0][0]
+        return name if last is None or name > last else after(str(last))
 
 
 def _key(row: Row) -> LineKey:

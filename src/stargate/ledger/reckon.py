@@ -1,0 +1,150 @@
+"""From the record to entries: what usage costs, what clauses say of a month, and the difference to what stands.
+
+A month that is closed keeps the agreements it was closed with. What becomes known of it later, late usage or facts
+that were so by then, still counts: its lines are reckoned again, and with them those of the closed months
+after it, for caps, tiers and commitments go on from month to month. What changes is booked in the first open month.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from stargate.agreements import Book, ChargeLine, Period, Usage
+from stargate.agreements.accrue import Timeline, edges
+from stargate.base.time import DAY, HOUR, Instant
+from stargate.ledger.record import Line, Month, Rollup
+from stargate.ledger.record.month import month_of, span_of
+from stargate.ledger.settle.difference import difference, of_use
+from stargate.ledger.settle.owed import as_charges, fields_counted, metrics_counted, owed
+from stargate.ledger.settle.prices import Prices, as_usage
+from stargate.ledger.settle.rate import rated
+from stargate.ledger.store import Terms, Writing
+from stargate.ledger.store.reading import Reading
+
+RATED = "rated"
+"""The name under which the store remembers how far usage has been rated."""
+
+
+def rate(writing: Writing, at: Instant) -> int:
+    """Charges for what came since the last rating; all of the open months again where terms have changed."""
+    done, note = writing.progress(RATED)
+    now, terms = writing.now, writing.terms()
+    fresh = writing.months_used(done, now.usage_seq)
+    closed = [month for month in writing.months() if month.status == "closed"]
+    last = closed[-1].name if closed else ""
+    changed = note != str(terms.seq)
+    again = _months_of_facts(writing, int(note or 0), terms) if changed else ""
+    entries = _reckon_closed(writing, closed, [name for name in fresh if name <= last], again, done, at)
+    months = writing.months_used(0, now.usage_seq) if changed else fresh
+    for name in months:
+        if name > last:
+            entries += _rate_month(writing, name, terms, None if changed else done, at)
+    writing.set_progress(RATED, now.usage_seq, str(terms.seq))
+    return entries
+
+
+def settle(writing: Writing, month: str, at: Instant, terms: Terms) -> int:
+    """Post the difference between what a month's clauses say and what was posted for them."""
+    charges = owed_by_clauses(writing, month, terms, at)
+    standing = [line for line in writing.lines(month) if not _at_a_price(line)]
+    return writing.post(difference(charges, standing, month), usage_seq=writing.now.usage_seq)
+
+
+def _months_of_facts(writing: Writing, known: int, terms: Terms) -> str:
+    """The first month of which facts that came after `known` say something; empty: of none."""
+    fresh = terms.facts[len(writing.terms(known).facts) :]
+    return min((month_of(fact.valid_from) for fact in fresh), default="")
+
+
+def _reckon_closed(
+    writing: Writing, closed: Sequence[Month], late: Sequence[str], again: str, done: int, at: Instant
+) -> int:
+    """Months that are closed, from the first of which something new is known.
+
+    Usage from before the first closed month is rated by the terms that one was closed with; what clauses say
+    of such a month was reckoned elsewhere, before these books began.
+    """
+    if not closed:
+        return 0
+    facts = writing.terms().facts
+    entries = 0
+    for name in late:
+        if name < closed[0].name:
+            terms = writing.terms(closed[0].terms_seq)._replace(facts=facts)
+            entries += _rate_month(writing, name, terms, done, at)
+    first = min([*late, *([again] if again else [])], default="9999-99")
+    for month in closed:
+        if month.name < first:
+            continue
+        terms = writing.terms(month.terms_seq)._replace(facts=facts)
+        if again and month.name >= again:
+            entries += _rate_month(writing, month.name, terms, None, at)
+        elif month.name in late:
+            entries += _rate_month(writing, month.name, terms, max(done, month.usage_seq), at)
+        entries += settle(writing, month.name, at, terms)
+    return entries
+
+
+def _rate_month(writing: Writing, month: str, terms: Terms, done: int | None, at: Instant) -> int:
+    """One month: what came after `done`, or (None) all of it against what stands."""
+    span, upto = span_of(month), writing.now.usage_seq
+    prices = Prices(Book(terms.agreements), terms.facts, span, max(span.end, at))
+    rollups = (
+        used for part in cut(span, prices.edges, HOUR) for used in writing.rollups(done or 0, upto, part)
+    )
+    standing = {line.key.id: line for line in writing.lines(month) if _at_a_price(line)}
+    drafts = of_use(rated(rollups, prices), standing, whole=done is None)
+    return writing.post(drafts, usage_seq=upto)
+
+
+def owed_by_clauses(reading: Reading, month: str, terms: Terms, at: Instant) -> tuple[ChargeLine, ...]:
+    """What clauses say of a month, with all that is on record of it and of what lies before."""
+    book, span, upto = Book(terms.agreements), span_of(month), reading.position().usage_seq
+    fields, known_at = fields_counted(book), max(span.end, at)
+    months = reading.months_with_lines(before=month)
+    before = Period(min(span_of(month).start, _first(reading, months, span)), span.end)
+    cuts = edges(Timeline(book, terms.facts, before, known_at))
+    charged = as_charges((line for line in reading.lines(month) if _at_a_price(line)), fields, cuts)
+    prior = [charge for name in months for charge in as_charges(reading.lines(name), fields, cuts)]
+    counted = metrics_counted(book, earlier=False)
+    usage = [
+        used
+        for part in cut(span, cuts, HOUR)
+        for used in as_used(reading.rollups(0, upto, part, metrics=counted), fields)
+    ]
+    counted = metrics_counted(book, earlier=True)
+    earlier = cut(Period(before.start, span.start), cuts, DAY) if before.start < span.start else ()
+    for part in earlier:
+        usage += as_used(reading.rollups(0, upto, part, DAY, counted), fields)
+    return owed(book, terms.facts, usage, span, charged=charged, prior=prior, known_at=known_at)
+
+
+def _first(reading: Reading, months: Sequence[str], span: Period) -> Instant:
+    """Where the record begins."""
+    first = min([*months, reading.first_month() or month_of(span.start)])
+    return span_of(first).start
+
+
+def cut(span: Period, points: Iterable[Instant], grain: int) -> list[Period]:
+    """A span, cut at those points that do not lie on the grain by which use is summed."""
+    inside = [point for point in points if point % grain and span.start < point < span.end]
+    starts = [span.start, *inside]
+    return [Period(one, other) for one, other in zip(starts, [*inside, span.end], strict=True)]
+
+
+def as_used(rollups: Iterable[Rollup], fields: frozenset[str]) -> list[Usage]:
+    """Usage in the words of agreements, what clauses do not tell apart summed."""
+    found: dict[tuple[object, ...], Rollup] = {}
+    for used in rollups:
+        seen = {name: value for name, value in used.attributes.items() if name in fields}
+        key = (used.hour, used.metric, used.party, used.provider, tuple(sorted(seen.items())))
+        before = found.get(key)
+        micro = used.micro + (before.micro if before else 0)
+        found[key] = msgspec.structs.replace(used, attributes=seen, quoted_usd=None, micro=micro)
+    return [as_usage(used) for used in found.values()]
+
+
+def _at_a_price(line: Line) -> bool:
+    return line.key.kind == "usage" and line.key.price_usd is not None
