@@ -63,10 +63,12 @@ def accrue_prepayments(
         if due >= timeline.period.end:
             continue
         given = _sum((*prior, *found), version.ref, "prepayment_credit")
-        charged = _Charged(timeline, facts, usage, lines, prior).under(
-            _commitment(version, timeline), version
-        )
-        credit = _credit(version, timeline, micro_usd(amount), given, charged)
+        if _replaced(version, timeline):
+            continue  # the last wording of the period speaks for what comes back
+        charged = _Charged(timeline, facts, usage, lines, prior)
+        before, now = charged.under(_commitment(version, timeline), version)
+        now -= _credited(version, (*lines, *found))
+        credit = _credit(version, timeline, micro_usd(amount), given, (before, now))
         if credit > 0:
             found.append(_prepaid_line(timeline, version, "prepayment_credit", credit, "credited back", None))
     return found
@@ -74,6 +76,24 @@ def accrue_prepayments(
 
 def _sum(lines: Sequence[ChargeLine], ref: str, kind: str) -> int:
     return sum(line.amount_micro_usd for line in lines if (line.clause, line.kind) == (ref, kind))
+
+
+def _replaced(version: Version, timeline: Timeline) -> bool:
+    wordings = timeline.book.chart.by_ref[version.ref]
+    return any(timeline.spans(later) for later in wordings[wordings.index(version) + 1 :])
+
+
+def _credited(version: Version, lines: Sequence[ChargeLine]) -> int:
+    """What other prepayments have paid already of the same charges of this period."""
+    of = getattr(version.clause, "of", "")
+    mine = {absolute(of, version.home.id)} if of else set()
+    pair = version.party("payee", "supplier"), version.party("payer", "customer")
+    return sum(
+        line.amount_micro_usd
+        for line in lines
+        if line.kind == "prepayment_credit" and (line.payer, line.payee) == pair
+        if not mine or not line.of or mine & set(line.of)
+    )
 
 
 def _credit(version: Version, timeline: Timeline, amount: int, given: int, charged: tuple[int, int]) -> int:
