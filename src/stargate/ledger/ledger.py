@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import msgspec
 
 from stargate.agreements import Agreement, ChargeLine, WorldFact
-from stargate.base.errors import StateConflictError
+from stargate.agreements.lint import circling_shares
+from stargate.base.errors import InputError, StateConflictError
 from stargate.base.time import Instant
 from stargate.ledger.reckon import owed_by_clauses, rate, settle
 from stargate.ledger.record import Month, UsageEvent
@@ -45,7 +46,12 @@ class Ledger:
             return writing.take(events)
 
     def declare(self, agreements: Sequence[Agreement], facts: Sequence[WorldFact], at: Instant) -> None:
-        """Put terms and facts on record. They count for months that are not closed, and for what comes late."""
+        """Put terms and facts on record. They count for months that are not closed, and for what comes late.
+
+        Raises InputError where revenue shares are taken of one another in a circle: nothing is put on record.
+        """
+        if problems := circling_shares(agreements):
+            raise InputError(problems)
         with self.store.writing(at) as writing:
             writing.declare(agreements)
             writing.learn(facts)

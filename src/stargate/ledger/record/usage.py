@@ -63,6 +63,11 @@ class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise ValueError(f"it ends ({self.end}) before it starts ({self.start})")
         if len(self.attributes) > ATTRIBUTES_LIMIT:
             raise ValueError(f"{len(self.attributes)} attributes; the limit is {ATTRIBUTES_LIMIT}")
+        if self.attributes.get("currency", "USD") != "USD":
+            raise ValueError(
+                f"currency {self.attributes['currency']!r:.20}: amounts are in USD and no rate is on record; "
+                "convert it before, and name the rate in an attribute"
+            )
         for name, value in self.attributes.items():
             if not name or len(name) > ATTRIBUTE_LIMIT or len(value) > ATTRIBUTE_LIMIT:
                 raise ValueError(
