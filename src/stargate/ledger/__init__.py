@@ -7,7 +7,22 @@ clauses mean is reckoned in `agreements`; who calls the ledger, and when, is the
 """
 
 from stargate.ledger.ledger import Closed, Ledger
-from stargate.ledger.record import Entry, Line, Month, UsageEvent
+from stargate.ledger.record import Entry, Line, Month, Opening, Payment, UsageEvent
+from stargate.ledger.settle.payable import Instalment, Payable
 from stargate.ledger.store import Store, Taken, open_store
 
-__all__ = ["Closed", "Entry", "Ledger", "Line", "Month", "Store", "Taken", "UsageEvent", "open_store"]
+__all__ = [
+    "Closed",
+    "Entry",
+    "Instalment",
+    "Ledger",
+    "Line",
+    "Month",
+    "Opening",
+    "Payable",
+    "Payment",
+    "Store",
+    "Taken",
+    "UsageEvent",
+    "open_store",
+]

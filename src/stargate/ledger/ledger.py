@@ -12,14 +12,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from stargate.agreements import Agreement, ChargeLine, WorldFact
+from stargate.agreements import Agreement, Book, ChargeLine, WorldFact
 from stargate.agreements.lint import circling_shares
 from stargate.base.errors import InputError, StateConflictError
 from stargate.base.time import Instant
 from stargate.ledger.reckon import owed_by_clauses, rate, settle
-from stargate.ledger.record import Month, UsageEvent
+from stargate.ledger.record import Month, Opening, Payment, UsageEvent
 from stargate.ledger.record.month import after, month_of, span_of
 from stargate.ledger.root import root_of
+from stargate.ledger.settle.payable import Payable, payables
 from stargate.ledger.statement import Statement, draw
 from stargate.ledger.store import Store, Taken, Writing
 
@@ -44,6 +45,22 @@ class Ledger:
         """Put usage on record, each event once. See `Writing.take`."""
         with self.store.writing(at) as writing:
             return writing.take(events)
+
+    def open(self, openings: Sequence[Opening], at: Instant) -> Taken:
+        """Put on record what other books hold of agreements that began before these. See `record/opening.py`.
+
+        Raises StateConflictError once a month is closed: what came before is part of what it came to.
+        """
+        with self.store.writing(at) as writing:
+            if closed := [month.name for month in writing.months() if month.status == "closed"]:
+                raise StateConflictError(
+                    f"{closed[0]} is closed already", "Bring what came before into books of their own."
+                )
+            return writing.take([opening.event() for opening in openings])
+
+    def pay(self, payments: Sequence[Payment], at: Instant) -> Taken:
+        """Put payments on record. They lower what is owed when they are rated, as usage raises it."""
+        return self.take([payment.event() for payment in payments], at)
 
     def declare(self, agreements: Sequence[Agreement], facts: Sequence[WorldFact], at: Instant) -> None:
         """Put terms and facts on record. They count for months that are not closed, and for what comes late.
@@ -94,6 +111,12 @@ class Ledger:
         """What the clauses say of a month as far as it is on record, without posting anything."""
         with self.store.snapshot():
             return owed_by_clauses(self.store, month, self.store.terms(), at)
+
+    def payables(self, parties: tuple[str, str], at: Instant) -> tuple[Payable, ...]:
+        """What two parties owe each other by when, in each direction, and what was paid of it."""
+        with self.store.snapshot():
+            book = Book(self.store.terms().agreements)
+            return payables(self.store.entries(parties=parties), book, at)
 
     def statement(self, parties: tuple[str, str], month: str, as_of_entry: int | None = None) -> Statement:
         """What two parties owe each other for a month, by an entry (default: all there is).

@@ -14,12 +14,13 @@ import msgspec
 from stargate.agreements import Book, ChargeLine, Period, Usage
 from stargate.agreements.accrue import Timeline, edges
 from stargate.base.time import DAY, HOUR, Instant
-from stargate.ledger.record import Line, Month, Rollup
+from stargate.ledger.record import Month, Rollup
 from stargate.ledger.record.month import month_of, span_of
+from stargate.ledger.record.opening import as_consumed, as_prior
 from stargate.ledger.settle.difference import difference, of_use
 from stargate.ledger.settle.owed import as_charges, fields_counted, metrics_counted, owed
 from stargate.ledger.settle.prices import Prices, as_usage
-from stargate.ledger.settle.rate import rated
+from stargate.ledger.settle.rate import at_a_price, rated
 from stargate.ledger.store import Terms, Writing
 from stargate.ledger.store.reading import Reading
 
@@ -48,7 +49,7 @@ def rate(writing: Writing, at: Instant) -> int:
 def settle(writing: Writing, month: str, at: Instant, terms: Terms) -> int:
     """Post the difference between what a month's clauses say and what was posted for them."""
     charges = owed_by_clauses(writing, month, terms, at)
-    standing = [line for line in writing.lines(month) if not _at_a_price(line)]
+    standing = [line for line in writing.lines(month) if not at_a_price(line)]
     return writing.post(difference(charges, standing, month), usage_seq=writing.now.usage_seq)
 
 
@@ -94,7 +95,7 @@ def _rate_month(writing: Writing, month: str, terms: Terms, done: int | None, at
     rollups = (
         used for part in cut(span, prices.edges, HOUR) for used in writing.rollups(done or 0, upto, part)
     )
-    standing = {line.key.id: line for line in writing.lines(month) if _at_a_price(line)}
+    standing = {line.key.id: line for line in writing.lines(month) if at_a_price(line)}
     drafts = of_use(rated(rollups, prices), standing, whole=done is None)
     return writing.post(drafts, usage_seq=upto)
 
@@ -106,14 +107,18 @@ def owed_by_clauses(reading: Reading, month: str, terms: Terms, at: Instant) -> 
     months = reading.months_with_lines(before=month)
     before = Period(min(span_of(month).start, _first(reading, months, span)), span.end)
     cuts = edges(Timeline(book, terms.facts, before, known_at))
-    charged = as_charges((line for line in reading.lines(month) if _at_a_price(line)), fields, cuts)
-    prior = [charge for name in months for charge in as_charges(reading.lines(name), fields, cuts)]
+    used = (line for line in reading.lines(month) if line.key.kind == "usage" and at_a_price(line))
+    charged = as_charges(used, fields, cuts)
+    brought = tuple(reading.openings())
+    prior = [line for event in brought if (line := as_prior(event)) is not None]
+    prior += (charge for name in months for charge in as_charges(reading.lines(name), fields, cuts))
     counted = metrics_counted(book, earlier=False)
-    usage = [
+    usage = [use for event in brought if (use := as_consumed(event)) is not None]
+    usage += (
         used
         for part in cut(span, cuts, HOUR)
         for used in as_used(reading.rollups(0, upto, part, metrics=counted), fields)
-    ]
+    )
     counted = metrics_counted(book, earlier=True)
     earlier = cut(Period(before.start, span.start), cuts, DAY) if before.start < span.start else ()
     for part in earlier:
@@ -144,7 +149,3 @@ def as_used(rollups: Iterable[Rollup], fields: frozenset[str]) -> list[Usage]:
         micro = used.micro + (before.micro if before else 0)
         found[key] = msgspec.structs.replace(used, attributes=seen, quoted_usd=None, micro=micro)
     return [as_usage(used) for used in found.values()]
-
-
-def _at_a_price(line: Line) -> bool:
-    return line.key.kind == "usage" and line.key.price_usd is not None

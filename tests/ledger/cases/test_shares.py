@@ -74,7 +74,9 @@ def test_a_share_of_a_share_comes_after_it(books: Books) -> None:
     books.sign(deal(share(id="in", payer="alpha", payee="lab", rate="0.5")))
     takes = share(id="out", rate="0.1", base={"includes_shares": ["deal/in"]})
     books.sign({"id": "fund", "customer": "lab", "supplier": "fund", "clauses": [takes]})
-    books.use("revenue_usd", 100, "2025-03-02", "alpha").use("revenue_usd", 30, "2025-03-02", "lab").through("2025-03")
+    books.use("revenue_usd", 100, "2025-03-02", "alpha").use("revenue_usd", 30, "2025-03-02", "lab").through(
+        "2025-03"
+    )
     assert books.micro(clause="deal/in") == 50 * MICRO  # 0.5 x 100
     assert books.micro(clause="fund/out") == 8 * MICRO  # 0.1 x (30 + 50)
 

@@ -3,6 +3,8 @@
 from stargate.ledger.record.entry import Draft, Entry, Posting, postings
 from stargate.ledger.record.line import Line, LineKey
 from stargate.ledger.record.month import Month, MonthStatus
+from stargate.ledger.record.opening import Opening
+from stargate.ledger.record.payment import Payment
 from stargate.ledger.record.usage import Rollup, UsageEvent, unit_of
 
 __all__ = [
@@ -12,6 +14,8 @@ __all__ = [
     "LineKey",
     "Month",
     "MonthStatus",
+    "Opening",
+    "Payment",
     "Posting",
     "Rollup",
     "UsageEvent",

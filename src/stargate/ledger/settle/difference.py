@@ -118,7 +118,10 @@ def _micro(quantity: Decimal | None) -> int:
 
 
 def _said(key: LineKey, micro: int) -> str:
-    """The arithmetic of a line of use."""
+    """The arithmetic of a line of use; of money, what became of it."""
+    if key.kind in ("payment", "opening"):
+        amount = format_usd(abs(amount_of(key, micro)))
+        return f"{amount} paid" if key.kind == "payment" else f"{amount} owed when these books began"
     unit, per = unit_of(key.metric)
     quantity = f"{Decimal(micro).scaleb(-6).normalize():,f} {key.metric}"
     at = "the price quoted" if not key.clause else key.clause

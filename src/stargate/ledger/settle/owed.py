@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from stargate.agreements import Book, ChargeLine, Clause, Period, Usage, WorldFact, accrue
-from stargate.agreements.accrue import CONSUMED
 from stargate.agreements.accrue.commitment import metric_of
 from stargate.agreements.clause import Backstop, Commitment, Price, RevenueShare, ServiceLevel
 from stargate.agreements.scope import fields_of
@@ -100,7 +99,7 @@ def _charge(
 
 def fields_counted(book: Book) -> frozenset[str]:
     """Attributes of use by which some money clause tells one use from another."""
-    fields = {"agreement", "portion", "site", "commitment"}
+    fields = {"agreement", "portion", "site"}
     for version in book.chart.versions:
         clause = version.clause
         fields |= fields_of(clause.scope)
@@ -113,7 +112,7 @@ def fields_counted(book: Book) -> frozenset[str]:
 
 def metrics_counted(book: Book, *, earlier: bool) -> frozenset[str]:
     """Usage that clauses count besides prices of a unit; with `earlier`, also where it lies before the month."""
-    found = {CONSUMED}
+    found: set[str] = set()
     for version in book.chart.versions:
         for metric in _metrics(version.clause, earlier=earlier):
             found |= {metric, HOURLY.get(metric, metric)}

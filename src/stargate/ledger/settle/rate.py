@@ -1,4 +1,4 @@
-"""Rating: usage at a price becomes lines, one for each hour and each kind of use."""
+"""Rating: usage at a price, and money paid, become lines, one for each hour and each kind of use."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
 from stargate.base.time import HOUR, Instant
-from stargate.ledger.record import LineKey, Rollup, unit_of
+from stargate.ledger.record import Line, LineKey, Rollup, unit_of
 from stargate.ledger.record.month import month_of
-from stargate.ledger.settle.prices import Prices
+from stargate.ledger.record.opening import BALANCE
+from stargate.ledger.record.payment import PAID
+from stargate.ledger.settle.prices import Prices, Rate
+
+MONEY = {PAID: ("payment", Decimal(-1)), BALANCE: ("opening", Decimal(1))}
+"""What is money already: the kind of line it becomes, and its sign. What was paid is owed no more."""
 
 
 class Counted(NamedTuple):
@@ -23,9 +28,11 @@ class Counted(NamedTuple):
 def rated(rollups: Iterable[Rollup], prices: Prices) -> Iterator[Counted]:
     """What each rollup adds to which line. What has no price adds to none."""
     for used in rollups:
-        for rate in prices.of(used):
+        kind, sign = MONEY.get(used.metric, ("usage", None))
+        rates = prices.of(used) if sign is None else _money(used, sign)
+        for rate in rates:
             key = LineKey(
-                kind="usage",
+                kind=kind,
                 payer=rate.payer,
                 payee=rate.payee,
                 month=month_of(used.hour),
@@ -38,6 +45,15 @@ def rated(rollups: Iterable[Rollup], prices: Prices) -> Iterator[Counted]:
                 attributes=used.attributes,
             )
             yield Counted(key, used.micro, rate.text_ref)
+
+
+def _money(used: Rollup, sign: Decimal) -> tuple[Rate, ...]:
+    return (Rate(used.attributes.get("clause", ""), used.party, used.provider, sign),)
+
+
+def at_a_price(line: Line) -> bool:
+    """Whether a line follows from what was counted and its price alone, as those of use and payments do."""
+    return line.key.kind in ("usage", "payment", "opening") and line.key.price_usd is not None
 
 
 def amount_of(key: LineKey, micro: int) -> int:

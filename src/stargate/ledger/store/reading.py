@@ -13,6 +13,7 @@ from stargate.base.time import DAY, HOUR, Instant
 from stargate.base.wire import unpacker
 from stargate.ledger.record import Entry, Line, LineKey, Month, Rollup, UsageEvent
 from stargate.ledger.record.month import after, month_of
+from stargate.ledger.record.opening import SOURCE as OPENING
 from stargate.ledger.store.chain import Position
 from stargate.ledger.store.database import Database, Row
 
@@ -116,14 +117,22 @@ class Reading:
 
     def usage(self, within: Period, upto_seq: int | None = None) -> Iterator[UsageEvent]:
         """The events themselves, in the order in which they came."""
+        limit = self.position().usage_seq if upto_seq is None else upto_seq
+        where = "u.start_us >= ? AND u.start_us < ? AND u.seq <= ?"
+        return self._events(where, (within.start, within.end, limit))
+
+    def openings(self) -> Iterator[UsageEvent]:
+        """What was brought from other books: see `record/opening.py`."""
+        return self._events("u.source IN (SELECT id FROM source WHERE name LIKE ?)", (f"{OPENING}%",))
+
+    def _events(self, where: str, values: Row) -> Iterator[UsageEvent]:
         query = (
             "SELECT source.name, u.event, stream.metric, u.micro, u.start_us, u.end_us, stream.party,"
             " stream.provider, stream.quoted_usd, stream.attributes, u.corrects FROM usage_event AS u"
             " JOIN stream ON stream.id = u.stream JOIN source ON source.id = u.source"
-            " WHERE u.start_us >= ? AND u.start_us < ? AND u.seq <= ? ORDER BY u.seq"
+            f" WHERE {where} ORDER BY u.seq"
         )
-        limit = self.position().usage_seq if upto_seq is None else upto_seq
-        for row in self._database.stream(query, (within.start, within.end, limit)):
+        for row in self._database.stream(query, values):
             yield UsageEvent(
                 source=row[0],
                 key=row[1],
@@ -179,7 +188,9 @@ class Reading:
         return [str(month) for (month,) in self._database.run(query, (before,))]
 
     def first_month(self) -> str:
-        """The first month with usage or lines; empty where there is none."""
+        """The month that books brought here end with, or the first with usage or lines; empty: there is none."""
+        if ends := [event.end for event in self.openings() if event.end is not None]:
+            return month_of(max(ends))
         first = self._database.run("SELECT min(start_us) FROM usage_event")[0][0]
         months = ([] if first is None else [month_of(Instant(first))]) + self.months_with_lines()
         return min(months, default="")
