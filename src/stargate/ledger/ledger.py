@@ -16,10 +16,11 @@ from stargate.agreements import Agreement, Book, ChargeLine, WorldFact
 from stargate.agreements.lint import circling_shares
 from stargate.base.errors import InputError, StateConflictError
 from stargate.base.time import Instant
-from stargate.ledger.reckon import owed_by_clauses, rate, settle
+from stargate.ledger.reckon import commitments_at, owed_by_clauses, rate, settle
 from stargate.ledger.record import Month, Opening, Payment, UsageEvent
 from stargate.ledger.record.month import after, month_of, span_of
 from stargate.ledger.root import root_of
+from stargate.ledger.settle.commitment import CommitmentState
 from stargate.ledger.settle.payable import Payable, payables
 from stargate.ledger.statement import Statement, draw
 from stargate.ledger.store import Store, Taken, Writing
@@ -111,6 +112,11 @@ class Ledger:
         """What the clauses say of a month as far as it is on record, without posting anything."""
         with self.store.snapshot():
             return owed_by_clauses(self.store, month, self.store.terms(), at)
+
+    def commitments(self, at: Instant) -> tuple[CommitmentState, ...]:
+        """Where every commitment stands at an instant, in the words of FOCUS. Usage must have been rated."""
+        with self.store.snapshot():
+            return commitments_at(self.store, at)
 
     def payables(self, parties: tuple[str, str], at: Instant) -> tuple[Payable, ...]:
         """What two parties owe each other by when, in each direction, and what was paid of it."""

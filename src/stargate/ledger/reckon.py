@@ -17,6 +17,7 @@ from stargate.base.time import DAY, HOUR, Instant
 from stargate.ledger.record import Month, Rollup
 from stargate.ledger.record.month import month_of, span_of
 from stargate.ledger.record.opening import as_consumed, as_prior
+from stargate.ledger.settle.commitment import CommitmentState, commitments
 from stargate.ledger.settle.difference import difference, of_use
 from stargate.ledger.settle.owed import as_charges, fields_counted, metrics_counted, owed
 from stargate.ledger.settle.prices import Prices, as_usage
@@ -102,34 +103,50 @@ def _rate_month(writing: Writing, month: str, terms: Terms, done: int | None, at
 
 def owed_by_clauses(reading: Reading, month: str, terms: Terms, at: Instant) -> tuple[ChargeLine, ...]:
     """What clauses say of a month, with all that is on record of it and of what lies before."""
-    book, span, upto = Book(terms.agreements), span_of(month), reading.position().usage_seq
-    fields, known_at = fields_counted(book), max(span.end, at)
-    months = reading.months_with_lines(before=month)
-    before = Period(min(span_of(month).start, _first(reading, months, span)), span.end)
+    book, span = Book(terms.agreements), span_of(month)
+    known_at = max(span.end, at)
+    usage, charged, prior = _gathered(reading, book, terms, span, known_at)
+    return owed(book, terms.facts, usage, span, charged=charged, prior=prior, known_at=known_at)
+
+
+def commitments_at(reading: Reading, at: Instant) -> tuple[CommitmentState, ...]:
+    """Where every commitment stands with what is on record from before an instant."""
+    terms = reading.terms()
+    book, span = Book(terms.agreements), span_of(month_of(Instant(at - 1)))
+    usage, charged, prior = _gathered(reading, book, terms, Period(span.start, at), at)
+    standing = [line for line in reading.lines(month_of(span.start)) if not at_a_price(line)]
+    settled = [line for line in as_charges(standing, frozenset(), ()) if line.period.end <= at]
+    return commitments(book, terms.facts, usage, (*prior, *charged, *settled), at)
+
+
+def _gathered(
+    reading: Reading, book: Book, terms: Terms, span: Period, known_at: Instant
+) -> tuple[list[Usage], list[ChargeLine], list[ChargeLine]]:
+    """Usage up to the end of a span, charges for use within it, and the lines of the months before it."""
+    upto, month = reading.position().usage_seq, month_of(span.start)
+    fields, months = fields_counted(book), reading.months_with_lines(before=month)
+    before = Period(_first(reading, months, span), span.end)
     cuts = edges(Timeline(book, terms.facts, before, known_at))
     used = (line for line in reading.lines(month) if line.key.kind == "usage" and at_a_price(line))
-    charged = as_charges(used, fields, cuts)
+    charged = as_charges((line for line in used if line.key.start < span.end), fields, cuts)
     brought = tuple(reading.openings())
     prior = [line for event in brought if (line := as_prior(event)) is not None]
     prior += (charge for name in months for charge in as_charges(reading.lines(name), fields, cuts))
-    counted = metrics_counted(book, earlier=False)
     usage = [use for event in brought if (use := as_consumed(event)) is not None]
-    usage += (
-        used
-        for part in cut(span, cuts, HOUR)
-        for used in as_used(reading.rollups(0, upto, part, metrics=counted), fields)
-    )
+    counted = metrics_counted(book, earlier=False)
+    for part in cut(span, cuts, HOUR):
+        usage += as_used(reading.rollups(0, upto, part, metrics=counted), fields)
     counted = metrics_counted(book, earlier=True)
     earlier = cut(Period(before.start, span.start), cuts, DAY) if before.start < span.start else ()
     for part in earlier:
         usage += as_used(reading.rollups(0, upto, part, DAY, counted), fields)
-    return owed(book, terms.facts, usage, span, charged=charged, prior=prior, known_at=known_at)
+    return usage, charged, prior
 
 
 def _first(reading: Reading, months: Sequence[str], span: Period) -> Instant:
-    """Where the record begins."""
-    first = min([*months, reading.first_month() or month_of(span.start)])
-    return span_of(first).start
+    """Where the record begins, or the span, whichever is earlier."""
+    first = min([month_of(span.start), *months, *filter(None, [reading.first_month()])])
+    return min(span.start, span_of(first).start)
 
 
 def cut(span: Period, points: Iterable[Instant], grain: int) -> list[Period]:

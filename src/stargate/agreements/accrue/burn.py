@@ -170,7 +170,16 @@ class Burn:
     def carried(self, ref: str, portion: str, deadline: Deadline) -> Decimal:
         """What rolls over into the interval of a deadline."""
         takers = self._by_name.get((ref, portion), ())
-        return takers[-1].carried(deadline) if takers else NOTHING
+        return max(takers, key=_added).carried(deadline) if takers else NOTHING
+
+    def lacking(self, ref: str, portion: str, at: Instant) -> Decimal:
+        """What is still to be consumed by the next deadline after an instant."""
+        takers = self._by_name.get((ref, portion), ())
+        return max(takers, key=_added).lacks(at) if takers else NOTHING
+
+    def turns(self) -> list[tuple[str, str]]:
+        """Commitments and their portions, in the order in which use is offered to them."""
+        return list(self._by_name)
 
     def total(self, ref: str, over: Period) -> Decimal:
         """How much counted towards a commitment and all its portions within a span."""
@@ -219,6 +228,10 @@ class Burn:
         """All wordings of one clause know of it."""
         for same in self._by_name[taker.version.ref, taker.run.portion]:
             same.take(amount, part, at)
+
+
+def _added(taker: _Taker) -> Instant:
+    return taker.version.added
 
 
 def _used(taken: Mapping[tuple[int, int], Decimal], number: int, group: int) -> Decimal:

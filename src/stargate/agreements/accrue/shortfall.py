@@ -102,25 +102,8 @@ class _Money(NamedTuple):
         return sum(paid, Decimal(0)) - sum(back, Decimal(0))
 
     def bank(self, version: Version, clause: Commitment, run: Run, at: Instant) -> Decimal:
-        """Paid for, not taken since, and not expired. What is taken is the oldest that had not expired then."""
-        lots: list[tuple[Instant, Decimal]] = []
-        mine = [
-            line
-            for line in self.charges
-            if (line.clause, line.kind, line.portion) == (version.ref, "make_up", run.portion)
-        ]
-        for line in sorted(mine, key=lambda line: line.period.end):
-            quantity = line.quantity or Decimal(0)
-            if line.payer == version.party("payer", "customer"):
-                end = line.period.end
-                lots.append((end.plus(clause.make_up_period) if clause.make_up_period else FOREVER, quantity))
-                continue
-            kept: list[tuple[Instant, Decimal]] = []
-            for expires, left in lots:
-                drawn = min(left, quantity) if expires >= line.period.end else Decimal(0)
-                quantity -= drawn
-                kept.append((expires, left - drawn))
-            lots = kept
+        """What may be taken from the make-up bank at an instant."""
+        lots = banked(version, clause, run.portion, self.charges)
         return sum((left for expires, left in lots if expires >= at), Decimal(0))
 
     def shortfall(
@@ -172,6 +155,31 @@ class _Money(NamedTuple):
             portion=run.portion,
             text_ref=clause.text_ref,
         )
+
+
+def banked(
+    version: Version, clause: Commitment, portion: str, charges: Sequence[ChargeLine]
+) -> list[tuple[Instant, Decimal]]:
+    """What was paid for as short and not taken since, by when it expires. What is taken is the oldest there was."""
+    lots: list[tuple[Instant, Decimal]] = []
+    mine = [
+        line
+        for line in charges
+        if (line.clause, line.kind, line.portion) == (version.ref, "make_up", portion)
+    ]
+    for line in sorted(mine, key=lambda line: line.period.end):
+        quantity = line.quantity or Decimal(0)
+        if line.payer == version.party("payer", "customer"):
+            end = line.period.end
+            lots.append((end.plus(clause.make_up_period) if clause.make_up_period else FOREVER, quantity))
+            continue
+        kept: list[tuple[Instant, Decimal]] = []
+        for expires, left in lots:
+            drawn = min(left, quantity) if expires >= line.period.end else Decimal(0)
+            quantity -= drawn
+            kept.append((expires, left - drawn))
+        lots = kept
+    return lots
 
 
 def _priced(clause: Commitment) -> tuple[str, Decimal | None]:
