@@ -7,6 +7,7 @@ after it, for caps, tiers and commitments go on from month to month. What change
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -19,9 +20,9 @@ from stargate.ledger.record.month import month_of, span_of
 from stargate.ledger.record.opening import as_consumed, as_prior
 from stargate.ledger.settle.commitment import CommitmentState, commitments
 from stargate.ledger.settle.difference import difference, of_use
-from stargate.ledger.settle.owed import as_charges, fields_counted, metrics_counted, owed
+from stargate.ledger.settle.owed import as_charges, as_spend, fields_counted, metrics_counted, owed
 from stargate.ledger.settle.prices import Prices, as_usage
-from stargate.ledger.settle.rate import at_a_price, rated
+from stargate.ledger.settle.rate import rated
 from stargate.ledger.store import Terms, Writing
 from stargate.ledger.store.reading import Reading
 
@@ -50,7 +51,7 @@ def rate(writing: Writing, at: Instant) -> int:
 def settle(writing: Writing, month: str, at: Instant, terms: Terms) -> int:
     """Post the difference between what a month's clauses say and what was posted for them."""
     charges = owed_by_clauses(writing, month, terms, at)
-    standing = [line for line in writing.lines(month) if not at_a_price(line)]
+    standing = writing.lines(month, at_a_price=False)
     return writing.post(difference(charges, standing, month), usage_seq=writing.now.usage_seq)
 
 
@@ -96,7 +97,7 @@ def _rate_month(writing: Writing, month: str, terms: Terms, done: int | None, at
     rollups = (
         used for part in cut(span, prices.edges, HOUR) for used in writing.rollups(done or 0, upto, part)
     )
-    standing = {line.key.id: line for line in writing.lines(month) if at_a_price(line)}
+    standing = {line.key.id: line for line in writing.lines(month, at_a_price=True)}
     drafts = of_use(rated(rollups, prices), standing, whole=done is None)
     return writing.post(drafts, usage_seq=upto)
 
@@ -114,8 +115,8 @@ def commitments_at(reading: Reading, at: Instant) -> tuple[CommitmentState, ...]
     terms = reading.terms()
     book, span = Book(terms.agreements), span_of(month_of(Instant(at - 1)))
     usage, charged, prior = _gathered(reading, book, terms, Period(span.start, at), at)
-    standing = [line for line in reading.lines(month_of(span.start)) if not at_a_price(line)]
-    settled = [line for line in as_charges(standing, frozenset(), ()) if line.period.end <= at]
+    standing = reading.lines(month_of(span.start), at_a_price=False)
+    settled = [line for line in as_charges(standing) if line.period.end <= at]
     return commitments(book, terms.facts, usage, (*prior, *charged, *settled), at)
 
 
@@ -126,12 +127,13 @@ def _gathered(
     upto, month = reading.position().usage_seq, month_of(span.start)
     fields, months = fields_counted(book), reading.months_with_lines(before=month)
     before = Period(_first(reading, months, span), span.end)
-    cuts = edges(Timeline(book, terms.facts, before, known_at))
-    used = (line for line in reading.lines(month) if line.key.kind == "usage" and at_a_price(line))
-    charged = as_charges((line for line in used if line.key.start < span.end), fields, cuts)
+    cuts = (*edges(Timeline(book, terms.facts, before, known_at)), span.end)
+    charged = [line for line in _spent(reading, month, fields, cuts) if line.period.start < span.end]
     brought = tuple(reading.openings())
     prior = [line for event in brought if (line := as_prior(event)) is not None]
-    prior += (charge for name in months for charge in as_charges(reading.lines(name), fields, cuts))
+    for name in months:
+        prior += as_charges(reading.lines(name, at_a_price=False))
+        prior += _spent(reading, name, fields, cuts)
     usage = [use for event in brought if (use := as_consumed(event)) is not None]
     counted = metrics_counted(book, earlier=False)
     for part in cut(span, cuts, HOUR):
@@ -141,6 +143,14 @@ def _gathered(
     for part in earlier:
         usage += as_used(reading.rollups(0, upto, part, DAY, counted), fields)
     return usage, charged, prior
+
+
+def _spent(reading: Reading, month: str, fields: frozenset[str], cuts: Sequence[Instant]) -> list[ChargeLine]:
+    """What was charged for use in a month, cut where clauses tell it apart."""
+    span = span_of(month)
+    inside = cuts[bisect_left(cuts, span.start) : bisect_left(cuts, span.end)]
+    by_day = not any(point % DAY for point in inside)
+    return as_spend(reading.use_charged(month, by_day=by_day), fields, cuts)
 
 
 def _first(reading: Reading, months: Sequence[str], span: Period) -> Instant:

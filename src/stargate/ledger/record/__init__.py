@@ -1,7 +1,7 @@
 """What the ledger keeps: usage, terms, lines, entries and their postings, periods. Frozen records, no I/O."""
 
 from stargate.ledger.record.entry import Draft, Entry, Posting, postings
-from stargate.ledger.record.line import Line, LineKey
+from stargate.ledger.record.line import Line, LineKey, UseCharged
 from stargate.ledger.record.month import Month, MonthStatus
 from stargate.ledger.record.opening import Opening
 from stargate.ledger.record.payment import Payment
@@ -19,6 +19,7 @@ __all__ = [
     "Posting",
     "Rollup",
     "UsageEvent",
+    "UseCharged",
     "postings",
     "unit_of",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from hashlib import blake2b
+from typing import NamedTuple
 
 import msgspec
 
@@ -70,6 +71,21 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """What has been posted, in millionths of its unit."""
     entries: int = 0
     """How often."""
+
+
+class UseCharged(NamedTuple):
+    """What use that is alike was charged."""
+
+    payer: str
+    payee: str
+    clause: str
+    metric: str
+    attributes: dict[str, str]
+    start: Instant
+    end: Instant
+    """From the first of it to the last."""
+    micro: int
+    posted_micro: int
 
 
 def _plain(amount: Decimal | None) -> str | None:

@@ -11,7 +11,7 @@ from stargate.agreements.accrue.commitment import metric_of
 from stargate.agreements.clause import Backstop, Commitment, Price, RevenueShare, ServiceLevel
 from stargate.agreements.scope import fields_of
 from stargate.base.time import Instant
-from stargate.ledger.record import Line, unit_of
+from stargate.ledger.record import Line, UseCharged, unit_of
 from stargate.ledger.record.usage import HOURLY
 
 
@@ -32,68 +32,60 @@ def owed(
     return accrue(book, facts, usage, month, prior=prior, charged=charged, known_at=known_at)
 
 
-def as_charges(
-    lines: Iterable[Line], looked_at: frozenset[str], edges: Sequence[Instant]
-) -> list[ChargeLine]:
-    """Lines in the words of agreements. Those for use are summed: between edges, and over what no clause looks at."""
-    found: list[ChargeLine] = []
-    use: dict[tuple[object, ...], _Sum] = {}
+def as_charges(lines: Iterable[Line]) -> list[ChargeLine]:
+    """Lines of clauses in the words of agreements."""
+    found = []
     for line in lines:
         key, (unit, per) = line.key, unit_of(line.key.metric)
-        quantity = Decimal(line.micro).scaleb(-6) / per
-        if key.kind != "usage" or key.price_usd is None:
-            found.append(_charge(line, Period(key.start, key.end), line.posted_micro, quantity, unit))
-            continue
-        seen = {name: value for name, value in key.attributes.items() if name in looked_at}
-        span = bisect_right(edges, key.start)
-        group = (span, key.payer, key.payee, key.clause, unit, tuple(sorted(seen.items())))
-        total = use.setdefault(group, _Sum(line, unit, seen))
-        total.add(line, quantity)
-    found.extend(
-        _charge(one.line, Period(one.start, one.end), one.amount, one.quantity, one.unit, one.seen)
-        for one in use.values()
-    )
+        found.append(
+            ChargeLine(
+                clause=key.clause,
+                kind=key.kind,  # type: ignore[arg-type]  # lines have the kinds of charge lines, but for payments
+                payer=key.payer,
+                payee=key.payee,
+                amount_micro_usd=0 if key.kind == "equity" else line.posted_micro,
+                period=Period(key.start, key.end),
+                says="",
+                quantity=Decimal(line.micro).scaleb(-6) / per,
+                unit=unit,
+                price_usd=key.price_usd,
+                portion=key.portion,
+                attributes=key.attributes,
+            )
+        )
     return found
 
 
-class _Sum:
-    """Lines for use that clauses do not tell apart."""
-
-    __slots__ = ("amount", "end", "line", "quantity", "seen", "start", "unit")
-
-    def __init__(self, line: Line, unit: str, seen: dict[str, str]) -> None:
-        self.line, self.unit, self.seen = line, unit, seen
-        self.start, self.end = line.key.start, line.key.end
-        self.amount, self.quantity = 0, Decimal(0)
-
-    def add(self, line: Line, quantity: Decimal) -> None:
-        """Another line of them."""
-        self.start, self.end = min(self.start, line.key.start), max(self.end, line.key.end)
-        self.amount += line.posted_micro
-        self.quantity += quantity
+_Alike = tuple[int, str, str, str, str, tuple[tuple[str, str], ...]]
+"""Between which edges, by whom to whom, under which clause, of which metric, with which attributes."""
 
 
-_NONE: dict[str, str] = {}
+def as_spend(
+    charged: Iterable[UseCharged], looked_at: frozenset[str], edges: Sequence[Instant]
+) -> list[ChargeLine]:
+    """Charges for use in the words of agreements, summed between edges and over what no clause looks at."""
+    groups: dict[_Alike, list[UseCharged]] = {}
+    for used in charged:
+        seen = tuple((name, value) for name, value in sorted(used.attributes.items()) if name in looked_at)
+        span = bisect_right(edges, used.start)
+        groups.setdefault((span, used.payer, used.payee, used.clause, used.metric, seen), []).append(used)
+    return [_spend(alike, dict(seen)) for (*_, seen), alike in groups.items()]
 
 
-def _charge(
-    line: Line, period: Period, amount: int, quantity: Decimal, unit: str, seen: dict[str, str] = _NONE
-) -> ChargeLine:
-    key = line.key
-    equity = key.kind == "equity"
+def _spend(alike: Sequence[UseCharged], seen: dict[str, str]) -> ChargeLine:
+    first = alike[0]
+    unit, per = unit_of(first.metric)
     return ChargeLine(
-        clause=key.clause,
-        kind=key.kind,  # type: ignore[arg-type]  # lines have the kinds of charge lines, but for payments
-        payer=key.payer,
-        payee=key.payee,
-        amount_micro_usd=0 if equity else amount,
-        period=period,
+        clause=first.clause,
+        kind="usage",
+        payer=first.payer,
+        payee=first.payee,
+        amount_micro_usd=sum(used.posted_micro for used in alike),
+        period=Period(min(used.start for used in alike), max(used.end for used in alike)),
         says="",
-        quantity=quantity,
+        quantity=Decimal(sum(used.micro for used in alike)).scaleb(-6) / per,
         unit=unit,
-        price_usd=key.price_usd,
-        portion=key.portion,
-        attributes=seen or key.attributes,
+        attributes=seen,
     )
 
 

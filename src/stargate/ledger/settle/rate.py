@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
 from stargate.base.time import HOUR, Instant
-from stargate.ledger.record import Line, LineKey, Rollup, unit_of
+from stargate.ledger.record import LineKey, Rollup, unit_of
 from stargate.ledger.record.month import month_of
 from stargate.ledger.record.opening import BALANCE
 from stargate.ledger.record.payment import PAID
@@ -49,11 +49,6 @@ def rated(rollups: Iterable[Rollup], prices: Prices) -> Iterator[Counted]:
 
 def _money(used: Rollup, sign: Decimal) -> tuple[Rate, ...]:
     return (Rate(used.attributes.get("clause", ""), used.party, used.provider, sign),)
-
-
-def at_a_price(line: Line) -> bool:
-    """Whether a line follows from what was counted and its price alone, as those of use and payments do."""
-    return line.key.kind in ("usage", "payment", "opening") and line.key.price_usd is not None
 
 
 def amount_of(key: LineKey, micro: int) -> int:

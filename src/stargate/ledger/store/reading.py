@@ -11,7 +11,7 @@ from typing import NamedTuple
 from stargate.agreements import Agreement, Period, WorldFact
 from stargate.base.time import DAY, HOUR, Instant
 from stargate.base.wire import unpacker
-from stargate.ledger.record import Entry, Line, LineKey, Month, Rollup, UsageEvent
+from stargate.ledger.record import Entry, Line, LineKey, Month, Rollup, UsageEvent, UseCharged
 from stargate.ledger.record.month import after, month_of
 from stargate.ledger.record.opening import SOURCE as OPENING
 from stargate.ledger.store.chain import Position
@@ -33,6 +33,10 @@ class Terms(NamedTuple):
     seq: int
     agreements: tuple[Agreement, ...]
     facts: tuple[WorldFact, ...]
+
+
+_AT_A_PRICE = "(kind IN ('usage', 'payment', 'opening') AND price_usd IS NOT NULL)"
+"""Lines that follow from what was counted and a price alone; the others from what clauses say of a whole month."""
 
 
 class Reading:
@@ -164,13 +168,37 @@ class Reading:
 
     # -- lines, entries, balances ------------------------------------------------------------------------------
 
-    def lines(self, month: str) -> Iterator[Line]:
-        """The lines whose span starts in a month, as they stand."""
-        query = (
-            f"SELECT {_KEY_COLUMNS}, micro, posted_micro, entries FROM line WHERE month = ? ORDER BY number"
-        )
+    def lines(self, month: str, *, at_a_price: bool | None = None) -> Iterator[Line]:
+        """The lines that a month owes, as they stand; only those at a price of a unit, or only the others."""
+        only = "" if at_a_price is None else f" AND {'' if at_a_price else 'NOT '}{_AT_A_PRICE}"
+        query = f"SELECT {_KEY_COLUMNS}, micro, posted_micro, entries FROM line WHERE month = ?{only} ORDER BY number"
         for row in self._database.stream(query, (month,)):
             yield Line(key=_key(row), micro=int(row[13]), posted_micro=int(row[14]), entries=int(row[15]))
+
+    def use_charged(self, month: str, *, by_day: bool) -> Iterator[UseCharged]:
+        """What a month's lines for use at a price come to, summed over each day, or else over each start."""
+        start = f"start_us / {DAY}" if by_day else "start_us"
+        query = (
+            "SELECT payer, payee, clause, metric, attributes, min(start_us), max(end_us), sum(micro),"
+            f" sum(posted_micro) FROM line WHERE month = ? AND kind = 'usage' AND {_AT_A_PRICE}"
+            f" GROUP BY {start}, payer, payee, clause, metric, attributes"
+        )
+        read: dict[str, dict[str, str]] = {}
+        for row in self._database.stream(query, (month,)):
+            attributes = read.get(row[4])
+            if attributes is None:
+                attributes = read[row[4]] = json.loads(row[4])
+            yield UseCharged(
+                payer=row[0],
+                payee=row[1],
+                clause=row[2],
+                metric=row[3],
+                attributes=attributes,
+                start=Instant(row[5]),
+                end=Instant(row[6]),
+                micro=int(row[7]),
+                posted_micro=int(row[8]),
+            )
 
     def lines_sealed(self, month: str, entry_seq: int) -> Iterator[tuple[bytes, int, int]]:
         """Id, count and amount of a month's lines as they stood with an entry, by id."""
