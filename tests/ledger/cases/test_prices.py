@@ -186,3 +186,55 @@ def test_hours_that_do_not_divide_lose_nothing(sign: Sign) -> None:
         books.ledger.rate(T("2025-03-06"))
     books.through("2025-03")
     assert books.micro() == int((Decimal(25) / 3600 * MICRO).to_integral_value())
+
+
+def test_use_at_tiers_counts_for_its_own_campus_and_from_when_the_commitment_begins(sign: Sign) -> None:
+    commitment = {
+        "kind": "commitment",
+        "id": "c",
+        "minimum": 400,
+        "fulfillment_interval": "Monthly",
+        "start_on": "delivery",
+        "portions": [{"id": "abilene", "share": "0.5"}, {"id": "milam", "share": "0.5"}],
+    }
+    books = sign({"kind": "price", "id": "p", "tiers": TIERS}, commitment, signed_on="2025-01-01")
+    books.fact("accepted/abilene", at="2025-03-10").fact("accepted/milam", at="2025-03-01")
+    books.hours(60, "2025-03-05", "lab", "alpha", site="abilene")  # 60 x 3, before it was accepted
+    books.hours(60, "2025-03-12", "lab", "alpha", site="abilene")  # 40 x 3 + 20 x 2 = 160
+    books.hours(90, "2025-03-12", "lab", "alpha", site="milam")  # 80 x 2 + 10 x 1 = 170
+    books.through("2025-04")
+    assert books.micro("2025-03", kind="usage") == (180 + 160 + 170) * MICRO
+    # Milam lacks 200 - 170 by 1 April and 200 by 1 May, Abilene 200 - 160 by 10 April.
+    short = [(line.key.portion, line.posted_micro // MICRO) for line in books.lines(kind="shortfall")]
+    assert sorted(short) == [("abilene", 40), ("milam", 30), ("milam", 200)]
+
+
+def test_what_is_reserved_at_a_campus_counts_for_it(sign: Sign) -> None:
+    here = [{"field": "site", "values": ["abilene"]}]
+    commitment = {
+        "kind": "commitment",
+        "id": "c",
+        "minimum": 10_000,
+        "fulfillment_interval": "Monthly",
+        "start_on": "delivery",
+        "portions": [{"id": "abilene", "share": 1}],
+    }
+    books = sign(
+        {"kind": "capacity_reservation", "id": "pool", "quantity": 10, "from": "2025-03-01", "scope": here},
+        {"kind": "price", "id": "p", "price_usd": 1, "reservation": "pool"},
+        commitment,
+        signed_on="2025-01-01",
+    )
+    books.fact("accepted/abilene", at="2025-03-01").through("2025-03", "2025-03")
+    assert books.micro(kind="shortfall") == (10_000 - 10 * 31 * 24) * MICRO
+
+
+@pytest.mark.parametrize(("mode", "dollars"), [("graduated", 100 * 3 + 50 * 2), ("volume", 300)])
+def test_an_index_moves_tiers_from_when_it_moves(sign: Sign, mode: str, dollars: int) -> None:
+    index = {"fact": "energy", "base": 50}
+    books = sign({"kind": "price", "id": "p", "tiers": TIERS, "tier_mode": mode, "index": index})
+    books.fact("energy", 100, at="2025-03-10T00:30:00Z")
+    books.hours(100, "2025-03-10T00:29:59Z", "lab", "alpha").hours(50, "2025-03-10T00:30:00Z", "lab", "alpha")
+    books.through("2025-03")
+    # What comes after it moved costs double: 50 x 2 by steps, and 50 of 150 x 2 by volume.
+    assert books.micro() == (dollars + 100) * MICRO

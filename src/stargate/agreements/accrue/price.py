@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
 
 import msgspec
 
+from stargate.agreements.accrue.edges import edges
 from stargate.agreements.accrue.line import ChargeLine, LineKind, Usage
 from stargate.agreements.accrue.reach import speaks
 from stargate.agreements.accrue.timeline import Timeline
 from stargate.agreements.capacity import quantity_at
-from stargate.agreements.clause import CapacityReservation, Price
+from stargate.agreements.clause import CapacityReservation, Commitment, Price, ServiceLevel
 from stargate.agreements.firing import absolute
 from stargate.agreements.period import (
     Period,
@@ -21,6 +23,7 @@ from stargate.agreements.period import (
     calendar_parts,
     months_between,
 )
+from stargate.agreements.scope import Scope, fields_of
 from stargate.agreements.version import Version
 from stargate.agreements.world import number
 from stargate.base.money import micro_usd
@@ -117,16 +120,18 @@ def _by_rate(timeline: Timeline, version: Version, used: Sequence[Usage]) -> lis
 def _by_tiers(
     timeline: Timeline, version: Version, clause: Price, used: Sequence[Usage], prior: Sequence[ChargeLine]
 ) -> list[ChargeLine]:
-    """A line for each interval of the tiers, which go on from what was used in it before."""
-    lines = []
+    """Lines for each interval of the tiers, which go on from what was used in it before.
+
+    Where commitments or levels tell use apart, by its time or by what it was for, each kind has a line of its own.
+    Use fills graduated tiers in order of time; by volume all of it has the price of the last tier that is met.
+    """
+    lines: list[ChargeLine] = []
+    points = edges(timeline)
     for interval in calendar_parts(timeline.period, clause.tier_interval):
         part = interval.meets(version.added, version.removed)
         if part is None:
             continue
-        inside = [item for item in used if part.holds(item.start)]
-        quantity = sum((item.quantity for item in inside), Decimal(0))
-        if not quantity:
-            continue
+        groups = _told_apart(timeline, points, [item for item in used if part.holds(item.start)])
         here = calendar_interval(part.start, clause.tier_interval)
         before = sum(
             (
@@ -136,11 +141,47 @@ def _by_tiers(
             ),
             Decimal(0),
         )
-        amount = price_of(clause, before + quantity) - price_of(clause, before)
-        amount *= factor_at(timeline, version, part.start)
-        line = _line(timeline, version, "usage", quantity, amount, "used")
-        lines.append(msgspec.structs.replace(line, period=part))
+        whole = sum((quantity for _, _, quantity in groups), Decimal(0))
+        costs = price_of(clause, before + whole) - price_of(clause, before)
+        filled, exact, posted = before, Decimal(0), 0
+        for start, seen, quantity in groups:
+            if clause.tier_mode == "volume":
+                cost = costs * quantity / whole
+            else:
+                cost = price_of(clause, filled + quantity) - price_of(clause, filled)
+            filled += quantity
+            exact += cost * factor_at(timeline, version, max(start, part.start))
+            line = _line(timeline, version, "usage", quantity, Decimal(0), "used")
+            lines.append(
+                msgspec.structs.replace(
+                    line,
+                    amount_micro_usd=micro_usd(exact) - posted,  # rounded once: the lines add up
+                    period=Period(max(start, part.start), part.end),
+                    attributes=seen,
+                )
+            )
+            posted = micro_usd(exact)
     return lines
+
+
+def _told_apart(
+    timeline: Timeline, points: Sequence[Instant], used: Sequence[Usage]
+) -> list[tuple[Instant, dict[str, str], Decimal]]:
+    """Use summed between edges, and over what no commitment and no level looks at; in order of time."""
+    fields: set[str] = set()
+    for version in timeline.book.chart.versions:
+        clause = version.clause
+        if isinstance(clause, Commitment | ServiceLevel):
+            fields |= fields_of(clause.scope)
+        if isinstance(clause, Commitment):
+            fields |= {field for part in clause.eligible for field in fields_of(part.scope)}
+            fields |= {"portion", "site"} if clause.portions else set()
+    found: dict[tuple[Instant, tuple[tuple[str, str], ...]], Decimal] = {}
+    for item in used:
+        seen = tuple(sorted((name, str(value)) for name, value in item.attributes.items() if name in fields))
+        start = points[bisect_right(points, item.start) - 1]
+        found[start, seen] = found.get((start, seen), Decimal(0)) + item.quantity
+    return [(start, dict(seen), found[start, seen]) for start, seen in sorted(found) if found[start, seen]]
 
 
 def _used(timeline: Timeline, version: Version, clause: Price, usage: Sequence[Usage]) -> list[Usage]:
@@ -192,7 +233,13 @@ def _reserved(
         if upfront < 1 and volume:
             amount = _cost(timeline, version, reservation, spans) * (1 - upfront)
             line = _line(timeline, version, "reservation", volume, amount, "reserved, used or not")
-            lines.append(msgspec.structs.replace(line, period=Period(spans[0].start, spans[-1].end)))
+            lines.append(
+                msgspec.structs.replace(
+                    line,
+                    period=Period(spans[0].start, spans[-1].end),
+                    attributes=_named((*clause.scope, *reservation.scope)),
+                )
+            )
     excess = sum((item.quantity for item in used), Decimal(0)) - held
     if excess > 0:
         factor = factor_at(timeline, version, Instant(timeline.period.end - 1))
@@ -221,7 +268,17 @@ def _upfront(timeline: Timeline, version: Version, reserved: Version, fraction: 
     amount = _cost(timeline, version, reservation, [whole]) * fraction
     quantity = _volume(reservation, clause, whole)
     line = _line(timeline, version, "reservation", quantity, amount, "reserved in all, paid up front")
-    return [msgspec.structs.replace(line, period=whole, portion="upfront")]
+    named = _named((*clause.scope, *reservation.scope))
+    return [msgspec.structs.replace(line, period=whole, portion="upfront", attributes=named)]
+
+
+def _named(scope: Scope) -> dict[str, str]:
+    """What a scope says of all that it covers, as the site of what is reserved."""
+    return {
+        item.field: str(item.values[0])
+        for item in scope
+        if item.operator in ("In", "Equals") and len(item.values) == 1 and not item.any_of
+    }
 
 
 def _cost(

@@ -108,6 +108,7 @@ def key_of(charge: ChargeLine, month: str) -> tuple[LineKey, int, int]:
         metric=metric,
         price_usd=charge.price_usd,
         portion=charge.portion,
+        attributes=charge.attributes,
     )
     quantity = charge.quantity
     return key, amount, _micro(None if quantity is None else quantity * unit_of(metric)[1])
