@@ -64,7 +64,9 @@ class Ledger:
         return self.take([payment.event() for payment in payments], at)
 
     def declare(self, agreements: Sequence[Agreement], facts: Sequence[WorldFact], at: Instant) -> None:
-        """Put terms and facts on record. They count for months that are not closed, and for what comes late.
+        """Put terms and facts on record. Agreements count for months that are not closed yet.
+
+        Facts count from when they are so, also in a closed month: what that changes is booked in the first open one.
 
         Raises InputError where revenue shares are taken of one another in a circle: nothing is put on record.
         """

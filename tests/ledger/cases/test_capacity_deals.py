@@ -169,6 +169,26 @@ def test_ac18_use_names_its_order_and_counts_for_that_one_alone(books: Books) ->
     assert paid(1, "2025-07") == 175_000_000 - 5_000_000
 
 
+def test_ac18_the_price_of_an_order_form_goes_before_that_of_its_master(books: Books) -> None:
+    def paper(name: str, price: str, **more: str) -> dict[str, object]:
+        clauses = [{"kind": "price", "id": "hours", "price_usd": price}]
+        return {"id": name, "customer": "lab", "supplier": "alpha", "clauses": clauses} | more
+
+    books.sign(
+        paper("master", "3"),
+        paper("order-1", "2.25", master="master"),
+        paper("order-2", "1.5", master="master"),
+    )
+    for order, hours in (("order-1", 100), ("order-2", 10), ("order-3", 7)):
+        books.hours(hours, "2025-03-05", "lab", "alpha", agreement=order)
+    books.hours(1, "2025-03-05", "lab", "alpha").through("2025-03")
+    prices = {line.key.clause: line.posted_micro for line in books.lines()}
+    # 100 x 2.25; 10 x 1.50; what names no order form of it, or another paper, goes by the master: 1 x 3, 7 x 3
+    assert prices["order-1/hours"] == 225 * MICRO
+    assert prices["order-2/hours"] == 15 * MICRO
+    assert books.micro(clause="master/hours") == 24 * MICRO
+
+
 def test_use_that_names_no_order_fills_one_minimum_after_the_other(books: Books) -> None:
     """Ends first: order 2, then order 1, then order 3. What the first lacks is filled, then the next one's."""
     minimum = {"kind": "commitment", "id": "floor", "fulfillment_interval": "Monthly"}
