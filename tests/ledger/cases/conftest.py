@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -171,6 +171,3 @@ def sign(books: Books) -> Callable[..., Books]:
         return books.sign(deal(*clauses, **more))
 
     return make
-
-
-__all__ = ["Books", "Sequence", "deal"]
