@@ -152,6 +152,7 @@ def derived(state: State) -> dict[str, Any]:
         "lost_on": {pool: sorted(lost) for pool, lost in sorted(state.lost_on.items()) if lost},
         "teams": {team: chips for team, chips in sorted(state.team_chips.items()) if chips},
         "providers": {name: chips for name, chips in sorted(state.provider_chips.items()) if chips},
+        "spent_up": state.spent_up,
         "counts": (state.chips_in_use, state.open_workloads, state.held_chips(), state.nominal_chips),
         "nodes": {
             pool: (nodes.nodes, nodes.free_nodes, nodes.free_chips, nodes.used_nodes)

@@ -17,6 +17,7 @@ from stargate.base.errors import NotFoundError
 from stargate.base.time import FOREVER, Instant
 from stargate.broker.ask import Ask, expected_run, least_chips
 from stargate.broker.backlog import Backlog
+from stargate.broker.budget import spent_up
 from stargate.broker.commitment import committed_micro_usd
 from stargate.broker.nodes import NodeMap
 from stargate.broker.order import waiting_rank
@@ -182,9 +183,8 @@ class State:
         marks = self.records.marks
         if not marks:
             return "up"
-        said = {
-            marks.get(key) for key in (f"pool:{pool.id}", f"site:{pool.site}", f"provider:{pool.provider}")
-        }
+        keys = (f"pool:{pool.id}", f"site:{pool.site}", f"provider:{pool.provider}")
+        said = {marks.get(key) for key in keys}
         return "lost" if "lost" in said else "draining" if "draining" in said else "up"
 
     def place_of(self, holder: WorkloadState, slot: int) -> Waiting:
@@ -442,8 +442,8 @@ class State:
         }
         self.teams = {team.id: team for team in records.policy.teams}
         self.nominal_chips = sum(team.nominal_chips for team in records.policy.teams)
-        self.due_pools = set(self.catalog_pools)
-        self.supplies = SupplyIndex()
+        self.due_pools, self.supplies = set(self.catalog_pools), SupplyIndex()
+        self.spent_up = spent_up(records.world_facts)
         self._held, self._egress, self._chip_ids = None, {}, {}
         self.committed = committed_micro_usd(self.book, records.world_facts, records.at)
         for pool in catalog.pools:
