@@ -233,7 +233,7 @@ class _Pass:
             self._beside = max((pools[name].free_chips for name in pools if name != pool), default=0)
         return Room(self._beside, pools[pool].free_chips, kept.spare_chips, kept.starts - self._at)
 
-    # -- budget and quota -------------------------------------------------------------------------------------------------
+    # -- budget and quota --------------------------------------------------------------------------------------
 
     def _over_budget(self, holder: WorkloadState, slot: Slot) -> bool:
         state = self._state
