@@ -42,10 +42,16 @@ class Ledger:
 
     # -- what comes in -----------------------------------------------------------------------------------------
 
-    def take(self, events: Sequence[UsageEvent], at: Instant) -> Taken:
-        """Put usage on record, each event once. See `Writing.take`."""
+    def take(self, events: Sequence[UsageEvent], at: Instant, mark: tuple[str, int] | None = None) -> Taken:
+        """Put usage on record, each event once. See `Writing.take`.
+
+        `mark`: the name of another record that was read, and how far: it moves with the events, or not at all.
+        """
         with self.store.writing(at) as writing:
-            return writing.take(events)
+            taken = writing.take(events)
+            if mark is not None:
+                writing.set_progress(*mark)
+            return taken
 
     def open(self, openings: Sequence[Opening], at: Instant) -> Taken:
         """Put on record what other books hold of agreements that began before these. See `record/opening.py`.

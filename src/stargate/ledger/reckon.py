@@ -34,6 +34,8 @@ def rate(writing: Writing, at: Instant) -> int:
     """Charges for what came since the last rating; all of the open months again where terms have changed."""
     done, note = writing.progress(RATED)
     now, terms = writing.now, writing.terms()
+    if (done, note) == (now.usage_seq, str(terms.seq)):
+        return 0
     fresh = writing.months_used(done, now.usage_seq)
     closed = [month for month in writing.months() if month.status == "closed"]
     last = closed[-1].name if closed else ""
