@@ -1,6 +1,6 @@
 """What the ledger keeps: usage, terms, lines, entries and their postings, periods. Frozen records, no I/O."""
 
-from stargate.ledger.record.entry import Draft, Entry, Posting, postings
+from stargate.ledger.record.entry import Draft, Entry
 from stargate.ledger.record.line import Line, LineKey, UseCharged
 from stargate.ledger.record.month import Month, MonthStatus
 from stargate.ledger.record.opening import Opening
@@ -16,10 +16,8 @@ __all__ = [
     "MonthStatus",
     "Opening",
     "Payment",
-    "Posting",
     "Rollup",
     "UsageEvent",
     "UseCharged",
-    "postings",
     "unit_of",
 ]

@@ -50,33 +50,18 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """The first entry of the line, where that was booked in a period that is closed."""
 
 
-class Posting(msgspec.Struct, frozen=True):
-    """One side of an entry."""
-
-    account: str
-    """`PARTY:COUNTERPARTY:KIND:UNIT`."""
-    amount_micro: int
-    """What the party owes the other; below zero: is owed."""
-
-
 def entry_id(line: bytes, number: int) -> bytes:
     """The name of a line's n-th entry, 16 bytes: posted twice, it is refused as already there."""
     return blake2b(line + number.to_bytes(8, "big"), digest_size=16, person=b"stargate.entry.1").digest()
 
 
-def account_of(party: str, other: str, kind: str, unit: str) -> str:
-    """The path of an account."""
-    return f"{party}:{other}:{kind}:{unit}"
+def accounts_of(line: LineKey) -> tuple[str, str]:
+    """The two accounts that its entries move, each `PARTY:COUNTERPARTY:KIND:UNIT`.
 
-
-def postings(line: LineKey, amount: int) -> tuple[Posting, Posting]:
-    """The two sides: what the payer owes, the payee is owed. They sum to zero."""
-    sides = (
-        Posting(account_of(line.payer, line.payee, line.kind, line.unit), amount),
-        Posting(account_of(line.payee, line.payer, line.kind, line.unit), -amount),
-    )
-    assert sum(side.amount_micro for side in sides) == 0, "an entry sums to zero"
-    return sides
+    What the payer owes more stands on the first, and as much below zero on the second: together nothing.
+    """
+    of = f"{line.kind}:{line.unit}"
+    return f"{line.payer}:{line.payee}:{of}", f"{line.payee}:{line.payer}:{of}"
 
 
 def exact_usd(price_usd: Decimal, micro: int, per: int) -> Decimal:

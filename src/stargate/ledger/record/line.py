@@ -7,16 +7,20 @@ it is for, so that the same reckoning made twice finds the same line and posts n
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
 import msgspec
 
-from stargate.base.time import Instant
-from stargate.base.wire import pack
+from stargate.base.time import HOUR, Instant
+
+SORTED_JSON = msgspec.json.Encoder(order="sorted")
+"""The same content gives the same text."""
+_LAST_HOUR = 2**32 - 1
 
 
-class LineKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LineKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """What makes a line the same line."""
 
     kind: str
@@ -40,25 +44,30 @@ class LineKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     portion: str = ""
     attributes: dict[str, str] = {}
 
-    @property
+    @cached_property
     def id(self) -> bytes:
-        """16 bytes that name it."""
+        """16 bytes that name it: the hour of its start, so that names follow time, and a hash of all that it says.
+
+        Kept: the hash is blake2b-96 over a JSON array of the fields in their order, without spaces.
+        """
         said = (
             self.kind,
             self.payer,
             self.payee,
             self.month,
-            self.start,
-            self.end,
+            int(self.start),
+            int(self.end),
             self.clause,
             self.unit,
             self.metric,
-            _plain(self.price_usd),
-            _plain(self.quoted_usd),
+            plain(self.price_usd),
+            plain(self.quoted_usd),
             self.portion,
-            sorted(self.attributes.items()),
+            self.attributes,
         )
-        return blake2b(pack(said), digest_size=16, person=b"stargate.line.1").digest()
+        hour = min(max(self.start // HOUR, 0), _LAST_HOUR)
+        digest = blake2b(SORTED_JSON.encode(said), digest_size=12, person=b"stargate.line.1")
+        return hour.to_bytes(4, "big") + digest.digest()
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,5 +97,7 @@ class UseCharged(NamedTuple):
     posted_micro: int
 
 
-def _plain(amount: Decimal | None) -> str | None:
-    return None if amount is None else format(amount.normalize(), "f")
+@lru_cache(maxsize=4096)
+def plain(amount: Decimal | None) -> str | None:
+    """A decimal as it is kept: equal numbers are the same text."""
+    return None if amount is None else format(amount.normalize() + 0, "f")

@@ -13,7 +13,7 @@ from hashlib import blake2b
 import msgspec
 
 from stargate.base.time import Instant
-from stargate.base.wire import pack
+from stargate.ledger.record.line import SORTED_JSON, plain
 
 KEY_LIMIT = 256
 """Characters of a key or a source."""
@@ -84,15 +84,15 @@ class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         said = (
             self.metric,
             self.micro,
-            self.start,
-            self.end,
+            int(self.start),
+            None if self.end is None else int(self.end),
             self.party,
             self.provider,
-            None if self.quoted_usd is None else format(self.quoted_usd.normalize(), "f"),
-            sorted(self.attributes.items()),
+            plain(self.quoted_usd),
+            self.attributes,
             self.corrects,
         )
-        return blake2b(pack(said), digest_size=16).digest()
+        return blake2b(SORTED_JSON.encode(said), digest_size=16).digest()
 
 
 def _check_quantity(quantity: Decimal, *, takes_back: bool) -> None:

@@ -2,6 +2,8 @@
 
 from stargate.ledger.store.database import Database
 from stargate.ledger.store.open import open_store
-from stargate.ledger.store.store import Refused, Store, Taken, Terms, Writing
+from stargate.ledger.store.reading import Terms
+from stargate.ledger.store.store import Store
+from stargate.ledger.store.writing import Refused, Taken, Writing
 
 __all__ = ["Database", "Refused", "Store", "Taken", "Terms", "Writing", "open_store"]

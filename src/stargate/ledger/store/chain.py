@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import NamedTuple
 
+from stargate.base.wire import pack
+from stargate.ledger.store.database import Row
+
 HASH_BYTES = 32
 GENESIS = bytes(HASH_BYTES)
+
+COVERED = {
+    "usage_event": (
+        "seq", "source", "event", "fingerprint", "stream", "micro", "start_us", "end_us", "corrects", "recorded_us",
+    ),
+    "terms": ("seq", "kind", "digest", "recorded_us"),
+    "entry": (
+        "seq", "line", "nth", "account", "contra", "amount", "micro", "month", "recorded_us", "usage_seq", "says",
+        "text_ref", "due_us", "corrects",
+    ),
+    "month": ("name", "status", "block", "closed_us", "entry_seq", "usage_seq", "terms_seq", "root"),
+}  # fmt: skip
+"""What a block covers of each table, in this order: of each table its new rows, in order of their numbers."""
 
 
 class Position(NamedTuple):
@@ -20,15 +36,19 @@ class Position(NamedTuple):
     hash: bytes = GENESIS
 
 
-def sealed(before: Position, now: Position, said: Sequence[bytes]) -> tuple[int, int, int, int, bytes]:
-    """The block's row: its number, how far the record goes with it, and its hash."""
-    block = Position(before.block + 1, *now[1:4], hash=digest(before, now, said))
-    return (block.block, block.usage_seq, block.terms_seq, block.entry_seq, block.hash)
+def said(row: Row, name: str | bytes = "") -> bytes:
+    """What a block covers of a row; of usage with its source's name, of an entry with its line's id."""
+    return pack((name, *row))
 
 
-def digest(before: Position, now: Position, said: Sequence[bytes]) -> bytes:
-    """blake2b-256 over the hash before, the numbers, and each thing that was said with its length."""
+def sealed(before: Position, now: Position, rows: Iterable[bytes]) -> tuple[int, int, int, int, bytes]:
+    """The block's row: its number, how far the record goes with it, and its hash.
+
+    The hash is blake2b-256 over the hash before, the numbers, and what is said of each row, with its length.
+    """
     state = blake2b(before.hash, digest_size=HASH_BYTES, person=b"stargate.ledger1")
-    state.update(b"%d|%d|%d|%d" % (before.block + 1, *now[1:4]))
-    state.update(b"".join(b"|%d:%b" % (len(part), part) for part in said))
-    return state.digest()
+    block = before.block + 1
+    state.update(b"%d|%d|%d|%d" % (block, *now[1:4]))
+    for part in rows:
+        state.update(b"|%d:%b" % (len(part), part))
+    return (block, *now[1:4], state.digest())

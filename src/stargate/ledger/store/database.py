@@ -25,11 +25,33 @@ class Database(Protocol):
     def run(self, statement: str, values: Row = ()) -> list[Row]:
         """Run a statement and give its rows."""
 
+    def find(self, statement: str, names: Row, values: Row = ()) -> list[Row]:
+        """The rows of a query that ends with `IN`, for any number of names; `values` come before them."""
+
     def stream(self, statement: str, values: Row = ()) -> Iterator[Row]:
         """The rows of a query, a bounded number at a time in memory."""
 
-    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row], unique: str = "") -> int:
-        """Insert rows and say how many were; with `unique`, those whose unique columns are there are left out."""
+    def insert(
+        self,
+        table: str,
+        columns: Sequence[str],
+        rows: Sequence[Row],
+        unique: str = "",
+        update: Sequence[str] = (),
+    ) -> int:
+        """Insert rows, any number; gives how many were.
+
+        With `unique`, those whose unique columns are there are left out, or change the columns `update`.
+        """
 
     def close(self) -> None:
         """Let go of it. Closing twice is harmless."""
+
+
+def insertion(
+    table: str, columns: Sequence[str], values: str, unique: str = "", update: Sequence[str] = ()
+) -> str:
+    """An INSERT of `values`, a VALUES or SELECT, and what it does about rows that are there."""
+    changes = ", ".join(f"{column} = excluded.{column}" for column in update)
+    conflict = f" ON CONFLICT ({unique}) DO {f'UPDATE SET {changes}' if update else 'NOTHING'}"
+    return f"INSERT INTO {table} ({', '.join(columns)}) {values}{conflict if unique else ''}"

@@ -12,6 +12,8 @@ from stargate.agreements import Agreement, Period, WorldFact
 from stargate.base.time import DAY, HOUR, Instant
 from stargate.base.wire import unpacker
 from stargate.ledger.record import Entry, Line, LineKey, Month, Rollup, UsageEvent, UseCharged
+from stargate.ledger.record.booked import Booked
+from stargate.ledger.record.entry import entry_id
 from stargate.ledger.record.month import after, month_of
 from stargate.ledger.record.opening import SOURCE as OPENING
 from stargate.ledger.store.chain import Position
@@ -240,24 +242,52 @@ class Reading:
             also += " AND ((line.payer = ? AND line.payee = ?) OR (line.payer = ? AND line.payee = ?))"
             values = [*values, *parties, *reversed(parties)]
         query = (
-            f"SELECT {_KEY_OF_LINE}, e.seq, e.id, e.amount, e.micro, e.month, e.recorded_us, e.usage_seq, e.says,"
-            " e.text_ref, e.due_us, e.corrects FROM entry AS e JOIN line ON line.number = e.line"
+            f"SELECT {_KEY_OF_LINE}, e.seq, line.id, e.nth, e.amount, e.micro, e.month, e.recorded_us,"
+            " e.usage_seq, e.says, e.text_ref, e.due_us, e.corrects FROM entry AS e JOIN line ON line.number = e.line"
             f" WHERE e.seq > ? AND e.seq <= ?{also} ORDER BY e.seq"
         )
         for row in self._database.stream(query, values):
             yield Entry(
                 line=_key(row),
                 seq=row[13],
-                id=bytes(row[14]),
-                amount_micro=row[15],
-                micro=row[16],
-                month=row[17],
-                recorded_at=Instant(row[18]),
-                usage_seq=row[19],
+                id=entry_id(bytes(row[14]), row[15]),
+                amount_micro=row[16],
+                micro=row[17],
+                month=row[18],
+                recorded_at=Instant(row[19]),
+                usage_seq=row[20],
+                says=row[21],
+                text_ref=row[22],
+                due=None if row[23] is None else Instant(row[23]),
+                corrects=row[24],
+            )
+
+    def booked(self, month: str) -> Iterator[Booked]:
+        """What was booked in a month, line by line, in the order of the lines' names."""
+        query = (
+            f"SELECT {_KEY_OF_LINE}, g.amount, g.micro, g.entries, g.first, g.last, f.recorded_us, l.recorded_us,"
+            " l.says, l.text_ref, l.due_us, CASE WHEN line.month = ? THEN line.month ELSE"
+            " (SELECT min(e.month) FROM entry AS e WHERE e.line = line.number) END"
+            " FROM (SELECT line, sum(amount) AS amount, sum(micro) AS micro, count(*) AS entries, min(seq) AS first,"
+            " max(seq) AS last FROM entry WHERE month = ? GROUP BY line) AS g"
+            " JOIN line ON line.number = g.line JOIN entry AS f ON f.seq = g.first JOIN entry AS l ON l.seq = g.last"
+            " ORDER BY line.id"
+        )
+        for row in self._database.stream(query, (month, month)):
+            yield Booked(
+                key=_key(row),
+                month=month,
+                amount_micro=int(row[13]),
+                micro=int(row[14]),
+                entries=int(row[15]),
+                first_entry=row[16],
+                last_entry=row[17],
+                first_at=Instant(row[18]),
+                last_at=Instant(row[19]),
                 says=row[20],
                 text_ref=row[21],
                 due=None if row[22] is None else Instant(row[22]),
-                corrects=row[23],
+                first_month=row[23],
             )
 
     def balances(self, upto: str = "9999-12") -> dict[str, int]:
@@ -273,14 +303,16 @@ class Reading:
     def months(self) -> tuple[Month, ...]:
         """Those that are closing or closed, in order."""
         query = (
-            "SELECT name, status, closed_us, entry_seq, usage_seq, terms_seq, root FROM month ORDER BY name"
+            "SELECT name, status, closed_us, entry_seq, usage_seq, terms_seq, root FROM month"
+            " ORDER BY name, status DESC"
         )
-        return tuple(_month(row) for row in self._database.run(query))
+        return tuple({row[0]: _month(row) for row in self._database.run(query)}.values())
 
     def month(self, name: str) -> Month:
         """Where a month stands."""
         query = (
             "SELECT name, status, closed_us, entry_seq, usage_seq, terms_seq, root FROM month WHERE name = ?"
+            " ORDER BY status"
         )
         rows = self._database.run(query, (name,))
         return _month(rows[0]) if rows else Month(name=name)

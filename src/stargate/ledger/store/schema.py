@@ -1,13 +1,15 @@
 """The tables, as numbered steps: an older ledger is brought up to date when it is opened.
 
-{key} is the database's word for a numbered primary key, {int} for a 64-bit integer, {bytes} for bytes, and
-{strict} what makes it refuse values of another type.
+{key} is the database's word for a numbered primary key, {int} for a 64-bit integer, {bytes} for bytes, {text} for
+text that sorts by its bytes, and {strict} what makes it refuse values of another type.
 """
 
 from __future__ import annotations
 
+from stargate.base.errors import LedgerError
+
 APPLICATION_ID = 0x5354474C
-"""`STGL`: SQLite's application_id, so that a file shows what it is."""
+"""`STGL`: a database shows what it is."""
 
 STEPS: tuple[tuple[str, ...], ...] = (
     (
@@ -15,23 +17,23 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE stream (
             id {key},
             digest {bytes} NOT NULL UNIQUE,
-            metric TEXT NOT NULL,
-            party TEXT NOT NULL,
-            provider TEXT NOT NULL,
-            quoted_usd TEXT,
-            attributes TEXT NOT NULL
+            metric {text} NOT NULL,
+            party {text} NOT NULL,
+            provider {text} NOT NULL,
+            quoted_usd {text},
+            attributes {text} NOT NULL
         ){strict}""",
-        "CREATE TABLE source (id {key}, name TEXT NOT NULL UNIQUE){strict}",
+        "CREATE TABLE source (id {key}, name {text} NOT NULL UNIQUE){strict}",
         """CREATE TABLE usage_event (
             seq {key},
             source {int} NOT NULL REFERENCES source (id),
-            event TEXT NOT NULL,
+            event {text} NOT NULL,
             fingerprint {bytes} NOT NULL,
             stream {int} NOT NULL REFERENCES stream (id),
             micro {int} NOT NULL,
             start_us {int} NOT NULL,
             end_us {int},
-            corrects TEXT NOT NULL,
+            corrects {text} NOT NULL,
             recorded_us {int} NOT NULL,
             UNIQUE (source, event)
         ){strict}""",
@@ -39,7 +41,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         # What was promised, and facts of the world: as they came on record.
         """CREATE TABLE terms (
             seq {key},
-            kind TEXT NOT NULL CHECK (kind IN ('agreements', 'fact', 'budget')),
+            kind {text} NOT NULL CHECK (kind IN ('agreements', 'fact', 'budget')),
             digest {bytes} NOT NULL,
             recorded_us {int} NOT NULL,
             body {bytes} NOT NULL
@@ -48,65 +50,66 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE line (
             number {key},
             id {bytes} NOT NULL UNIQUE,
-            month TEXT NOT NULL,
-            kind TEXT NOT NULL,
-            payer TEXT NOT NULL,
-            payee TEXT NOT NULL,
+            month {text} NOT NULL,
+            kind {text} NOT NULL,
+            payer {text} NOT NULL,
+            payee {text} NOT NULL,
             start_us {int} NOT NULL,
             end_us {int} NOT NULL,
-            clause TEXT NOT NULL,
-            unit TEXT NOT NULL,
-            metric TEXT NOT NULL,
-            price_usd TEXT,
-            quoted_usd TEXT,
-            portion TEXT NOT NULL,
-            attributes TEXT NOT NULL,
+            clause {text} NOT NULL,
+            unit {text} NOT NULL,
+            metric {text} NOT NULL,
+            price_usd {text},
+            quoted_usd {text},
+            portion {text} NOT NULL,
+            attributes {text} NOT NULL,
             micro {int} NOT NULL,
             posted_micro {int} NOT NULL,
             entries {int} NOT NULL
         ){strict}""",
-        "CREATE INDEX line_by_month ON line (month, payer, payee)",
+        "CREATE INDEX line_by_month ON line (month)",
+        "CREATE TABLE account (id {key}, path {text} NOT NULL UNIQUE){strict}",
+        # What the payer owes more, the payee is owed more: one row moves both accounts, so that they sum to zero.
         """CREATE TABLE entry (
             seq {key},
-            id {bytes} NOT NULL UNIQUE,
             line {int} NOT NULL REFERENCES line (number),
+            nth {int} NOT NULL,
+            account {int} NOT NULL REFERENCES account (id),
+            contra {int} NOT NULL REFERENCES account (id),
             amount {int} NOT NULL,
             micro {int} NOT NULL,
-            month TEXT NOT NULL,
+            month {text} NOT NULL,
             recorded_us {int} NOT NULL,
             usage_seq {int} NOT NULL,
-            says TEXT NOT NULL,
-            text_ref TEXT NOT NULL,
+            says {text} NOT NULL,
+            text_ref {text} NOT NULL,
             due_us {int},
-            corrects {int}
+            corrects {int},
+            UNIQUE (line, nth)
         ){strict}""",
         "CREATE INDEX entry_by_month ON entry (month)",
-        "CREATE INDEX entry_by_line ON entry (line)",
-        "CREATE TABLE account (id {key}, path TEXT NOT NULL UNIQUE){strict}",
-        """CREATE TABLE posting (
-            entry {int} NOT NULL REFERENCES entry (seq),
-            side {int} NOT NULL,
-            account {int} NOT NULL REFERENCES account (id),
-            amount {int} NOT NULL,
-            PRIMARY KEY (entry, side)
-        ){strict_rowless}""",
+        """CREATE VIEW posting (entry, side, account, amount) AS
+            SELECT seq, 0, account, amount FROM entry UNION ALL SELECT seq, 1, contra, -amount FROM entry""",
         """CREATE TABLE balance (
             account {int} NOT NULL REFERENCES account (id),
-            month TEXT NOT NULL,
+            month {text} NOT NULL,
             amount {int} NOT NULL,
             PRIMARY KEY (account, month)
         ){strict_rowless}""",
+        # A month closes in two steps, each of them a row.
         """CREATE TABLE month (
-            name TEXT NOT NULL PRIMARY KEY,
-            status TEXT NOT NULL CHECK (status IN ('closing', 'closed')),
+            name {text} NOT NULL,
+            status {text} NOT NULL CHECK (status IN ('closing', 'closed')),
+            block {int} NOT NULL,
             closed_us {int},
             entry_seq {int} NOT NULL,
             usage_seq {int} NOT NULL,
             terms_seq {int} NOT NULL,
-            root {bytes} NOT NULL
+            root {bytes} NOT NULL,
+            PRIMARY KEY (name, status)
         ){strict}""",
         # How far usage has been rated. Moves in the transaction that posts.
-        "CREATE TABLE progress (name TEXT NOT NULL PRIMARY KEY, seq {int} NOT NULL, body TEXT NOT NULL){strict}",
+        "CREATE TABLE progress (name {text} NOT NULL PRIMARY KEY, seq {int} NOT NULL, body {text} NOT NULL){strict}",
         # The chain: one block for each transaction, over all that it wrote.
         """CREATE TABLE block (
             seq {key},
@@ -118,5 +121,19 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ),
 )
 
-KEPT = ("usage_event", "terms", "entry", "posting", "block", "stream", "source", "account")
+KEPT = ("usage_event", "terms", "entry", "month", "block", "stream", "source", "account")
 """Tables whose rows are never changed or removed: the database itself refuses."""
+
+
+def demand_readable(name: str, version: int, *, readonly: bool) -> None:
+    """Refuse a ledger of a format that this program cannot read. Raises LedgerError."""
+    if version > len(STEPS):
+        raise LedgerError(
+            f"the ledger {name} has format {version}; this program reads up to {len(STEPS)}",
+            "Use the newer Stargate that wrote it.",
+        )
+    if readonly and version < len(STEPS):
+        raise LedgerError(
+            f"the ledger {name} has format {version}; this program reads {len(STEPS)}",
+            "Start the server that writes it: it brings the ledger up to date.",
+        )

@@ -10,18 +10,21 @@ from pathlib import Path
 from urllib.parse import quote
 
 from stargate.base.errors import LedgerError, NotFoundError
-from stargate.ledger.store.database import Row
-from stargate.ledger.store.schema import APPLICATION_ID, KEPT, STEPS
+from stargate.ledger.store.database import Row, insertion
+from stargate.ledger.store.schema import APPLICATION_ID, KEPT, STEPS, demand_readable
 
 BUSY_SECONDS = 30.0
 """How long to wait while another process writes."""
 FETCHED = 10_000
 """Rows read at a time."""
+LOOKED_UP = 500
+"""Names in one query."""
 
 _WORDS = {
     "key": "INTEGER PRIMARY KEY",
     "int": "INTEGER",
     "bytes": "BLOB",
+    "text": "TEXT",
     "strict": " STRICT",
     "strict_rowless": " STRICT, WITHOUT ROWID",
 }
@@ -82,6 +85,14 @@ class SqliteDatabase:
         with self._told("used"):
             return self._connection.execute(statement, values).fetchall()
 
+    def find(self, statement: str, names: Row, values: Row = ()) -> list[Row]:
+        """See `Database`."""
+        found: list[Row] = []
+        for first in range(0, len(names), LOOKED_UP):
+            part = names[first : first + LOOKED_UP]
+            found += self.run(f"{statement} ({', '.join('?' * len(part))})", (*values, *part))
+        return found
+
     def stream(self, statement: str, values: Row = ()) -> Iterator[Row]:
         """See `Database`."""
         with self._told("read"):
@@ -89,13 +100,19 @@ class SqliteDatabase:
             while rows := cursor.fetchmany(FETCHED):
                 yield from rows
 
-    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row], unique: str = "") -> int:
+    def insert(
+        self,
+        table: str,
+        columns: Sequence[str],
+        rows: Sequence[Row],
+        unique: str = "",
+        update: Sequence[str] = (),
+    ) -> int:
         """See `Database`."""
-        slots = ", ".join("?" * len(columns))
-        conflict = f" ON CONFLICT ({unique}) DO NOTHING" if unique else ""
-        statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({slots}){conflict}"
+        slots = f"VALUES ({', '.join('?' * len(columns))})"
         with self._told("written"):
-            return self._connection.executemany(statement, rows).rowcount
+            done = self._connection.executemany(insertion(table, columns, slots, unique, update), rows)
+        return max(done.rowcount, 0)
 
     def close(self) -> None:
         """See `Database`."""
@@ -121,33 +138,36 @@ class SqliteDatabase:
             raise LedgerError(
                 f"{self.name} is not a ledger", "Name another file; this one was left untouched."
             )
-        version = self.run("PRAGMA user_version")[0][0]
-        if version > len(STEPS):
-            raise LedgerError(
-                f"the ledger {self.name} has format {version}; this program reads up to {len(STEPS)}",
-                "Use the newer Stargate that wrote it.",
-            )
+        demand_readable(self.name, self._version(), readonly=readonly)
+
+    def _version(self) -> int:
+        return int(self.run("PRAGMA user_version")[0][0])
 
     def _migrate(self) -> None:
-        version = self.run("PRAGMA user_version")[0][0]
-        for number, step in enumerate(STEPS[version:], version + 1):
-            with self.writing():
+        """Bring an older ledger up to date, or make a new one: all of it, or nothing."""
+        if self._version() == len(STEPS):
+            return
+        with self.writing():
+            for table in KEPT:
+                for verb in ("update", "delete"):
+                    self.run(f"DROP TRIGGER IF EXISTS {table}_refuses_{verb}")
+            for step in STEPS[self._version() :]:
                 for statement in step:
                     self.run(statement.format_map(_WORDS))
-                for table in KEPT if number == 1 else ():
-                    for verb in ("UPDATE", "DELETE"):
-                        self.run(
-                            f"CREATE TRIGGER {table}_refuses_{verb.lower()} BEFORE {verb} ON {table}"
-                            f" BEGIN SELECT RAISE(ABORT, 'rows of {table} are never changed or removed'); END"
-                        )
-                self.run(f"PRAGMA application_id = {APPLICATION_ID}")
-                self.run(f"PRAGMA user_version = {number}")
+            for table in KEPT:
+                for verb in ("update", "delete"):
+                    self.run(
+                        f"CREATE TRIGGER {table}_refuses_{verb} BEFORE {verb} ON {table}"
+                        f" BEGIN SELECT RAISE(ABORT, 'rows of {table} are never changed or removed'); END"
+                    )
+            self.run(f"PRAGMA application_id = {APPLICATION_ID}")
+            self.run(f"PRAGMA user_version = {len(STEPS)}")
 
     @contextlib.contextmanager
     def _told(self, verb: str) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
+        except (sqlite3.Error, OSError, OverflowError, UnicodeError) as error:
             raise LedgerError(
                 f"the ledger {self._path} cannot be {verb}: {error}",
                 "Check free space and permissions; what was not acknowledged was not written.",

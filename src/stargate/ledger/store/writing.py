@@ -1,0 +1,255 @@
+"""What may be written within one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from itertools import chain
+from typing import NamedTuple
+
+import msgspec
+
+from stargate.agreements import Agreement, WorldFact
+from stargate.base.errors import LimitError
+from stargate.base.time import Instant
+from stargate.base.wire import pack
+from stargate.ledger.record import Draft, Month, UsageEvent
+from stargate.ledger.record.line import SORTED_JSON, plain
+from stargate.ledger.store.chain import COVERED, Position, said, sealed
+from stargate.ledger.store.database import Database, Row
+from stargate.ledger.store.names import Known, Names
+from stargate.ledger.store.posting import Posted, Standing
+from stargate.ledger.store.reading import Reading
+
+BATCH_LIMIT = 100_000
+"""Events, or drafts, in one call."""
+
+
+class Refused(NamedTuple):
+    """An event that contradicts what is on record under its name."""
+
+    source: str
+    key: str
+    says: str
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a batch of events."""
+
+    new: int
+    known: int
+    """On record already, with the same content."""
+    refused: tuple[Refused, ...] = ()
+
+
+class Writing(Reading):
+    """One transaction; it reads what it has written."""
+
+    def __init__(self, database: Database, position: Position, at: Instant, known: Known) -> None:
+        super().__init__(database)
+        self._at = int(at)
+        self._start = position
+        self._now = position
+        self._said: dict[str, list[bytes]] = {table: [] for table in COVERED}
+        self._open: dict[str, str] = {}
+        self.names = Names(database, known)
+
+    @property
+    def now(self) -> Position:
+        """How far the record goes with what was written here."""
+        return self._now
+
+    def position(self) -> Position:
+        """See `Reading.position`: with what was written here, which has no hash yet."""
+        return self._now
+
+    def open_month(self, name: str) -> str:
+        """See `Reading.open_month`; asked once in a transaction."""
+        found = self._open.get(name)
+        if found is None:
+            found = self._open[name] = super().open_month(name)
+        return found
+
+    # -- usage -------------------------------------------------------------------------------------------------
+
+    def take(self, events: Sequence[UsageEvent]) -> Taken:
+        """Put usage on record: each event once, whoever sends it how often.
+
+        An event that is there with other content is refused, and the others are taken. Raises LimitError.
+        """
+        _bounded(len(events), "events")
+        events, refused = _alike(given := events)
+        rows = self._usage_rows(events)
+        new = self._database.insert("usage_event", COVERED["usage_event"], rows, unique="source, event")
+        if new < len(rows):
+            there = self._fingerprints(rows)
+            refused += [
+                Refused(event.source, event.key, "it is on record with other content")
+                for event, row in zip(events, rows, strict=True)
+                if there[row[1], row[2]][1] != row[3]
+            ]
+            kept = [there[row[1], row[2]][0] == row[0] for row in rows]
+            events = [event for event, fresh in zip(events, kept, strict=True) if fresh]
+            rows = [row for row, fresh in zip(rows, kept, strict=True) if fresh]
+        assert len(rows) == new, "what was inserted is what is new"
+        if rows:
+            covered = self._said["usage_event"]
+            covered += [said(row, event.source) for event, row in zip(events, rows, strict=True)]
+            self._now = self._now._replace(usage_seq=rows[-1][0])
+        return Taken(new=new, known=len(given) - new - len(refused), refused=tuple(refused))
+
+    def _usage_rows(self, events: Sequence[UsageEvent]) -> list[Row]:
+        sources = self.names.numbers("source", {event.source: (event.source,) for event in events})
+        kinds = [
+            (event.metric, event.party, event.provider, plain(event.quoted_usd), _text(event.attributes))
+            for event in events
+        ]
+        streams = self.names.numbers(
+            "stream", {kind: (_digest(SORTED_JSON.encode(kind)), *kind) for kind in kinds}
+        )
+        at = self._at
+        return [
+            (
+                seq,
+                sources[event.source],
+                event.key,
+                event.fingerprint(),
+                streams[kind],
+                event.micro,
+                int(event.start),
+                None if event.end is None else int(event.end),
+                event.corrects,
+                at,
+            )
+            for seq, (event, kind) in enumerate(zip(events, kinds, strict=True), self._now.usage_seq + 1)
+        ]
+
+    def _fingerprints(self, rows: Sequence[Row]) -> dict[tuple[int, str], tuple[int, bytes]]:
+        """What is on record under the names of these rows: number and content."""
+        query = "SELECT event, seq, fingerprint FROM usage_event WHERE source = ? AND event IN"
+        found: dict[tuple[int, str], tuple[int, bytes]] = {}
+        for source in sorted({row[1] for row in rows}):
+            named = [row[2] for row in rows if row[1] == source]
+            for event, seq, fingerprint in self._database.find(query, named, (source,)):
+                found[source, event] = (seq, bytes(fingerprint))
+        return found
+
+    # -- terms -------------------------------------------------------------------------------------------------
+
+    def declare(self, agreements: Sequence[Agreement]) -> None:
+        """From here on these agreements hold. Declared again unchanged, nothing is written."""
+        body = pack(tuple(sorted(agreements, key=lambda item: item.id)))
+        last = self._database.run(
+            "SELECT digest FROM terms WHERE kind = 'agreements' ORDER BY seq DESC LIMIT 1"
+        )
+        if not last or bytes(last[0][0]) != _digest(body):
+            self._write_terms("agreements", body)
+
+    def learn(self, facts: Sequence[WorldFact]) -> None:
+        """Put facts of the world on record, each once."""
+        for fact in facts:
+            body = pack(fact)
+            if not self._database.run(
+                "SELECT 1 FROM terms WHERE kind = 'fact' AND digest = ?", (_digest(body),)
+            ):
+                self._write_terms("fact", body)
+
+    def _write_terms(self, kind: str, body: bytes) -> None:
+        row = (self._now.terms_seq + 1, kind, _digest(body), self._at)
+        self._database.insert("terms", (*COVERED["terms"], "body"), [(*row, body)])
+        self._said["terms"].append(said(row))
+        self._now = self._now._replace(terms_seq=row[0])
+
+    # -- entries -----------------------------------------------------------------------------------------------
+
+    def post(self, drafts: Sequence[Draft], *, usage_seq: int) -> int:
+        """Post the changes of lines; gives how many entries that made. A draft that changes nothing makes none.
+
+        What falls into a month that is closed is booked in the first one open after it, as a correction.
+        """
+        _bounded(len(drafts), "entries")
+        drafts = [draft for draft in drafts if draft.amount_micro or draft.micro]
+        if not drafts:
+            return 0
+        months = {name: self.open_month(name) for name in {draft.line.month for draft in drafts}}
+        standing = Standing(self._database, self.names, drafts)
+        posted = Posted(standing, months, self._now.entry_seq, self._at, usage_seq)
+        for draft in drafts:
+            posted.add(draft)
+        standing.write()
+        self._database.insert("entry", COVERED["entry"], posted.entries)
+        self._add_balances(posted.balances)
+        covered = self._said["entry"]
+        covered += [said(row, draft.line.id) for draft, row in zip(drafts, posted.entries, strict=True)]
+        self._now = self._now._replace(entry_seq=self._now.entry_seq + len(drafts))
+        return len(drafts)
+
+    def _add_balances(self, changes: Mapping[tuple[int, int, str], int]) -> None:
+        """Add to what accounts stand at. Each change is of an account, its contra account and a month."""
+        sums: dict[tuple[int, str], int] = {}
+        for (account, contra, month), amount in changes.items():
+            for side, change in ((account, amount), (contra, -amount)):
+                sums[side, month] = sums.get((side, month), 0) + change
+        query = "SELECT account, month, amount FROM balance WHERE account IN"
+        there = self._database.find(query, sorted({account for account, _ in sums}))
+        stood = {(account, month): int(amount) for account, month, amount in there}
+        rows = [(*of, stood.get(of, 0) + change) for of, change in sums.items()]
+        columns = ("account", "month", "amount")
+        self._database.insert("balance", columns, rows, unique="account, month", update=("amount",))
+
+    # -- months, progress --------------------------------------------------------------------------------------
+
+    def set_month(self, month: Month) -> None:
+        """A month is closing, or closed."""
+        assert month.status != "open", "a month never opens again"
+        self._open.clear()
+        row = (
+            month.name,
+            month.status,
+            self._start.block + 1,
+            None if month.closed_at is None else int(month.closed_at),
+            month.entry_seq,
+            month.usage_seq,
+            month.terms_seq,
+            month.root,
+        )
+        self._database.insert("month", COVERED["month"], [row])
+        self._said["month"].append(said(row))
+
+    def set_progress(self, name: str, seq: int, body: str = "") -> None:
+        """How far a reader of another record has come, as the feed from a journal."""
+        columns = ("name", "seq", "body")
+        self._database.insert("progress", columns, [(name, seq, body)], unique="name", update=columns[1:])
+
+    def seal(self) -> None:
+        """Close what was written by a block of the chain; nothing written, no block."""
+        if any(self._said.values()):
+            block = sealed(self._start, self._now, chain.from_iterable(self._said.values()))
+            columns = ("seq", "usage_seq", "terms_seq", "entry_seq", "hash")
+            self._database.insert("block", columns, [block])
+
+
+def _alike(events: Sequence[UsageEvent]) -> tuple[list[UsageEvent], list[Refused]]:
+    """Each name once; those that say another thing under a name of the same batch are refused."""
+    kept: dict[tuple[str, str], UsageEvent] = {}
+    refused = []
+    for event in events:
+        first = kept.setdefault((event.source, event.key), event)
+        if first is not event and first.fingerprint() != event.fingerprint():
+            refused.append(
+                Refused(event.source, event.key, "it comes twice in one batch, with other content")
+            )
+    return list(kept.values()), refused
+
+
+def _bounded(count: int, what: str) -> None:
+    if count > BATCH_LIMIT:
+        raise LimitError(f"{count:,} {what} in one call; the limit is {BATCH_LIMIT:,}", "Send them in parts.")
+
+
+def _digest(value: bytes) -> bytes:
+    return blake2b(value, digest_size=16).digest()
+
+
+def _text(attributes: Mapping[str, str]) -> str:
+    return SORTED_JSON.encode(attributes).decode()
