@@ -230,6 +230,23 @@ class Burn:
             same.take(amount, part, at)
 
 
+class Counting:
+    """Which commitments something may count towards, whatever is left of them."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._takers = _takers(timeline, NONE)
+
+    def of(self, item: Item) -> tuple[tuple[str, str], ...]:
+        """Those commitments and their portions, in the order in which it is offered to them."""
+        found = (
+            (taker.version.ref, taker.run.portion)
+            for taker in self._takers
+            if (part := _eligible(self._timeline, taker, item)) is not None and part.share
+        )
+        return tuple(dict.fromkeys(found))
+
+
 def _added(taker: _Taker) -> Instant:
     return taker.version.added
 

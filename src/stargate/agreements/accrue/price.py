@@ -103,6 +103,17 @@ def accrue_prices(
     return lines
 
 
+def used_of_reserved(timeline: Timeline, usage: Sequence[Usage]) -> dict[str, Decimal]:
+    """How much was used of what each price of a reservation covers, by clause, in the unit of the price."""
+    found: dict[str, Decimal] = {}
+    for version in timeline.book.chart.versions:
+        clause = version.clause
+        if isinstance(clause, Price) and clause.reservation and timeline.spans(version):
+            used = sum((item.quantity for item in _used(timeline, version, clause, usage)), Decimal(0))
+            found[version.ref] = found.get(version.ref, Decimal(0)) + used
+    return found
+
+
 def _by_rate(timeline: Timeline, version: Version, used: Sequence[Usage]) -> list[ChargeLine]:
     """A line for each price that held in the period."""
     quantities: dict[Decimal, Decimal] = {}
