@@ -7,12 +7,15 @@ clauses mean is reckoned in `agreements`; who calls the ledger, and when, is the
 """
 
 from stargate.ledger.ledger import Closed, Ledger
-from stargate.ledger.record import Entry, Line, Month, Opening, Payment, UsageEvent
+from stargate.ledger.record import Budget, Entry, Line, Month, Opening, Payment, UsageEvent
+from stargate.ledger.settle.budget import BudgetState
 from stargate.ledger.settle.commitment import CommitmentState, Lot
 from stargate.ledger.settle.payable import Instalment, Payable
 from stargate.ledger.store import Store, Taken, open_store
 
 __all__ = [
+    "Budget",
+    "BudgetState",
     "Closed",
     "CommitmentState",
     "Entry",

@@ -17,9 +17,10 @@ from stargate.agreements.lint import circling_shares
 from stargate.base.errors import InputError, StateConflictError
 from stargate.base.time import Instant
 from stargate.ledger.reckon import commitments_at, owed_by_clauses, rate, settle
-from stargate.ledger.record import Month, Opening, Payment, UsageEvent
+from stargate.ledger.record import Budget, Month, Opening, Payment, UsageEvent
 from stargate.ledger.record.month import after, month_of, span_of
 from stargate.ledger.root import root_of
+from stargate.ledger.settle.budget import BudgetState, budget_states
 from stargate.ledger.settle.commitment import CommitmentState
 from stargate.ledger.settle.payable import Payable, payables
 from stargate.ledger.statement import Statement, draw
@@ -82,6 +83,11 @@ class Ledger:
             writing.declare(agreements)
             writing.learn(facts)
 
+    def allow(self, budget: Budget, at: Instant) -> None:
+        """Put a team's budget on record: from here on it counts."""
+        with self.store.writing(at) as writing:
+            writing.allow(budget)
+
     # -- what follows from it ----------------------------------------------------------------------------------
 
     def rate(self, at: Instant) -> int:
@@ -125,6 +131,15 @@ class Ledger:
         """Where every commitment stands at an instant, in the words of FOCUS. Usage must have been rated."""
         with self.store.snapshot():
             return commitments_at(self.store, at)
+
+    def budgets(self, month: str, at: Instant) -> tuple[BudgetState, ...]:
+        """How each team with a limit stands in a month. Usage must have been rated."""
+        with self.store.snapshot():
+            spent: dict[str, int] = {}
+            for used in self.store.use_charged(month, by_day=True):
+                team = used.attributes.get("team", "")
+                spent[team] = spent.get(team, 0) + used.posted_micro
+            return budget_states(self.store.budgets(), spent, month, at)
 
     def payables(self, parties: tuple[str, str], at: Instant) -> tuple[Payable, ...]:
         """What two parties owe each other by when, in each direction, and what was paid of it."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from stargate.agreements import Agreement, Period, WorldFact
 from stargate.base.time import DAY, HOUR, Instant
 from stargate.base.wire import unpacker
-from stargate.ledger.record import Entry, Line, LineKey, Month, Rollup, UsageEvent, UseCharged
+from stargate.ledger.record import Budget, Entry, Line, LineKey, Month, Rollup, UsageEvent, UseCharged
 from stargate.ledger.record.booked import Booked
 from stargate.ledger.record.entry import entry_id
 from stargate.ledger.record.month import after, month_of
@@ -21,6 +21,7 @@ from stargate.ledger.store.database import Database, Row
 
 _AGREEMENTS = unpacker(tuple[Agreement, ...])
 _FACT = unpacker(WorldFact)
+_BUDGET = unpacker(Budget)
 _KEY = (
     "kind", "payer", "payee", "month", "start_us", "end_us", "clause", "unit", "metric", "price_usd", "quoted_usd",
     "portion", "attributes",
@@ -82,6 +83,11 @@ class Reading:
         )
         agreements = _AGREEMENTS.decode(last[0][0]) if last else ()
         return Terms(seq, agreements, tuple(_FACT.decode(row[0]) for row in facts))
+
+    def budgets(self) -> tuple[Budget, ...]:
+        """All that were ever said, in the order of the record: of each team and month the last one counts."""
+        rows = self._database.run("SELECT body FROM terms WHERE kind = 'budget' ORDER BY seq")
+        return tuple(_BUDGET.decode(body) for (body,) in rows)
 
     # -- usage -------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from stargate.agreements import Agreement, WorldFact
 from stargate.base.errors import LimitError
 from stargate.base.time import Instant
 from stargate.base.wire import pack
-from stargate.ledger.record import Draft, Month, UsageEvent
+from stargate.ledger.record import Budget, Draft, Month, UsageEvent
 from stargate.ledger.record.line import SORTED_JSON, plain
 from stargate.ledger.store.chain import COVERED, Position, said, sealed
 from stargate.ledger.store.database import Database, Row
@@ -147,12 +147,18 @@ class Writing(Reading):
 
     def learn(self, facts: Sequence[WorldFact]) -> None:
         """Put facts of the world on record, each once."""
-        for fact in facts:
-            body = pack(fact)
-            if not self._database.run(
-                "SELECT 1 FROM terms WHERE kind = 'fact' AND digest = ?", (_digest(body),)
-            ):
+        bodies = {_digest(body): body for body in map(pack, facts)}
+        query = "SELECT digest FROM terms WHERE kind = 'fact' AND digest IN"
+        there = {bytes(digest) for (digest,) in self._database.find(query, list(bodies))}
+        for digest, body in bodies.items():
+            if digest not in there:
                 self._write_terms("fact", body)
+
+    def allow(self, budget: Budget) -> None:
+        """From here on this is the budget of its team. Said again unchanged, nothing is written."""
+        last = {(one.team, one.month): one for one in self.budgets()}
+        if last.get((budget.team, budget.month)) != budget:
+            self._write_terms("budget", pack(budget))
 
     def _write_terms(self, kind: str, body: bytes) -> None:
         row = (self._now.terms_seq + 1, kind, _digest(body), self._at)
