@@ -88,7 +88,7 @@ def chain_broken_at(store: Store) -> int | None:
         for table, columns in COVERED.items():
             spans = {"usage_event": (before.usage_seq, usage), "terms": (before.terms_seq, terms)}
             low, high = spans.get(table, (before.entry_seq, entry) if table == "entry" else (seq - 1, seq))
-            by = "block" if table == "month" else "seq"
+            by = "block" if "block" in columns else "seq"
             query = f"SELECT {names.get(table, chr(39) * 2)}, {', '.join(columns)} FROM {table}"
             rows = run(f"{query} WHERE {by} > ? AND {by} <= ? ORDER BY {by}", (low, high))
             parts += [said(row[1:], row[0]) for row in rows]

@@ -22,6 +22,7 @@ COVERED = {
         "text_ref", "due_us", "corrects",
     ),
     "month": ("name", "status", "block", "closed_us", "entry_seq", "usage_seq", "terms_seq", "root"),
+    "imported_file": ("seq", "block", "digest", "name", "dataset", "version", "head", "records", "recorded_us"),
 }  # fmt: skip
 """What a block covers of each table, in this order: of each table its new rows, in order of their numbers."""
 

@@ -14,6 +14,7 @@ from stargate.base.wire import unpacker
 from stargate.ledger.record import Budget, Entry, Line, LineKey, Month, Rollup, UsageEvent, UseCharged
 from stargate.ledger.record.booked import Booked
 from stargate.ledger.record.entry import entry_id
+from stargate.ledger.record.imported import Imported, Sum
 from stargate.ledger.record.month import after, month_of
 from stargate.ledger.record.opening import SOURCE as OPENING
 from stargate.ledger.store.chain import Position
@@ -303,6 +304,42 @@ class Reading:
             " WHERE balance.month <= ? GROUP BY account.path ORDER BY account.path"
         )
         return {path: int(amount) for path, amount in self._database.run(query, (upto,))}
+
+    # -- bills of others ---------------------------------------------------------------------------------------
+
+    def imported(self) -> tuple[Imported, ...]:
+        """The files of other providers, in the order in which they came."""
+        query = (
+            "SELECT seq, digest, name, dataset, version, head, records, recorded_us FROM imported_file ORDER BY seq"
+        )
+        return tuple(
+            Imported(
+                number=row[0],
+                digest=bytes(row[1]),
+                name=row[2],
+                dataset=row[3],
+                version=row[4],
+                head=bytes(row[5]),
+                rows=row[6],
+                recorded_at=Instant(row[7]),
+            )
+            for row in self._database.run(query)
+        )
+
+    def imported_records(self, file: int) -> Iterator[bytes]:
+        """The records of a file as they are written, after its head."""
+        query = "SELECT body FROM imported_record WHERE file = ? ORDER BY number"
+        for (body,) in self._database.stream(query, (file,)):
+            yield bytes(body)
+
+    def imported_sums(self) -> Iterator[tuple[int, Sum]]:
+        """What the files bill, each with the number of its file."""
+        query = (
+            "SELECT file, provider, month, currency, records, billed, effective FROM imported_sum"
+            " ORDER BY file, provider, month, currency"
+        )
+        for row in self._database.stream(query):
+            yield row[0], Sum(row[1], row[2], row[3], row[4], Decimal(row[5]), Decimal(row[6]))
 
     # -- months ------------------------------------------------------------------------------------------------
 

@@ -119,9 +119,42 @@ STEPS: tuple[tuple[str, ...], ...] = (
             hash {bytes} NOT NULL
         ){strict}""",
     ),
+    (
+        # Bills of other providers: each file once, its records as they are written, and what they come to.
+        """CREATE TABLE imported_file (
+            seq {key},
+            block {int} NOT NULL,
+            digest {bytes} NOT NULL UNIQUE,
+            name {text} NOT NULL,
+            dataset {text} NOT NULL,
+            version {text} NOT NULL,
+            head {bytes} NOT NULL,
+            records {int} NOT NULL,
+            recorded_us {int} NOT NULL
+        ){strict}""",
+        """CREATE TABLE imported_record (
+            file {int} NOT NULL,
+            number {int} NOT NULL,
+            body {bytes} NOT NULL,
+            PRIMARY KEY (file, number)
+        ){strict_rowless}""",
+        """CREATE TABLE imported_sum (
+            file {int} NOT NULL,
+            provider {text} NOT NULL,
+            month {text} NOT NULL,
+            currency {text} NOT NULL,
+            records {int} NOT NULL,
+            billed {text} NOT NULL,
+            effective {text} NOT NULL,
+            PRIMARY KEY (file, provider, month, currency)
+        ){strict_rowless}""",
+    ),
 )
 
-KEPT = ("usage_event", "terms", "entry", "month", "block", "stream", "source", "account")
+KEPT = (
+    "usage_event", "terms", "entry", "month", "block", "stream", "source", "account", "imported_file",
+    "imported_record", "imported_sum",
+)  # fmt: skip
 """Tables whose rows are never changed or removed: the database itself refuses."""
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 
 import msgspec
 
 from stargate.agreements import Agreement, WorldFact
-from stargate.base.errors import LimitError
+from stargate.base.errors import LedgerError, LimitError
 from stargate.base.time import Instant
 from stargate.base.wire import pack
 from stargate.ledger.record import Budget, Draft, Month, UsageEvent
+from stargate.ledger.record.imported import Imported, Sum
 from stargate.ledger.record.line import SORTED_JSON, plain
 from stargate.ledger.store.chain import COVERED, Position, said, sealed
 from stargate.ledger.store.database import Database, Row
@@ -23,6 +24,8 @@ from stargate.ledger.store.reading import Reading
 
 BATCH_LIMIT = 100_000
 """Events, or drafts, in one call."""
+RECORDS_AT_ONCE = 1_000
+"""Records of a file in memory."""
 
 
 class Refused(NamedTuple):
@@ -227,12 +230,46 @@ class Writing(Reading):
         columns = ("name", "seq", "body")
         self._database.insert("progress", columns, [(name, seq, body)], unique="name", update=columns[1:])
 
+    # -- bills of others ---------------------------------------------------------------------------------------
+
+    def bring(self, file: Imported, records: Iterable[bytes], sums: Callable[[], Iterable[Sum]]) -> Imported:
+        """Put a file on record whose digest is new, record by record; what they come to is asked for at the end.
+
+        Raises LedgerError where the records are not those of the digest.
+        """
+        number = int(self._database.run("SELECT coalesce(max(seq), 0) + 1 FROM imported_file")[0][0])
+        state, count = blake2b(file.head, digest_size=len(file.digest)), 0
+        for part in batched(records, RECORDS_AT_ONCE):
+            rows = [(number, place, body) for place, body in enumerate(part, count + 1)]
+            self._database.insert("imported_record", ("file", "number", "body"), rows)
+            state.update(b"".join(part))
+            count += len(rows)
+        if state.digest() != file.digest:
+            raise LedgerError(f"{file.name} changed while it was read", "Import it again when it is complete.")
+        row = (
+            number, self._start.block + 1, file.digest, file.name, file.dataset, file.version, file.head, count,
+            self._at,
+        )  # fmt: skip
+        self._database.insert("imported_file", COVERED["imported_file"], [row])
+        columns = ("file", "provider", "month", "currency", "records", "billed", "effective")
+        added = [(number, *one[:4], format(one.billed, "f"), format(one.effective, "f")) for one in sums()]
+        self._database.insert("imported_sum", columns, added)
+        self._said["imported_file"].append(said(row))
+        return msgspec.structs.replace(file, number=number, rows=count, recorded_at=Instant(self._at))
+
     def seal(self) -> None:
         """Close what was written by a block of the chain; nothing written, no block."""
         if any(self._said.values()):
             block = sealed(self._start, self._now, chain.from_iterable(self._said.values()))
             columns = ("seq", "usage_seq", "terms_seq", "entry_seq", "hash")
             self._database.insert("block", columns, [block])
+
+
+def batched(items: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
+    """Portions of a stream."""
+    rest = iter(items)
+    while part := list(islice(rest, size)):
+        yield part
 
 
 def _alike(events: Sequence[UsageEvent]) -> tuple[list[UsageEvent], list[Refused]]:
