@@ -44,6 +44,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "leases": ("leases", "List leases, and say that one was delivered."),
         "fact": ("fact", "Declare a fact that agreements rest on."),
     },
+    "Money": {
+        "ledger": ("ledger", "Export what is owed, import bills of others, report on both."),
+    },
     "Files": {
         "check": ("check", "Check YAML files: catalog, agreements, workloads."),
         "ask": ("ask", "Ask agreements whether something may be done."),

@@ -53,3 +53,11 @@ def exported(books: Path) -> Iterator[Exported]:
         rows = {dataset: list(export.rows(dataset)) for dataset in HEADERS}
         yield Exported(store, export, rows)
     store.close()
+
+
+@pytest.fixture
+def tmp_store(tmp_path: Path) -> Iterator[Store]:
+    """An empty ledger in a file."""
+    store = open_store(tmp_path / "ledger.sqlite", durable=False)
+    yield store
+    store.close()

@@ -21,7 +21,7 @@ COLUMNS_LIMIT = 1_000
 DIGITS_LIMIT = 60
 """Of a figure that is added up."""
 _NULLS = frozenset({"", "NULL", "null"})
-_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])-\d{2}\b")
+_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])-\d{2}(?!\d)")
 _PROVIDERS = ("ServiceProviderName", "ProviderName", "PublisherName", "InvoiceIssuerName")
 """Who sold it: 1.3 says the first, versions before it the second."""
 
