@@ -41,6 +41,22 @@ DEAL: dict[str, Any] = {
         },
         {"kind": "price", "id": "held", "price_usd": "1.70", "reservation": "pool", "scope": _at("elm")},
         {
+            "kind": "capacity_reservation",
+            "id": "hall",
+            "quantity": 2,
+            "from": "2026-01-16",
+            "until": "2026-04-16",
+            "upfront_percent": 100,
+            "scope": _at("fir"),
+        },
+        {
+            "kind": "price",
+            "id": "ahead-held",
+            "price_usd": "1.01",
+            "reservation": "hall",
+            "scope": _at("fir"),
+        },
+        {
             "kind": "commitment",
             "id": "minimum",
             "amount": 100000,

@@ -136,7 +136,29 @@ def test_what_is_prepaid_is_billed_when_it_is_paid_and_effective_when_it_is_used
         if (total.month, total.account, total.issuer) == ("2026-01", "lab", "alpha")
     )
     # 9000 are due each month, used or not; 15000 are prepaid, 15 % of the 9000 are credited.
-    assert (january.effective_usd, january.billed_usd) == (Decimal(9000), Decimal(9000 + 15000 - 1350))
+    assert january.billed_usd == Decimal(9000 + 15000 - 1350)
+    # Of the 9000, 4363.20 are for a hall until April, of which January has 16 of 90 days.
+    assert january.effective_usd == Decimal(9000) - Decimal("4363.20") + Decimal("775.68")
+
+
+def test_what_is_paid_up_front_is_effective_over_its_term(exported: Exported) -> None:
+    hall = exported.like(x_Clause="deal/ahead-held")
+    # 2 chips for 90 days at 1.01; 16, 28 and 31 days of them; nothing was used there.
+    assert [(row["BilledCost"], row["EffectiveCost"]) for row in hall] == [
+        ("4363.2", "0"),
+        ("0", "775.68"),
+        ("0", "1357.44"),
+        ("0", "1502.88"),
+    ]
+    assert [row["ChargePeriodStart"][:10] for row in hall] == [
+        "2026-01-16",
+        "2026-01-16",
+        "2026-02-01",
+        "2026-03-01",
+    ]
+    assert {row["CapacityReservationStatus"] for row in hall[1:]} == {"Unused"}
+    april = Export(exported.store, "2026-04", "2026-05", Instant.parse("2026-03-20"))
+    assert [row["EffectiveCost"] for row in april.rows("Cost and Usage")] == ["727.2"]
 
 
 def test_what_was_short_is_the_unused_part_of_the_commitment(exported: Exported) -> None:
@@ -163,7 +185,7 @@ def test_use_says_which_commitment_it_counts_for(exported: Exported) -> None:
 
 
 def test_what_is_held_and_idle_has_a_row_of_its_own(exported: Exported) -> None:
-    january = exported.like(x_Kind="reservation", BillingPeriodStart="2026-01-01T00:00:00Z")
+    january = exported.like(x_Clause="deal/held", BillingPeriodStart="2026-01-01T00:00:00Z")
     found = {
         row.get("CapacityReservationStatus", ""): (
             row["BilledCost"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from fractions import Fraction
 from typing import NamedTuple
 
 from stargate.base.money import usd
@@ -243,21 +244,59 @@ def _short(item: Booked, contracts: Contracts) -> Row:
 def _reserved(item: Booked, contracts: Contracts, row: Row, billed: Decimal) -> Iterator[Row]:
     """What is held: the purchase, which is billed; and what of it was used and was not, as which it is effective.
 
-    Where nothing tells how much was used, or what is paid is for more than its month, the purchase alone.
+    What is paid up front for a whole term is effective month by month: see `spread`. Where nothing tells how much
+    was used, and where a closed month is put right, the purchase alone.
     """
     key = item.key
     priced, held = _priced(item), contracts.held(key.clause, unit_of(key.metric)[0])
     row |= {"CapacityReservationId": key.clause if held is None else held.reservation}
+    if key.portion:
+        yield row | _costs(billed, Decimal(0), priced)
+        return
     volume = _quantity(item)
-    if held is None or held.used is None or item.month != key.month or key.portion or volume <= 0:
+    if held is None or held.used is None or item.month != key.month or volume <= 0:
         yield row | _costs(billed, billed, priced)
         return
     yield row | _costs(billed, Decimal(0), priced)
-    used = min(held.used, volume)
-    share = (billed * used / volume).quantize(Decimal("1e-6"), ROUND_HALF_EVEN)
-    for status, part, cost in (("Used", used, share), ("Unused", volume - used, billed - share)):
-        if part or cost:
-            yield _part_held(row, status, part, cost, _unit(item))
+    yield from _used_or_not(row, volume, min(held.used, volume), billed, _unit(item))
+
+
+def spread(item: Booked, before_micro: int, contracts: Contracts) -> Iterator[Row]:
+    """Of what was paid up front for a term, what is effective in the item's month: evenly by time.
+
+    `before_micro` is what was booked of it before that month. Over all months the parts add up to what was paid.
+    """
+    key, month = item.key, span_of(item.month)
+    done, now = _passed(item, month.start), _passed(item, month.end)
+    cost = usd(round(item.amount_micro * now) - round(before_micro * done))
+    held = contracts.held(key.clause, unit_of(key.metric)[0])
+    volume = _quantity(item) * Decimal((now - done).numerator) / (now - done).denominator
+    if not cost or held is None:
+        return
+    start, end = max(key.start, month.start), max(key.start, min(key.end, month.end))
+    row = _common(item, MEANINGS["reservation"], turned=False) | {
+        "ChargeClass": "",
+        "ChargePeriodStart": moment(start),
+        "ChargePeriodEnd": moment(end if end > start else key.end),
+        "CapacityReservationId": held.reservation,
+        **_sku(item, _priced(item)),
+    }
+    used = volume if held.used is None else min(held.used, volume)
+    yield from _used_or_not(row, volume, used, cost, _unit(item))
+
+
+def _passed(item: Booked, at: Instant) -> Fraction:
+    """Which part of a line's span lies before an instant."""
+    key = item.key
+    return Fraction(min(max(at - key.start, 0), key.end - key.start), key.end - key.start)
+
+
+def _used_or_not(row: Row, volume: Decimal, used: Decimal, cost: Decimal, unit: str) -> Iterator[Row]:
+    """A row for what of a volume was used, and one for what was not."""
+    share = (cost * used / volume).quantize(Decimal("1e-6"), ROUND_HALF_EVEN) if volume else cost
+    for status, part, amount in (("Used", used, share), ("Unused", volume - used, cost - share)):
+        if part or amount:
+            yield _part_held(row, status, part, amount, unit)
 
 
 def _part_held(row: Row, status: str, part: Decimal, cost: Decimal, unit: str) -> Row:

@@ -17,7 +17,7 @@ from stargate.agreements.clause import Commitment, Price
 from stargate.base.errors import LedgerError, LimitError
 from stargate.base.time import Instant
 from stargate.ledger.focus import commitment
-from stargate.ledger.focus.charge import CUSTOM, Row, is_charge, rows, text
+from stargate.ledger.focus.charge import CUSTOM, Row, is_charge, rows, spread, text
 from stargate.ledger.focus.columns import VERSION, Dataset, names
 from stargate.ledger.focus.commitment import COMMITMENT_COLUMNS
 from stargate.ledger.focus.contract import Contracts, commitment_id
@@ -25,6 +25,7 @@ from stargate.ledger.focus.invoice import INVOICE_COLUMNS, Invoices
 from stargate.ledger.focus.kind import MEANINGS
 from stargate.ledger.reckon import as_used, commitments_at
 from stargate.ledger.record import Month
+from stargate.ledger.record.booked import Booked
 from stargate.ledger.record.month import after, month_of, span_of
 from stargate.ledger.record.usage import HOURLY
 from stargate.ledger.settle.commitment import CommitmentState
@@ -129,15 +130,21 @@ class Export:
     def _charges(self) -> Iterator[Row]:
         for month in self.months.values():
             for item in self._reading.booked(month.name):
-                if not is_charge(item):
-                    left = self._left_out.setdefault((item.key.kind, item.key.unit), [0, 0])
-                    left[0] += 1
-                    left[1] += item.amount_micro
+                if is_charge(item):
+                    yield from self._counted(item, rows(item, self._contracts(item.key.month)))
                     continue
-                for row in rows(item, self._contracts(item.key.month)):
-                    self._invoices.add(row, item)
-                    self._count(month.name, row)
-                    yield row
+                left = self._left_out.setdefault((item.key.kind, item.key.unit), [0, 0])
+                left[0] += 1
+                left[1] += item.amount_micro
+            for item, before in self._reading.upfront(month.name):
+                yield from self._counted(item, spread(item, before, self._contracts(month.name)))
+
+    def _counted(self, item: Booked, found: Iterator[Row]) -> Iterator[Row]:
+        """Rows, put on their invoices and added up while they pass."""
+        for row in found:
+            self._invoices.add(row, item)
+            self._count(item.month, row)
+            yield row
 
     def _count(self, month: str, row: Row) -> None:
         name = (month, row["BillingAccountId"], row["InvoiceIssuerName"])

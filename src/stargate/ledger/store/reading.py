@@ -297,6 +297,37 @@ class Reading:
                 first_month=row[23],
             )
 
+    def upfront(self, month: str) -> Iterator[tuple[Booked, int]]:
+        """What was paid up front for reservations, as booked by a month, each with what of it was booked before."""
+        query = (
+            f"SELECT {_KEY_OF_LINE}, g.amount, line.micro, g.entries, g.first, g.last, f.recorded_us, l.recorded_us,"
+            " l.says, l.text_ref, f.month, g.before"
+            " FROM (SELECT e.line, sum(e.amount) AS amount, count(*) AS entries, min(e.seq) AS first,"
+            " max(e.seq) AS last, sum(CASE WHEN e.month < ? THEN e.amount ELSE 0 END) AS before"
+            " FROM line AS held JOIN entry AS e ON e.line = held.number"
+            " WHERE held.month <= ? AND held.kind = 'reservation' AND held.portion = 'upfront' AND e.month <= ?"
+            " GROUP BY e.line) AS g"
+            " JOIN line ON line.number = g.line JOIN entry AS f ON f.seq = g.first JOIN entry AS l ON l.seq = g.last"
+            " ORDER BY line.id"
+        )
+        for row in self._database.stream(query, (month, month, month)):
+            item = Booked(
+                key=_key(row),
+                month=month,
+                amount_micro=int(row[13]),
+                micro=int(row[14]),
+                entries=row[15],
+                first_entry=row[16],
+                last_entry=row[17],
+                first_at=Instant(row[18]),
+                last_at=Instant(row[19]),
+                says=row[20],
+                text_ref=row[21],
+                due=None,
+                first_month=row[22],
+            )
+            yield item, int(row[23])
+
     def balances(self, upto: str = "9999-12") -> dict[str, int]:
         """What each account stands at, at the end of a month."""
         query = (
