@@ -45,7 +45,11 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "fact": ("fact", "Declare a fact that agreements rest on."),
     },
     "Money": {
-        "ledger": ("ledger", "Export what is owed, import bills of others, report on both."),
+        "usage": ("usage", "Show what was used and charged; add what others counted."),
+        "statement": ("statement", "Show what two parties owe each other for a month, and why."),
+        "commitments": ("commitments", "Show where every commitment stands."),
+        "budget": ("budget", "Show and set what teams may spend in a month."),
+        "ledger": ("ledger", "Close months, verify; export what is owed, import bills of others."),
     },
     "Files": {
         "check": ("check", "Check YAML files: catalog, agreements, workloads."),

@@ -8,22 +8,23 @@ done again, the difference is nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 import msgspec
 
-from stargate.agreements import Agreement, Book, ChargeLine, WorldFact
+from stargate.agreements import Agreement, Book, ChargeLine, Period, WorldFact
 from stargate.agreements.lint import circling_shares
 from stargate.base.errors import InputError, StateConflictError
-from stargate.base.time import Instant
+from stargate.base.time import DAY, HOUR, Instant
 from stargate.ledger.reckon import commitments_at, owed_by_clauses, rate, settle
-from stargate.ledger.record import Budget, Month, Opening, Payment, UsageEvent
+from stargate.ledger.record import Budget, Entry, Month, Opening, Payment, UsageEvent
 from stargate.ledger.record.month import after, month_of, span_of
 from stargate.ledger.root import root_of
 from stargate.ledger.settle.budget import BudgetState, budget_states
 from stargate.ledger.settle.commitment import CommitmentState
 from stargate.ledger.settle.payable import Payable, payables
-from stargate.ledger.statement import Statement, draw
+from stargate.ledger.statement import Item, Statement, Used, behind, draw, used
 from stargate.ledger.store import Store, Taken, Writing
 
 
@@ -141,6 +142,13 @@ class Ledger:
                 spent[team] = spent.get(team, 0) + used.posted_micro
             return budget_states(self.store.budgets(), spent, month, at)
 
+    def used(self, month: str, by: Sequence[str]) -> tuple[Used, ...]:
+        """What was used in a month, by attributes, and what was charged for it. It must have been rated."""
+        with self.store.snapshot():
+            upto = self.store.position().usage_seq
+            rollups = self.store.rollups(0, upto, span_of(month), grain=DAY)
+            return used(rollups, self.store.use_charged(month, by_day=True), by)
+
     def payables(self, parties: tuple[str, str], at: Instant) -> tuple[Payable, ...]:
         """What two parties owe each other by when, in each direction, and what was paid of it."""
         with self.store.snapshot():
@@ -158,6 +166,30 @@ class Ledger:
             upto = last if as_of_entry is None else min(as_of_entry, last)
             entries = self.store.entries(upto_seq=upto, month=month, parties=parties)
             return draw(entries, parties, month, status=state.status, as_of_entry=upto)
+
+    def entries_of(self, drawn: Statement, item: Item) -> list[Entry]:
+        """The entries that made an item of a statement."""
+        with self.store.snapshot():
+            first, last = item.first_entry - 1, item.last_entry
+            entries = self.store.entries(first, last, month=drawn.month, parties=drawn.parties)
+            return behind(entries, drawn, item)
+
+    def usage_of(self, entries: Sequence[Entry]) -> Iterator[UsageEvent]:
+        """The usage that was counted for entries of use at a price. What clauses say of a month rests on all of it."""
+        lines = [
+            entry.line for entry in entries if entry.line.kind == "usage" and entry.line.price_usd is not None
+        ]
+        if not lines:
+            return
+        wanted = {_of(line.metric, line.quoted_usd, line.attributes, line.start // HOUR) for line in lines}
+        span = Period(min(line.start for line in lines), max(line.end for line in lines))
+        for event in self.store.usage(span, max(entry.usage_seq for entry in entries)):
+            if _of(event.metric, event.quoted_usd, event.attributes, event.start // HOUR) in wanted:
+                yield event
+
+
+def _of(metric: str, quoted_usd: Decimal | None, attributes: dict[str, str], hour: int) -> tuple[object, ...]:
+    return (metric, quoted_usd, tuple(sorted(attributes.items())), hour)
 
 
 def _demand_closable(writing: Writing, month: str, at: Instant) -> None:

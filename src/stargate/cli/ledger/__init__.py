@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import click
 
-from stargate.cli.ledger import bring, costs, export
+from stargate.cli.ledger import bring, close, costs, export, follow
 
 __all__ = ["command"]
 
 
 @click.group("ledger")
 def command() -> None:
-    """Export months in FOCUS, import bills of other providers, and report on both."""
+    """Count journals, close months; export them in FOCUS, import bills of other providers, report on both."""
 
 
 command.add_command(costs.command)
+command.add_command(close.command)
 command.add_command(export.command)
+command.add_command(follow.command)
 command.add_command(bring.command)

@@ -6,23 +6,24 @@ from pathlib import Path
 
 import click
 
-from stargate.cli.ledger.where import MonthType, ledger_options, opened, present
+from stargate.cli.ledger.options import a_month, ledger_option, now, opened
 from stargate.cli.output import count, json_option, print_json
+from stargate.ledger import Ledger
 
 
 @click.command("close")
-@click.argument("month", type=MonthType())
-@ledger_options
+@click.argument("month", callback=a_month)
+@ledger_option
 @json_option
-def command(*, month: str, data: Path, ledger: str, as_json: bool) -> None:
+def command(*, month: str, data: Path, ledger: str | None, as_json: bool) -> None:
     """Close a MONTH that has ended: what its clauses say is posted, and its root is fixed.
 
     Months close in order. What becomes known of a closed month later is booked in the first open one.
     """
-    with opened(data, ledger, readonly=False) as books:
+    with opened(ledger, data, readonly=False) as store:
         if not as_json:
             click.echo(f"closing {month} …", err=True)
-        closed = books.close(month, present())
+        closed = Ledger(store).close(month, now())
     if as_json:
         print_json({"month": month, "entries": closed.entries, "root": closed.month.root.hex()})
         return

@@ -5,20 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from stargate.base.time import Instant
+from stargate.broker import Machine, State
+from stargate.broker.fact import Declared
 from stargate.cli.journal import FILE as JOURNAL
-from stargate.cli.ledger.where import ledger_options, opened, present
+from stargate.cli.ledger.options import ledger_option, now, opened
 from stargate.cli.output import count, json_option, print_json
-
-if TYPE_CHECKING:
-    from stargate.broker import Machine, State
-    from stargate.journal import Reader, Record
-    from stargate.ledger import Taken
-    from stargate.ledger.intake import Follower
+from stargate.journal import Form, Reader, Record, SqliteReader, replay, to_entry
+from stargate.ledger import Ledger, Taken
+from stargate.ledger.intake import Follower, hour_of, on_chips
 
 SHOWN = 1_000
 """Entries between two looks at the progress."""
@@ -28,26 +26,23 @@ SHOWN = 1_000
 @click.argument("journal", type=click.Path(path_type=Path, exists=True))
 @click.option("--name", default="main", show_default=True, help="The journal's name in the ledger.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
-@ledger_options
+@ledger_option
 @json_option
-def command(*, journal: Path, name: str, quiet: bool, data: Path, ledger: str, as_json: bool) -> None:
+def command(*, journal: Path, name: str, quiet: bool, data: Path, ledger: str | None, as_json: bool) -> None:
     """Count what a JOURNAL says that is not counted yet: full hours on chips, terms and facts.
 
     JOURNAL is the file, or the folder of a server, whose ledger is then meant too. A running server does this by
     itself; doing it again changes nothing.
     """
-    from stargate.journal import SqliteReader
-    from stargate.ledger.intake import Follower
-
     if journal.is_dir():
         data, journal = journal, journal / JOURNAL
-    with SqliteReader(journal) as reader, opened(data, ledger, readonly=False) as books:
+    with SqliteReader(journal) as reader, opened(ledger, data, readonly=False) as store:
         bar = click.progressbar(
             length=reader.head().seq, label="following", file=sys.stderr, hidden=quiet or as_json
         )
         with bar as shown:
-            taken, upto = follow(reader, Follower(books, name), shown.update)
-        entries = books.rate(present())
+            taken, upto = follow(reader, Follower(Ledger(store), name), shown.update)
+        entries = Ledger(store).rate(now())
     if as_json:
         refused = [one._asdict() for one in taken.refused]
         print_json(
@@ -72,12 +67,6 @@ def follow(reader: Reader, follower: Follower, tell: Callable[[int], object]) ->
 
     Hours are counted with the catalog that held when they had passed, as a server counts them that runs.
     """
-    from stargate.broker import Machine
-    from stargate.broker.fact import Declared
-    from stargate.journal import Form, replay, to_entry
-    from stargate.ledger import Taken
-    from stargate.ledger.intake import hour_of, on_chips
-
     total = Taken(new=0, known=0)
     mark = follower.mark()
 
@@ -86,7 +75,7 @@ def follow(reader: Reader, follower: Follower, tell: Callable[[int], object]) ->
         hour = hour_of(at)
         if hour <= mark:
             return
-        taken = follower.take(on_chips(state, mark, hour), hour, present())
+        taken = follower.take(on_chips(state, mark, hour), hour, now())
         total = Taken(
             new=total.new + taken.new,
             known=total.known + taken.known,
@@ -107,7 +96,7 @@ def follow(reader: Reader, follower: Follower, tell: Callable[[int], object]) ->
     state = replay(reader, form).state.state
     tell(state.records.seq % SHOWN)
     count_until(state, state.records.at)
-    follower.declare(state.records.agreements, state.records.world_facts, present())
+    follower.declare(state.records.agreements, state.records.world_facts, now())
     return total, mark
 
 

@@ -39,7 +39,7 @@ def months_option(*, required: bool) -> Callable[[Callable[..., Any]], Callable[
             ("--from", "first", "First month, as 2026-01."),
         ):
             command = click.option(
-                name, variable, metavar="MONTH", required=required, callback=_month, help=says
+                name, variable, metavar="MONTH", required=required, callback=a_month, help=says
             )(command)
         return command
 
@@ -64,7 +64,8 @@ def now() -> Instant:
     return Instant(time.time_ns() // 1_000)
 
 
-def _month(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+def a_month(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """A callback for options and arguments: a month, as 2026-03."""
     if value is None:
         return None
     try:

@@ -7,7 +7,7 @@ how far usage was counted, so that the way leads down to the single event.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from hashlib import blake2b
 
@@ -79,20 +79,11 @@ def draw(
 ) -> Statement:
     """The statement. Entries of other parties, months or later numbers are passed over."""
     sums: dict[tuple[object, ...], _Sum] = {}
-    for entry in entries:
-        key = entry.line
-        if entry.month != month or entry.seq > as_of_entry or {key.payer, key.payee} != set(parties):
-            continue
-        late = key.month if key.month != month else ""
-        use = key.price_usd is not None and key.kind == "usage"
-        span = () if use else (key.start, key.end)
-        group = (
-            late, key.clause, key.kind, key.payer, key.payee, key.unit, key.metric, key.price_usd, key.quoted_usd,
-            key.portion, span,
-        )  # fmt: skip
+    for entry in _between(entries, parties, month, as_of_entry):
+        group = _group(entry)
         found = sums.get(group)
         if found is None:
-            found = sums[group] = _Sum(entry, late)
+            found = sums[group] = _Sum(entry, entry.line.month if entry.line.month != month else "")
         found.add(entry)
     items = tuple(one.item() for one in sums.values() if one.amount_micro or one.micro)
     ordered = tuple(sorted(items, key=_place))
@@ -106,6 +97,35 @@ def draw(
         net=_net(ordered, parties),
         digest=blake2b(pack(said), digest_size=32, person=b"stargate.state.1").hexdigest(),
     )
+
+
+def behind(entries: Iterable[Entry], drawn: Statement, item: Item) -> list[Entry]:
+    """The entries that made an item of a statement, of those it was drawn from."""
+    group, found = None, []
+    for entry in _between(entries, drawn.parties, drawn.month, drawn.as_of_entry):
+        if entry.seq == item.first_entry:
+            group = _group(entry)
+        if group is not None and _group(entry) == group:
+            found.append(entry)
+    return found
+
+
+def _between(entries: Iterable[Entry], parties: tuple[str, str], month: str, last: int) -> Iterator[Entry]:
+    for entry in entries:
+        key = entry.line
+        if entry.month == month and entry.seq <= last and {key.payer, key.payee} == set(parties):
+            yield entry
+
+
+def _group(entry: Entry) -> tuple[object, ...]:
+    """What entries of one item have in common."""
+    key = entry.line
+    late = key.month if key.month != entry.month else ""
+    span = () if key.price_usd is not None and key.kind == "usage" else (key.start, key.end)
+    return (
+        late, key.clause, key.kind, key.payer, key.payee, key.unit, key.metric, key.price_usd, key.quoted_usd,
+        key.portion, span,
+    )  # fmt: skip
 
 
 class _Sum:
