@@ -79,7 +79,7 @@ def chain_broken_at(store: Store) -> int | None:
     """The first block that does not follow from the tables, as they are read anew; None: all do."""
     names = {
         "usage_event": "(SELECT name FROM source WHERE source.id = usage_event.source)",
-        "entry": "(SELECT id FROM line WHERE line.number = entry.line)",
+        "entry": "(SELECT id FROM standing WHERE standing.number = entry.line)",
     }
     run, before = store._database.run, Position()
     for seq, usage, terms, entry, hash_ in run("SELECT * FROM block ORDER BY seq"):

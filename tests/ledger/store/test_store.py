@@ -121,17 +121,28 @@ def test_a_batch_has_a_limit(opened: Opened, monkeypatch: pytest.MonkeyPatch) ->
         Ledger(opened()).take(events(11), BEGIN)
 
 
-@pytest.mark.parametrize("table", KEPT)
+KEY = {
+    "source": "name",
+    "account": "path",
+    "stream": "digest",
+    "subject": "digest",
+    "block": "hash",
+    "month": "root",
+}
+
+
 @pytest.mark.parametrize("change", ["DELETE FROM {}", "UPDATE {} SET {} = {}"])
-def test_the_database_refuses_to_change_the_record(opened: Opened, table: str, change: str) -> None:
+def test_the_database_refuses_to_change_the_record(opened: Opened, change: str) -> None:
     store = opened()
     ledger = Ledger(store)
     ledger.declare([paper()], (), BEGIN)
     ledger.take(events(30), BEGIN)
     ledger.close("2026-01", LATER)
-    column = {"source": "name", "account": "path", "stream": "party", "block": "hash", "month": "root"}
-    with pytest.raises(LedgerError, match=f"rows of {table} are never changed or removed"):
-        store._database.run(change.format(table, *[column.get(table, "recorded_us")] * 2))
+    filled = [table for table in KEPT if store._database.run(f"SELECT 1 FROM {table} LIMIT 1")]
+    assert set(filled) >= {"usage_event", "terms", "entry", *KEY}
+    for table in filled:
+        with pytest.raises(LedgerError, match=f"rows of {table} are never changed or removed"):
+            store._database.run(change.format(table, *[KEY.get(table, "recorded_us")] * 2))
     assert chain_broken_at(store) is None
 
 

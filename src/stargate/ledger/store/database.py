@@ -39,7 +39,7 @@ class Database(Protocol):
         unique: str = "",
         update: Sequence[str] = (),
     ) -> int:
-        """Insert rows, any number; gives how many were.
+        """Insert rows, any number, within a transaction that writes; gives how many were.
 
         With `unique`, those whose unique columns are there are left out, or change the columns `update`.
         """

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection
+from hashlib import blake2b
+from typing import TypeVar
 
 from stargate.ledger.store.database import Database, Row
 
@@ -13,11 +14,17 @@ KEPT_IN_MEMORY = 200_000
 COLUMNS = {
     "source": ("name",),
     "account": ("path",),
+    "subject": (
+        "digest", "kind", "payer", "payee", "month", "clause", "unit", "metric", "price_usd", "quoted_usd", "portion",
+        "attributes",
+    ),
     "stream": ("digest", "metric", "party", "provider", "quoted_usd", "attributes"),
-}
+}  # fmt: skip
 """The columns of each table beside its number; the first one is unique."""
 
-Known = dict[str, dict[Hashable, int]]
+Name = str | bytes
+N = TypeVar("N", bound=Name)
+Known = dict[str, dict[Name, int]]
 """By table: the numbers of names that are committed. Such a number never changes."""
 
 
@@ -29,22 +36,23 @@ class Names:
         self._known = known
         self._learnt: Known = {table: {} for table in COLUMNS}
 
-    def numbers(self, table: str, wanted: Mapping[Any, Row]) -> dict[Any, int]:
-        """The number of each name that is wanted; each comes with the row it is, or becomes, but for the number."""
+    def numbers(self, table: str, names: Collection[N], row_of: Callable[[N], Row]) -> dict[N, int]:
+        """The number of each name; `row_of` gives its row as it is, or becomes, without the number."""
         known, learnt = self._known.setdefault(table, {}), self._learnt[table]
-        unknown = {row[0]: name for name, row in wanted.items() if name not in known and name not in learnt}
-        if unknown:
+        rows = {name: row_of(name) for name in names if name not in known and name not in learnt}
+        if rows:
             by = COLUMNS[table][0]
-            query = f"SELECT {by}, id FROM {table} WHERE {by} IN"
-            for found, number in self._database.find(query, list(unknown)):
-                learnt[unknown.pop(found)] = number
-        if unknown:
+            unknown = {row[0]: name for name, row in rows.items()}
+            for found, number in self._database.find(
+                f"SELECT {by}, id FROM {table} WHERE {by} IN", list(unknown)
+            ):
+                learnt[unknown.pop(found)] = int(number)
             first = int(self._database.run(f"SELECT coalesce(max(id), 0) + 1 FROM {table}")[0][0])
-            names = dict(enumerate(unknown.values(), first))
-            rows = [(number, *wanted[name]) for number, name in names.items()]
-            self._database.insert(table, ("id", *COLUMNS[table]), rows)
-            learnt.update((name, number) for number, name in names.items())
-        return {name: learnt[name] if name in learnt else known[name] for name in wanted}
+            fresh = dict(enumerate(unknown.values(), first))
+            added = [(number, *rows[name]) for number, name in fresh.items()]
+            self._database.insert(table, ("id", *COLUMNS[table]), added)
+            learnt.update((name, number) for number, name in fresh.items())
+        return {name: learnt[name] if name in learnt else known[name] for name in names}
 
     def committed(self) -> None:
         """What was learnt here holds from here on."""
@@ -53,3 +61,8 @@ class Names:
             if len(known) + len(learnt) > KEPT_IN_MEMORY:
                 known.clear()
             known.update(learnt)
+
+
+def digest_of(said: bytes) -> bytes:
+    """16 bytes that stand for what is said."""
+    return blake2b(said, digest_size=16).digest()

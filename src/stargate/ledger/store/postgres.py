@@ -123,6 +123,7 @@ class PostgresDatabase:
         update: Sequence[str] = (),
     ) -> int:
         """See `Database`. Many rows are copied: into the table itself, or where some may be there, beside it."""
+        assert self._within, "rows are inserted within a transaction"
         if not rows:
             return 0
         with self._told("written"), self._connection.cursor() as cursor:

@@ -1,7 +1,9 @@
 """The tables, as numbered steps: an older ledger is brought up to date when it is opened.
 
 {key} is the database's word for a numbered primary key, {int} for a 64-bit integer, {bytes} for bytes, {text} for
-text that sorts by its bytes, and {strict} what makes it refuse values of another type.
+text that sorts by its bytes, and {strict} what makes it refuse values of another type. A number that names a row of
+another table is not declared as its foreign key: that more than halves what PostgreSQL takes in, and the chain covers
+such rows with the names themselves.
 """
 
 from __future__ import annotations
@@ -26,10 +28,10 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE source (id {key}, name {text} NOT NULL UNIQUE){strict}",
         """CREATE TABLE usage_event (
             seq {key},
-            source {int} NOT NULL REFERENCES source (id),
+            source {int} NOT NULL,
             event {text} NOT NULL,
             fingerprint {bytes} NOT NULL,
-            stream {int} NOT NULL REFERENCES stream (id),
+            stream {int} NOT NULL,
             micro {int} NOT NULL,
             start_us {int} NOT NULL,
             end_us {int},
@@ -46,36 +48,48 @@ STEPS: tuple[tuple[str, ...], ...] = (
             recorded_us {int} NOT NULL,
             body {bytes} NOT NULL
         ){strict}""",
-        # A projection of the entries: what each line stands at.
-        """CREATE TABLE line (
-            number {key},
-            id {bytes} NOT NULL UNIQUE,
-            month {text} NOT NULL,
+        # What a line is for, apart from its span: many lines share it.
+        """CREATE TABLE subject (
+            id {key},
+            digest {bytes} NOT NULL UNIQUE,
             kind {text} NOT NULL,
             payer {text} NOT NULL,
             payee {text} NOT NULL,
-            start_us {int} NOT NULL,
-            end_us {int} NOT NULL,
+            month {text} NOT NULL,
             clause {text} NOT NULL,
             unit {text} NOT NULL,
             metric {text} NOT NULL,
             price_usd {text},
             quoted_usd {text},
             portion {text} NOT NULL,
-            attributes {text} NOT NULL,
+            attributes {text} NOT NULL
+        ){strict}""",
+        "CREATE INDEX subject_by_month ON subject (month)",
+        # A projection of the entries: what each line stands at.
+        """CREATE TABLE standing (
+            number {key},
+            id {bytes} NOT NULL UNIQUE,
+            subject {int} NOT NULL,
+            start_us {int} NOT NULL,
+            end_us {int} NOT NULL,
             micro {int} NOT NULL,
             posted_micro {int} NOT NULL,
             entries {int} NOT NULL
         ){strict}""",
-        "CREATE INDEX line_by_month ON line (month)",
+        "CREATE INDEX standing_by_subject ON standing (subject)",
+        """CREATE VIEW line AS SELECT
+            s.number, s.id, s.subject, subject.kind, subject.payer, subject.payee, subject.month, s.start_us, s.end_us,
+            subject.clause, subject.unit, subject.metric, subject.price_usd, subject.quoted_usd, subject.portion,
+            subject.attributes, s.micro, s.posted_micro, s.entries
+            FROM standing AS s JOIN subject ON subject.id = s.subject""",
         "CREATE TABLE account (id {key}, path {text} NOT NULL UNIQUE){strict}",
         # What the payer owes more, the payee is owed more: one row moves both accounts, so that they sum to zero.
         """CREATE TABLE entry (
             seq {key},
-            line {int} NOT NULL REFERENCES line (number),
+            line {int} NOT NULL,
             nth {int} NOT NULL,
-            account {int} NOT NULL REFERENCES account (id),
-            contra {int} NOT NULL REFERENCES account (id),
+            account {int} NOT NULL,
+            contra {int} NOT NULL,
             amount {int} NOT NULL,
             micro {int} NOT NULL,
             month {text} NOT NULL,
@@ -91,7 +105,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """CREATE VIEW posting (entry, side, account, amount) AS
             SELECT seq, 0, account, amount FROM entry UNION ALL SELECT seq, 1, contra, -amount FROM entry""",
         """CREATE TABLE balance (
-            account {int} NOT NULL REFERENCES account (id),
+            account {int} NOT NULL,
             month {text} NOT NULL,
             amount {int} NOT NULL,
             PRIMARY KEY (account, month)
@@ -152,8 +166,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
 )
 
 KEPT = (
-    "usage_event", "terms", "entry", "month", "block", "stream", "source", "account", "imported_file",
-    "imported_record", "imported_sum",
+    "usage_event", "terms", "entry", "month", "block", "stream", "source", "account", "subject",
+    "imported_file", "imported_record", "imported_sum",
 )  # fmt: skip
 """Tables whose rows are never changed or removed: the database itself refuses."""
 

@@ -16,10 +16,11 @@ from stargate.base.wire import pack
 from stargate.ledger.record import Budget, Draft, Month, UsageEvent
 from stargate.ledger.record.imported import Imported, Sum
 from stargate.ledger.record.line import SORTED_JSON, plain
+from stargate.ledger.record.usage import fingerprint
 from stargate.ledger.store.chain import COVERED, Position, said, sealed
 from stargate.ledger.store.database import Database, Row
-from stargate.ledger.store.names import Known, Names
-from stargate.ledger.store.posting import Posted, Standing
+from stargate.ledger.store.names import Known, Names, digest_of
+from stargate.ledger.store.posting import posting
 from stargate.ledger.store.reading import Reading
 
 BATCH_LIMIT = 100_000
@@ -96,36 +97,30 @@ class Writing(Reading):
             rows = [row for row, fresh in zip(rows, kept, strict=True) if fresh]
         assert len(rows) == new, "what was inserted is what is new"
         if rows:
-            covered = self._said["usage_event"]
-            covered += [said(row, event.source) for event, row in zip(events, rows, strict=True)]
+            self._said["usage_event"] += [
+                said(row, event.source) for event, row in zip(events, rows, strict=True)
+            ]
             self._now = self._now._replace(usage_seq=rows[-1][0])
         return Taken(new=new, known=len(given) - new - len(refused), refused=tuple(refused))
 
     def _usage_rows(self, events: Sequence[UsageEvent]) -> list[Row]:
-        sources = self.names.numbers("source", {event.source: (event.source,) for event in events})
-        kinds = [
-            (event.metric, event.party, event.provider, plain(event.quoted_usd), _text(event.attributes))
-            for event in events
-        ]
-        streams = self.names.numbers(
-            "stream", {kind: (_digest(SORTED_JSON.encode(kind)), *kind) for kind in kinds}
-        )
-        at = self._at
-        return [
-            (
-                seq,
-                sources[event.source],
-                event.key,
-                event.fingerprint(),
-                streams[kind],
-                event.micro,
-                int(event.start),
-                None if event.end is None else int(event.end),
-                event.corrects,
-                at,
-            )
-            for seq, (event, kind) in enumerate(zip(events, kinds, strict=True), self._now.usage_seq + 1)
-        ]
+        sources = self.names.numbers("source", {event.source for event in events}, lambda name: (name,))
+        kinds = [event.stream for event in events]
+        like = dict(zip(kinds, events, strict=True))
+        streams = self.names.numbers("stream", like, lambda kind: (digest_of(kind), *_stream(like[kind])))
+        rows: list[Row] = []
+        at, seq = self._at, self._now.usage_seq
+        for event, kind in zip(events, kinds, strict=True):
+            seq += 1
+            micro = event.micro
+            end = None if event.end is None else int(event.end)
+            rows.append(
+                (
+                    seq, sources[event.source], event.key, fingerprint(event, kind, micro), streams[kind], micro,
+                    int(event.start), end, event.corrects, at,
+                )
+            )  # fmt: skip
+        return rows
 
     def _fingerprints(self, rows: Sequence[Row]) -> dict[tuple[int, str], tuple[int, bytes]]:
         """What is on record under the names of these rows: number and content."""
@@ -133,8 +128,8 @@ class Writing(Reading):
         found: dict[tuple[int, str], tuple[int, bytes]] = {}
         for source in sorted({row[1] for row in rows}):
             named = [row[2] for row in rows if row[1] == source]
-            for event, seq, fingerprint in self._database.find(query, named, (source,)):
-                found[source, event] = (seq, bytes(fingerprint))
+            for event, seq, content in self._database.find(query, named, (source,)):
+                found[source, event] = (seq, bytes(content))
         return found
 
     # -- terms -------------------------------------------------------------------------------------------------
@@ -145,12 +140,12 @@ class Writing(Reading):
         last = self._database.run(
             "SELECT digest FROM terms WHERE kind = 'agreements' ORDER BY seq DESC LIMIT 1"
         )
-        if not last or bytes(last[0][0]) != _digest(body):
+        if not last or bytes(last[0][0]) != digest_of(body):
             self._write_terms("agreements", body)
 
     def learn(self, facts: Sequence[WorldFact]) -> None:
         """Put facts of the world on record, each once."""
-        bodies = {_digest(body): body for body in map(pack, facts)}
+        bodies = {digest_of(body): body for body in map(pack, facts)}
         query = "SELECT digest FROM terms WHERE kind = 'fact' AND digest IN"
         there = {bytes(digest) for (digest,) in self._database.find(query, list(bodies))}
         for digest, body in bodies.items():
@@ -164,7 +159,7 @@ class Writing(Reading):
             self._write_terms("budget", pack(budget))
 
     def _write_terms(self, kind: str, body: bytes) -> None:
-        row = (self._now.terms_seq + 1, kind, _digest(body), self._at)
+        row = (self._now.terms_seq + 1, kind, digest_of(body), self._at)
         self._database.insert("terms", (*COVERED["terms"], "body"), [(*row, body)])
         self._said["terms"].append(said(row))
         self._now = self._now._replace(terms_seq=row[0])
@@ -181,15 +176,14 @@ class Writing(Reading):
         if not drafts:
             return 0
         months = {name: self.open_month(name) for name in {draft.line.month for draft in drafts}}
-        standing = Standing(self._database, self.names, drafts)
-        posted = Posted(standing, months, self._now.entry_seq, self._at, usage_seq)
-        for draft in drafts:
-            posted.add(draft)
-        standing.write()
-        self._database.insert("entry", COVERED["entry"], posted.entries)
+        posted = posting(
+            self._database, self.names, drafts, months, (self._now.entry_seq, self._at, usage_seq)
+        )
+        posted.write(self._database)
         self._add_balances(posted.balances)
-        covered = self._said["entry"]
-        covered += [said(row, draft.line.id) for draft, row in zip(drafts, posted.entries, strict=True)]
+        self._said["entry"] += [
+            said(row, draft.line.id) for draft, row in zip(drafts, posted.entries, strict=True)
+        ]
         self._now = self._now._replace(entry_seq=self._now.entry_seq + len(drafts))
         return len(drafts)
 
@@ -245,7 +239,9 @@ class Writing(Reading):
             state.update(b"".join(part))
             count += len(rows)
         if state.digest() != file.digest:
-            raise LedgerError(f"{file.name} changed while it was read", "Import it again when it is complete.")
+            raise LedgerError(
+                f"{file.name} changed while it was read", "Import it again when it is complete."
+            )
         row = (
             number, self._start.block + 1, file.digest, file.name, file.dataset, file.version, file.head, count,
             self._at,
@@ -290,9 +286,6 @@ def _bounded(count: int, what: str) -> None:
         raise LimitError(f"{count:,} {what} in one call; the limit is {BATCH_LIMIT:,}", "Send them in parts.")
 
 
-def _digest(value: bytes) -> bytes:
-    return blake2b(value, digest_size=16).digest()
-
-
-def _text(attributes: Mapping[str, str]) -> str:
-    return SORTED_JSON.encode(attributes).decode()
+def _stream(event: UsageEvent) -> Row:
+    attributes = SORTED_JSON.encode(event.attributes).decode()
+    return (event.metric, event.party, event.provider, plain(event.quoted_usd), attributes)
