@@ -128,6 +128,8 @@ def test_a_statement_says_what_is_owed_and_leads_to_the_usage(books: Books) -> N
         assert sorted(row["amount"] for row in csv.DictReader(stream)) == ["-4.000000", "10.000000"]
     closed = books.json("ledger", "close", "2025-03")
     assert len(closed["root"]) == 64
+    assert books.json("ledger", "verify")["ok"]
+    assert "1 closed month verify" in books.run("ledger", "verify").output
     assert "2025-03 (closed)" in books.run("statement", "lab", "alpha", "--month", "2025-03").output
 
 

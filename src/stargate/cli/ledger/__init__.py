@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from stargate.cli.ledger import bring, close, costs, export, follow
+from stargate.cli.ledger import bring, close, costs, export, follow, verify
 
 __all__ = ["command"]
 
@@ -18,4 +18,5 @@ command.add_command(costs.command)
 command.add_command(close.command)
 command.add_command(export.command)
 command.add_command(follow.command)
+command.add_command(verify.command)
 command.add_command(bring.command)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 
 from stargate.base.time import Instant
+from stargate.ledger.store.audit import Audit
 from stargate.ledger.store.database import Database
 from stargate.ledger.store.names import Known
 from stargate.ledger.store.reading import Reading
@@ -38,6 +39,10 @@ class Store(Reading):
                 yield writing
                 writing.seal()
             writing.names.committed()
+
+    def audit(self) -> Audit:
+        """Questions of somebody who trusts no row."""
+        return Audit(self._database)
 
     def close(self) -> None:
         """Let go of the database. Closing twice is harmless."""
