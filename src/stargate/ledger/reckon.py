@@ -25,6 +25,7 @@ from stargate.ledger.settle.prices import Prices, as_usage
 from stargate.ledger.settle.rate import rated
 from stargate.ledger.store import Terms, Writing
 from stargate.ledger.store.reading import Reading
+from stargate.ledger.store.writing import BATCH_LIMIT
 
 RATED = "rated"
 """The name under which the store remembers how far usage has been rated."""
@@ -99,9 +100,14 @@ def _rate_month(writing: Writing, month: str, terms: Terms, done: int | None, at
     rollups = (
         used for part in cut(span, prices.edges, HOUR) for used in writing.rollups(done or 0, upto, part)
     )
-    standing = {line.key.id: line for line in writing.lines(month, at_a_price=True)}
-    drafts = of_use(rated(rollups, prices), standing, whole=done is None)
-    return writing.post(drafts, usage_seq=upto)
+    counted = list(rated(rollups, prices))
+    if done is None:
+        standing = {line.key.id: line for line in writing.lines(month, at_a_price=True)}
+    else:
+        standing = writing.standing({item.key.id: item.key for item in counted})
+    drafts = of_use(counted, standing, whole=done is None)
+    parts = (drafts[first : first + BATCH_LIMIT] for first in range(0, len(drafts), BATCH_LIMIT))
+    return sum(writing.post(part, usage_seq=upto) for part in parts)
 
 
 def owed_by_clauses(reading: Reading, month: str, terms: Terms, at: Instant) -> tuple[ChargeLine, ...]:

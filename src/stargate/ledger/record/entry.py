@@ -15,7 +15,7 @@ from stargate.base.time import Instant
 from stargate.ledger.record.line import LineKey
 
 
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
+class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A change of a line, to be posted."""
 
     line: LineKey

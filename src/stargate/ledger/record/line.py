@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
+from struct import Struct
 from typing import NamedTuple
 
 import msgspec
@@ -17,6 +18,7 @@ from stargate.base.time import HOUR, Instant
 
 SORTED_JSON = msgspec.json.Encoder(order="sorted")
 """The same content gives the same text."""
+_SPAN = Struct(">qq")
 
 
 class LineKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
@@ -68,17 +70,24 @@ class LineKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dic
     def id(self) -> bytes:
         """16 bytes that name it for ever: the hour of its start, then blake2b-96 of its span and its subject.
 
-        The hour stands first so that names follow time, which an index takes in faster.
+        The hour stands first so that names follow time, which an index takes in faster. Numbers are big-endian:
+        the hour of 4 bytes, start and end of 8.
         """
         kept = self.__dict__
         if "id" not in kept:
-            said = b"%d|%d|%b" % (self.start, self.end, self.subject)
+            said = _SPAN.pack(self.start, self.end) + self.subject
             hour = (self.start // HOUR).to_bytes(4, "big", signed=True)
             kept["id"] = hour + blake2b(said, digest_size=12, person=b"stargate.line.1").digest()
         return kept["id"]  # type: ignore[no-any-return]
 
+    def over(self, start: Instant, end: Instant) -> LineKey:
+        """The same subject for another span of the same month."""
+        other = msgspec.structs.replace(self, start=start, end=end)
+        other.__dict__["subject"] = self.subject
+        return other
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A line as it stands: what was counted for it, and what has been posted."""
 
     key: LineKey

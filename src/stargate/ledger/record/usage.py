@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from hashlib import blake2b
+from struct import Struct
 
 import msgspec
 
@@ -22,12 +23,15 @@ ATTRIBUTE_LIMIT = 256
 QUANTITY_LIMIT = Decimal(9_000_000_000_000)
 """Of one event, either way: in millionths it fits 64 bits."""
 PLACES = 6
+_COUNTED = Struct(">qqqI")
 
 HOURLY = {"chip_hours": "chip_seconds", "chip_seconds": "chip_seconds"}
 """Time on chips is kept in seconds, which are exact; prices and clauses speak of hours."""
 
 
-class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class UsageEvent(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
     """One thing that was counted. Raises ValueError where it says what cannot be."""
 
     source: str
@@ -92,8 +96,8 @@ class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 def fingerprint(event: UsageEvent, stream: bytes, micro: int) -> bytes:
     """See `UsageEvent.fingerprint`, for who knows the stream and the quantity in millionths already."""
-    end = -1 if event.end is None else event.end - event.start
-    said = b"%d|%d|%d|%d|%b%b" % (micro, event.start, end, len(stream), stream, event.corrects.encode())
+    lasts = -1 if event.end is None else event.end - event.start
+    said = _COUNTED.pack(micro, event.start, lasts, len(stream)) + stream + event.corrects.encode()
     return blake2b(said, digest_size=16, person=b"stargate.usage.1").digest()
 
 

@@ -27,24 +27,30 @@ class Counted(NamedTuple):
 
 def rated(rollups: Iterable[Rollup], prices: Prices) -> Iterator[Counted]:
     """What each rollup adds to which line. What has no price adds to none."""
+    alike: dict[tuple[object, ...], LineKey] = {}
     for used in rollups:
         kind, sign = MONEY.get(used.metric, ("usage", None))
         rates = prices.of(used) if sign is None else _money(used, sign)
+        month, end = month_of(used.hour), Instant(used.hour - used.hour % HOUR + HOUR)
         for rate in rates:
-            key = LineKey(
-                kind=kind,
-                payer=rate.payer,
-                payee=rate.payee,
-                month=month_of(used.hour),
-                start=used.hour,
-                end=Instant(used.hour - used.hour % HOUR + HOUR),
-                clause=rate.clause,
-                metric=used.metric,
-                price_usd=rate.price_usd,
-                quoted_usd=used.quoted_usd,
-                attributes=used.attributes,
-            )
-            yield Counted(key, used.micro, rate.text_ref)
+            # Rollups of one stream share their attributes: the key holds on to these, so that they stay apart.
+            seen = (id(used.attributes), kind, used.metric, month, used.quoted_usd, rate)
+            key = alike.get(seen)
+            if key is None:
+                key = alike[seen] = LineKey(
+                    kind=kind,
+                    payer=rate.payer,
+                    payee=rate.payee,
+                    month=month,
+                    start=used.hour,
+                    end=end,
+                    clause=rate.clause,
+                    metric=used.metric,
+                    price_usd=rate.price_usd,
+                    quoted_usd=used.quoted_usd,
+                    attributes=used.attributes,
+                )
+            yield Counted(key.over(used.hour, end), used.micro, rate.text_ref)
 
 
 def _money(used: Rollup, sign: Decimal) -> tuple[Rate, ...]:

@@ -51,5 +51,5 @@ def sealed(before: Position, now: Position, rows: Iterable[bytes]) -> tuple[int,
     block = before.block + 1
     state.update(b"%d|%d|%d|%d" % (block, *now[1:4]))
     for part in rows:
-        state.update(b"|%d:%b" % (len(part), part))
+        state.update(len(part).to_bytes(8, "big") + part)
     return (block, *now[1:4], state.digest())

@@ -100,8 +100,12 @@ class PostgresDatabase:
             return cursor.fetchall() if cursor.description else []
 
     def find(self, statement: str, names: Row, values: Row = ()) -> list[Row]:
-        """See `Database`."""
-        return self.run(f"{statement.removesuffix('IN')}= ANY (?)", (*values, list(names))) if names else []
+        """See `Database`. Names go as one array, in binary: as text they would take seven times as long."""
+        if not names:
+            return []
+        with self._told("read"):
+            query = f"{_marked(statement).removesuffix('IN')}= ANY (%b)"
+            return self._execute(query, (*values, list(names))).fetchall()
 
     def stream(self, statement: str, values: Row = ()) -> Iterator[Row]:
         """See `Database`. Outside a transaction the server keeps the rows until all are read."""

@@ -5,7 +5,7 @@ Everything a batch needs is asked for at once, and written at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from stargate.ledger.record import Draft, LineKey
@@ -37,33 +37,63 @@ class Posted(NamedTuple):
         database.insert("entry", COVERED["entry"], self.entries)
 
 
-class _Line:
-    """A line while it is being posted to."""
-
-    __slots__ = ("entries", "first", "key", "micro", "number", "of", "posted")
-
-    def __init__(
-        self, key: LineKey, of: _Subject, number: int, micro: int, posted: int, entries: int
-    ) -> None:
-        self.key, self.of = key, of
-        self.number, self.micro, self.posted, self.entries = number, micro, posted, entries
-        self.first: int | None = None
-        """Its first entry, where that is needed."""
-
-    def row(self) -> Row:
-        """As the table has it."""
-        key = self.key
-        return (
-            self.number, key.id, self.of.number, int(key.start), int(key.end), self.micro, self.posted, self.entries,
-        )  # fmt: skip
-
-
 class _Subject(NamedTuple):
     """Numbers of a subject and of the accounts that it moves."""
 
     number: int
     account: int
     contra: int
+
+
+class _Lines:
+    """The lines that drafts change, as they stand: a list for each column, for a batch has many."""
+
+    def __init__(self, database: Database, names: Names, keys: Mapping[bytes, LineKey]) -> None:
+        self.keys = keys
+        self.place = {id: place for place, id in enumerate(keys)}
+        subjects = _subjects(names, {key.subject: key for key in keys.values()})
+        self.subject = [subjects[key.subject] for key in keys.values()]
+        self.number, self.micro, self.posted, self.entries = ([0] * len(keys) for _ in range(4))
+        query = "SELECT id, number, micro, posted_micro, entries FROM standing WHERE id IN"
+        for id, number, micro, posted, entries in database.find(query, list(keys)):
+            place = self.place[id]
+            self.number[place], self.micro[place] = number, micro
+            self.posted[place], self.entries[place] = posted, entries
+        self.fresh = [place for place, number in enumerate(self.number) if not number]
+        if self.fresh:
+            last = int(database.run("SELECT coalesce(max(number), 0) FROM standing")[0][0])
+            for number, place in enumerate(self.fresh, last + 1):
+                self.number[place] = number
+        self._database = database
+
+    def firsts(self, months: Mapping[str, str]) -> dict[int, int]:
+        """The first entries of those lines, by place, that are there and whose month is booked in another."""
+        fresh = set(self.fresh)
+        late = {
+            self.number[place]: place
+            for place, key in enumerate(self.keys.values())
+            if months[key.month] != key.month and place not in fresh
+        }
+        query = "SELECT line, seq FROM entry WHERE nth = 1 AND line IN"
+        return {late[number]: int(seq) for number, seq in self._database.find(query, list(late))}
+
+    def rows(self) -> tuple[list[Row], list[Row]]:
+        """As the table has them: those that are there for the first time, and those that change."""
+        rows: list[Row] = [
+            (number, id, subject[0], int(key.start), int(key.end), micro, posted, entries)
+            for (id, key), number, subject, micro, posted, entries in zip(
+                self.keys.items(),
+                self.number,
+                self.subject,
+                self.micro,
+                self.posted,
+                self.entries,
+                strict=True,
+            )
+        ]
+        fresh = set(self.fresh)
+        changed = [row for place, row in enumerate(rows) if place not in fresh]
+        return [rows[place] for place in self.fresh], changed
 
 
 def posting(
@@ -78,49 +108,32 @@ def posting(
     `place`: the number of the last entry, when it is recorded, and how much usage was counted.
     """
     seq, at_us, usage_seq = place
-    lines, known = _lines(database, names, {draft.line.id: draft.line for draft in drafts})
-    _find_first(database, lines.values(), months)
+    lines = _Lines(database, names, {draft.line.id: draft.line for draft in drafts})
+    firsts = lines.firsts(months)
     entries: list[Row] = []
     balances: dict[tuple[int, int, str], int] = {}
     for draft in drafts:
-        key, amount = draft.line, draft.amount_micro
-        line, month = lines[key.id], months[key.month]
+        key, amount, micro = draft.line, draft.amount_micro, draft.micro
+        line, month = lines.place[key.id], months[key.month]
         seq += 1
-        nth = line.entries = line.entries + 1
-        line.micro += draft.micro
-        line.posted += amount
-        corrects = line.first if nth > 1 and month != key.month else None
-        if nth == 1:
-            line.first = seq
-        _, account, contra = line.of
+        nth = lines.entries[line] = lines.entries[line] + 1
+        lines.micro[line] += micro
+        lines.posted[line] += amount
+        corrects = None
+        if month != key.month:
+            first = firsts.setdefault(line, seq)
+            corrects = None if first == seq else first
+        _, account, contra = lines.subject[line]
         entries.append(
             (
-                seq, line.number, nth, account, contra, amount, draft.micro, month, at_us, usage_seq, draft.says,
+                seq, lines.number[line], nth, account, contra, amount, micro, month, at_us, usage_seq, draft.says,
                 draft.text_ref, None if draft.due is None else int(draft.due), corrects,
             )
         )  # fmt: skip
         moved = (account, contra, month)
         balances[moved] = balances.get(moved, 0) + amount
-    rows = [line.row() for line in lines.values()]
-    return Posted(rows[known:], rows[:known], entries, balances)
-
-
-def _lines(database: Database, names: Names, keys: Mapping[bytes, LineKey]) -> tuple[dict[bytes, _Line], int]:
-    """The lines as they stand, first those that are there, and how many of these; the others get the next numbers."""
-    subjects = _subjects(names, {key.subject: key for key in keys.values()})
-    query = "SELECT id, number, micro, posted_micro, entries FROM standing WHERE id IN"
-    lines: dict[bytes, _Line] = {}
-    for id, *stands in database.find(query, list(keys)):
-        key = keys[id]
-        lines[id] = _Line(key, subjects[key.subject], *stands)
-    known = len(lines)
-    if known < len(keys):
-        number = int(database.run("SELECT coalesce(max(number), 0) FROM standing")[0][0])
-        for id, key in keys.items():
-            if id not in lines:
-                number += 1
-                lines[id] = _Line(key, subjects[key.subject], number, 0, 0, 0)
-    return lines, known
+    fresh, changed = lines.rows()
+    return Posted(fresh, changed, entries, balances)
 
 
 def _subjects(names: Names, keys: Mapping[bytes, LineKey]) -> dict[bytes, _Subject]:
@@ -139,11 +152,3 @@ def _subject(key: LineKey) -> Row:
         key.kind, key.payer, key.payee, key.month, key.clause, key.unit, key.metric, plain(key.price_usd),
         plain(key.quoted_usd), key.portion, SORTED_JSON.encode(key.attributes).decode(),
     )  # fmt: skip
-
-
-def _find_first(database: Database, lines: Iterable[_Line], months: Mapping[str, str]) -> None:
-    """Ask for the first entries of those lines whose month is booked in another."""
-    late = {line.number: line for line in lines if months[line.key.month] != line.key.month and line.entries}
-    query = "SELECT line, seq FROM entry WHERE nth = 1 AND line IN"
-    for number, seq in database.find(query, list(late)):
-        late[number].first = seq

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -117,14 +117,18 @@ class Reading:
             f" FROM usage_event WHERE seq > ? AND seq <= ?{span} GROUP BY 1, 2) AS used"
             " JOIN stream ON stream.id = used.stream ORDER BY used.span, stream.digest"
         )
-        for start, micro, metric, party, provider, quoted, attributes in self._database.stream(query, values):
+        read: dict[str, dict[str, str]] = {}
+        for start, micro, metric, party, provider, quoted, text in self._database.stream(query, values):
+            attributes = read.get(text)
+            if attributes is None:
+                attributes = read[text] = json.loads(text)
             yield Rollup(
                 hour=Instant(start if within is None else max(start, within.start)),
                 metric=metric,
                 party=party,
                 provider=provider,
                 quoted_usd=_decimal(quoted),
-                attributes=json.loads(attributes),
+                attributes=attributes,
                 micro=int(micro),
             )
 
@@ -183,6 +187,14 @@ class Reading:
         query = f"SELECT {_KEY_COLUMNS}, micro, posted_micro, entries FROM line WHERE month = ?{only} ORDER BY number"
         for row in self._database.stream(query, (month,)):
             yield Line(key=_key(row), micro=int(row[13]), posted_micro=int(row[14]), entries=int(row[15]))
+
+    def standing(self, keys: Mapping[bytes, LineKey]) -> dict[bytes, Line]:
+        """Those of some lines, by id, that are there, as they stand."""
+        query = "SELECT id, micro, posted_micro, entries FROM standing WHERE id IN"
+        return {
+            bytes(id): Line(key=keys[bytes(id)], micro=micro, posted_micro=posted, entries=entries)
+            for id, micro, posted, entries in self._database.find(query, list(keys))
+        }
 
     def use_charged(self, month: str, *, by_day: bool) -> Iterator[UseCharged]:
         """What a month's lines for use at a price come to, summed over each day, or else over each start."""
@@ -340,9 +352,7 @@ class Reading:
 
     def imported(self) -> tuple[Imported, ...]:
         """The files of other providers, in the order in which they came."""
-        query = (
-            "SELECT seq, digest, name, dataset, version, head, records, recorded_us FROM imported_file ORDER BY seq"
-        )
+        query = "SELECT seq, digest, name, dataset, version, head, records, recorded_us FROM imported_file ORDER BY seq"
         return tuple(
             Imported(
                 number=row[0],
