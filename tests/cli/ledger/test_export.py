@@ -66,7 +66,7 @@ def test_the_manifest_says_what_is_in_the_files(exported: Path) -> None:
         assert len(list(csv.DictReader(content.decode().splitlines()))) == item["rows"]
     billed = sum(Decimal(row["BilledCost"]) for row in _rows(exported / "cost_and_usage.csv"))
     assert sum(Decimal(total["billed_usd"]) for total in manifest["totals"]) == billed
-    assert manifest["left_out"] == [{"kind": "payment", "unit": "usd", "rows": 1, "amount": "-500.000000"}]
+    assert manifest["left_out"] == [{"kind": "payment", "unit": "usd", "rows": 1, "total": "-500.000000"}]
 
 
 def test_packed_files_are_the_same_every_time(run: Run, ledger: Path, tmp_path: Path, exported: Path) -> None:

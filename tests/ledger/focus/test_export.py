@@ -90,7 +90,7 @@ def test_a_row_that_the_ledger_does_not_have_is_found(exported: Exported) -> Non
 
 def test_payments_are_no_charges_and_are_counted(exported: Exported) -> None:
     (left,) = exported.export.left_out()
-    assert (left.kind, left.unit, left.rows, left.amount) == ("payment", "usd", 1, Decimal(-500))
+    assert (left.kind, left.unit, left.rows, left.total) == ("payment", "usd", 1, Decimal(-500))
 
 
 def test_late_use_keeps_its_charge_period_in_the_open_billing_period(exported: Exported) -> None:

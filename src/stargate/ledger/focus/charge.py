@@ -6,10 +6,10 @@ is rounded to the twelfth place, and costs at a unit price are that price times 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 from stargate.base.money import usd
@@ -19,6 +19,7 @@ from stargate.ledger.focus.invoice import detail_id, invoice_id
 from stargate.ledger.focus.kind import MEANINGS, Meaning, pricing_category, service_of, unit_name
 from stargate.ledger.record import unit_of
 from stargate.ledger.record.booked import Booked
+from stargate.ledger.record.line import SORTED_JSON
 from stargate.ledger.record.month import span_of
 
 Row = dict[str, str]
@@ -78,15 +79,14 @@ def _common(item: Booked, meaning: Meaning, *, turned: bool) -> Row:
     """Who, whom, when and what; those who give back stand as the supplier that they are."""
     key, seen = item.key, item.key.attributes
     account, issuer = (key.payee, key.payer) if turned else (key.payer, key.payee)
-    month, service = span_of(item.month), service_of(key.kind, key.metric)
+    service = service_of(key.kind, key.metric)
     invoice = invoice_id(issuer, account, item.month)
     row = {
         "BillingAccountId": account,
         "BillingAccountName": account,
         "BillingAccountType": "Party",
         "BillingCurrency": "USD",
-        "BillingPeriodStart": moment(month.start),
-        "BillingPeriodEnd": moment(month.end),
+        **_billing(item.month),
         "ChargeCategory": meaning.category,
         "ChargeClass": "Correction" if item.corrects else "",
         "ChargeDescription": item.says,
@@ -205,7 +205,7 @@ def _use(item: Booked, contracts: Contracts) -> Row:
         "PricingCategory": pricing_category(
             key.kind, key.attributes.get("tenure", ""), committed=bool(found)
         ),
-        "x_CommitmentIds": compact_list(found) if found else "",
+        "x_CommitmentIds": compact(found) if found else "",
     }
     if len(found) == 1 and contracts.counts_all(found[0]):
         row["ContractApplied"] = _applied(item, found[0], contracts)
@@ -221,7 +221,7 @@ def _applied(item: Booked, commitment: str, contracts: Contracts) -> str:
     else:
         metric = (
             f'"ContractCommitmentAppliedQuantity":{text(_rounded(_quantity(item)))},'
-            f'"ContractCommitmentAppliedUnit":{json.dumps(_unit(item))}'
+            f'"ContractCommitmentAppliedUnit":{compact(_unit(item))}'
         )
     # Numbers are written as they are: no float ever stands for them.
     return f'{{"Elements":[{{{compact(named)[1:-1]},{metric}}}]}}'
@@ -345,11 +345,12 @@ def moment(at: Instant) -> str:
     return at.iso()
 
 
-def compact(values: dict[str, str]) -> str:
-    """A JSON object, in order of its keys."""
-    return json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+def compact(values: Mapping[str, str] | Sequence[str]) -> str:
+    """JSON without spaces, in order of its keys."""
+    return SORTED_JSON.encode(values).decode()
 
 
-def compact_list(values: tuple[str, ...]) -> str:
-    """A JSON list."""
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+@lru_cache(maxsize=64)
+def _billing(month: str) -> Row:
+    span = span_of(month)
+    return {"BillingPeriodStart": moment(span.start), "BillingPeriodEnd": moment(span.end)}

@@ -61,7 +61,7 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     unit: str
     rows: int
-    amount: Decimal
+    total: Decimal
     """In the unit."""
 
 
@@ -103,7 +103,7 @@ class Export:
     def left_out(self) -> tuple[LeftOut, ...]:
         """What is on record in these months and has no row."""
         return tuple(
-            LeftOut(kind=kind, unit=unit, rows=count, amount=Decimal(micro).scaleb(-6))
+            LeftOut(kind=kind, unit=unit, rows=count, total=Decimal(micro).scaleb(-6))
             for (kind, unit), (count, micro) in sorted(self._left_out.items())
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 ChargeCategory = Literal["Usage", "Purchase", "Credit", "Adjustment"]
@@ -59,6 +60,7 @@ def service_of(kind: str, metric: str) -> Service:
     return MODELS if "token" in metric or "request" in metric else COMPUTE
 
 
+@lru_cache(maxsize=256)
 def unit_name(unit: str) -> str:
     """A unit as FOCUS writes it: `chip_hours` is `Chip-Hours`, `usd` is `USD`; what has none is counted in units."""
     return "USD" if unit == "usd" else "-".join(word.capitalize() for word in (unit or "units").split("_"))
