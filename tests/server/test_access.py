@@ -21,6 +21,8 @@ READING = {
     "leases.read",
     "journal.read",
     "explain.read",
+    "usage.read",
+    "statements.read",
 }
 
 
@@ -44,7 +46,7 @@ def test_finance_only_reads() -> None:
 
 
 @pytest.mark.parametrize(
-    "action", ["keys.manage", "declare", "facts.declare", "supply.mark", "waivers.grant"]
+    "action", ["keys.manage", "declare", "facts.declare", "usage.add", "supply.mark", "waivers.grant"]
 )
 @pytest.mark.parametrize("actor", [ENGINEER, FINANCE, PROVIDER])
 def test_some_things_are_the_operators_alone(actor: Actor, action: str) -> None:

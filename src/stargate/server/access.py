@@ -38,6 +38,9 @@ Action = Literal[
     "supply.mark",
     "facts.declare",
     "journal.read",
+    "usage.add",
+    "usage.read",
+    "statements.read",
     "keys.manage",
     "declare",
 ]
@@ -56,6 +59,7 @@ ALLOWED: dict[Role, frozenset[Action]] = {
             "logs.read",
             "explain.read",
             "pools.read",
+            "usage.read",
         }
     ),
     "finance": frozenset(
@@ -67,6 +71,8 @@ ALLOWED: dict[Role, frozenset[Action]] = {
             "leases.read",
             "journal.read",
             "explain.read",
+            "usage.read",
+            "statements.read",
         }
     ),
     "provider": frozenset(
@@ -78,6 +84,7 @@ ALLOWED: dict[Role, frozenset[Action]] = {
             "quotes.submit",
             "leases.read",
             "leases.deliver",
+            "statements.read",
         }
     ),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from stargate.broker.command import Report
 from stargate.cli import main
 from stargate.journal import SqliteJournal, to_record
 from tests.broker.world import Bench, pool, work
+from tests.conftest import REPOSITORY
 
 USAGE = """
 usage:
@@ -176,3 +178,10 @@ def test_a_journal_is_followed_to_its_last_full_hour(books: Books) -> None:
         assert books.json("ledger", "follow", str(books.folder))["new"] == new
     (one,) = books.json("usage", "--month", "2026-01", "--by", "team")["items"]
     assert (one["quantity"], one["charged_micro_usd"]) == ("16", 32_000_000)
+
+
+def test_the_file_that_the_reference_shows_is_taken(books: Books) -> None:
+    """Usage, an opening line and a payment."""
+    page = (REPOSITORY / "docs" / "reference" / "ledger.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert "3 new events" in books.add(text).output

@@ -43,6 +43,9 @@ BODIES: dict[str, Any] = {
     "mark_supply": {"scope": "pool", "id": "oci-h100", "status": "draining"},
     "set_capacity": {"nodes": 4},
     "declare_fact": {"name": "x", "value": 1},
+    "add_usage": {
+        "events": [{"source": "s", "key": "k", "metric": "tokens", "quantity": "1", "start": "2026-03-01"}]
+    },
     "make_key": {"name": "k", "role": "engineer"},
 }
 
