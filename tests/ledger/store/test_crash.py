@@ -1,0 +1,245 @@
+"""Whatever is interrupted, wherever: what was acknowledged is there, nothing is there twice, and the months close alike.
+
+STARGATE_KILLS says how often processes are killed and servers stopped, STARGATE_SEED at which moments.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stargate.base.errors import LedgerError
+from stargate.base.time import DAY
+from stargate.ledger import Ledger, Store, open_store
+from stargate.ledger.record.month import span_of
+from stargate.ledger.store import Database
+from tests.ledger import writer
+from tests.ledger.cluster import Cluster
+from tests.ledger.making import BEGIN, MONTHS, chain_broken_at, closed, events, paper
+
+KILLS = int(os.environ.get("STARGATE_KILLS", "4"))
+SEED = int(os.environ.get("STARGATE_SEED", "1"))
+BATCHES, SIZE = 40, 25
+PATIENCE_S = 120
+
+Opened = Callable[..., Store]
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The roots of the months after all batches, written at once by nobody who crashes."""
+    store = open_store(tmp_path_factory.mktemp("undisturbed") / "ledger.sqlite", durable=False)
+    ledger = Ledger(store)
+    ledger.declare([paper()], (), BEGIN)
+    ledger.take(events(BATCHES * SIZE + 2), BEGIN)
+    roots = closed(store)
+    store.close()
+    return roots
+
+
+def expect_all(store: Store, undisturbed: dict[str, bytes]) -> None:
+    """Everything is on record once, and comes to the same."""
+    used = [one.key for month in MONTHS for one in store.usage(span_of(month))]
+    assert len(used) == len(set(used)) == BATCHES * SIZE + 2
+    assert closed(store) == undisturbed
+    assert sum(store.balances().values()) == 0
+    assert chain_broken_at(store) is None
+
+
+def expect_acknowledged(store: Store, batches: set[int]) -> None:
+    keys = {one.key for month in MONTHS for one in store.usage(span_of(month))}
+    assert {one.key for number in batches for one in events(SIZE, number * SIZE)} <= keys
+    assert chain_broken_at(store) is None
+
+
+# -- killed at random ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120 + 20 * KILLS)
+def test_writers_that_are_killed_lose_nothing(where: str, undisturbed: dict[str, bytes]) -> None:
+    chance = random.Random(SEED)
+    acknowledged: set[int] = set()
+    for kill in range(KILLS):
+        process = writer.start(where, 2 * chance.randrange(1000) + 1, BATCHES, SIZE)
+        assert process.stdout is not None
+        for _ in range(chance.randrange(1, 8)):
+            if line := process.stdout.readline():
+                acknowledged.add(int(line))
+        time.sleep(chance.random() * 0.1)
+        process.kill()
+        acknowledged.update(int(line) for line in process.stdout.read().split())
+        process.wait()
+        process.stdout.close()
+        store = open_store(where, durable=False)
+        expect_acknowledged(store, acknowledged)
+        if kill % 2:
+            Ledger(store).rate(BEGIN)
+        store.close()
+    assert acknowledged
+    assert set(writer.write(where, SEED, BATCHES, SIZE)) == set(range(BATCHES))
+    store = open_store(where, durable=False)
+    expect_all(store, undisturbed)
+    store.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_two_processes_write_one_after_the_other(where: str, undisturbed: dict[str, bytes]) -> None:
+    processes = [writer.start(where, seed, BATCHES, SIZE) for seed in (SEED, SEED + 1)]
+    said = [process.communicate(timeout=PATIENCE_S)[0].split() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert [{int(word) for word in words} for words in said] == [set(range(BATCHES))] * 2
+    store = open_store(where, durable=False)
+    expect_all(store, undisturbed)
+    store.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180 + 20 * KILLS)
+def test_a_server_that_is_stopped_at_once_loses_nothing(undisturbed: dict[str, bytes]) -> None:
+    chance, server = random.Random(SEED), Cluster().start()
+    try:
+        where = server.make()
+        process = writer.start(where, 2 * SEED + 1, BATCHES, SIZE)
+        assert process.stdout is not None
+        acknowledged = {int(process.stdout.readline())}
+        for _ in range(KILLS):
+            time.sleep(chance.random() * 0.5)
+            server.stop(signal.SIGQUIT)
+            time.sleep(chance.random() * 0.2)
+            server.start()
+        acknowledged.update(int(line) for line in process.communicate(timeout=PATIENCE_S)[0].split())
+        assert process.returncode == 0
+        assert acknowledged == set(range(BATCHES))
+        store = open_store(where)
+        expect_all(store, undisturbed)
+        store.close()
+    finally:
+        server.remove()
+
+
+# -- at every statement -------------------------------------------------------------------------------------
+
+
+class Crash(BaseException):
+    """The process is gone. No handler of errors may see it."""
+
+
+def watched(database: Database, act: Callable[[int, str], None], *, after: bool = False) -> None:
+    """Have `act` called at every statement, with its number and its words."""
+    numbers = count()
+
+    def watch(inner: Callable[..., Any]) -> Callable[..., Any]:
+        def call(statement: str, *values: Any, **more: Any) -> Any:
+            number = next(numbers)
+            if not after:
+                act(number, statement)
+            found = inner(statement, *values, **more)
+            if after:
+                act(number, statement)
+            return found
+
+        return call
+
+    for name in ("run", "find", "insert"):
+        setattr(database, name, watch(getattr(database, name)))
+
+
+def vanish(store: Store, to: Path) -> str:
+    """What the process leaves as it dies: its file as it lies on disk, or a connection that ends."""
+    database: Any = store._database
+    if isinstance(database._connection, sqlite3.Connection):
+        to.mkdir()
+        for path in Path(store.name).parent.glob(f"{Path(store.name).name}*"):
+            if not path.name.endswith("-shm"):
+                shutil.copy(path, to / path.name)
+        return str(to / Path(store.name).name)
+    database._connection.pgconn.finish()
+    return str(database._url)
+
+
+def work(store: Store) -> Iterator[object]:
+    """What is done, step by step; each may be done again."""
+    ledger = Ledger(store)
+    yield ledger.declare([paper()], (), BEGIN)
+    yield ledger.take(events(60), BEGIN)
+    yield ledger.rate(BEGIN)
+    yield ledger.take(events(60, 30), BEGIN)
+    yield ledger.close(MONTHS[0], span_of(MONTHS[0]).end.plus(DAY))
+    yield ledger.take(events(30, 80), BEGIN)
+    yield ledger.close(MONTHS[1], span_of(MONTHS[1]).end.plus(DAY))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_crash_at_any_statement_is_as_if_it_had_never_been(where: str, tmp_path: Path) -> None:
+    """One ledger, which crashes on its way at every statement in turn, and each time starts over."""
+    expected = open_store(tmp_path / "expected.sqlite", durable=False)
+    assert len(list(work(expected))) == 7
+    crashes = 0
+    for statement in count(0, 3):
+        store = open_store(where, durable=False)
+        left: list[str] = []
+
+        def die(number: int, words: str, store: Store = store, at: int = statement, left: list[str] = left) -> None:
+            if number == at:
+                left.append(vanish(store, tmp_path / f"left-{at}"))
+                raise Crash
+
+        watched(store._database, die)
+        try:
+            done = len(list(work(store)))
+        except Crash:
+            crashes += 1
+            store.close()
+            where = left[0]
+            after = open_store(where, durable=False)
+            assert chain_broken_at(after) is None
+            after.close()
+        else:
+            break
+    assert (done, crashes > 20) == (7, True)
+    assert store.balances() == expected.balances()
+    assert {m.name: m.root for m in store.months()} == {m.name: m.root for m in expected.months()}
+    assert store.position().usage_seq > 0
+    assert chain_broken_at(store) is None
+    store.close()
+    expected.close()
+
+
+def test_a_commit_whose_acknowledgement_is_lost_is_done_again(opened: Opened, tmp_path: Path) -> None:
+    expected = open_store(tmp_path / "expected.sqlite", durable=False)
+    results = list(work(expected))
+    store = opened()
+    lost = iter(range(10_000))
+    said: list[int] = []
+
+    def lose(number: int, words: str) -> None:
+        if words == "COMMIT" and next(lost) % 2 == 0:
+            said.append(number)
+            raise LedgerError("the connection was lost")
+
+    watched(store._database, lose, after=True)
+    done = 0
+    while done < len(results):
+        try:
+            done = len(list(work(store)))
+        except LedgerError:
+            continue
+    assert len(said) > 7
+    assert {m.name: m.root for m in store.months()} == {m.name: m.root for m in expected.months()}
+    assert store.balances() == expected.balances()
+    assert store.position()[1:4] == expected.position()[1:4], "nothing was written twice"
+    assert chain_broken_at(store) is None
+    expected.close()
