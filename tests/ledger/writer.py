@@ -6,6 +6,7 @@ acknowledged.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import subprocess
 import sys
@@ -53,10 +54,15 @@ def opened(where: str) -> Ledger:
             time.sleep(0.02)
 
 
-def start(where: str, seed: int, batches: int, size: int) -> subprocess.Popen[str]:
-    """The process."""
+@contextlib.contextmanager
+def running(where: str, seed: int, batches: int, size: int) -> Iterator[subprocess.Popen[str]]:
+    """The process, for a while: it is killed in the end, if it has not ended."""
     words = [sys.executable, "-m", "tests.ledger.writer", where, str(seed), str(batches), str(size)]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 if __name__ == "__main__":
