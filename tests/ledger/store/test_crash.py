@@ -31,7 +31,7 @@ from tests.ledger.making import BEGIN, MONTHS, chain_broken_at, closed, events, 
 
 KILLS = int(os.environ.get("STARGATE_KILLS", "4"))
 SEED = int(os.environ.get("STARGATE_SEED", "1"))
-BATCHES, SIZE = 40, 25
+BATCHES, SIZE = 10 * KILLS, 25
 PATIENCE_S = 120
 
 Opened = Callable[..., Store]

@@ -37,7 +37,10 @@ class Names:
         self._learnt: Known = {table: {} for table in COLUMNS}
 
     def numbers(self, table: str, names: Collection[N], row_of: Callable[[N], Row]) -> dict[N, int]:
-        """The number of each name; `row_of` gives its row as it is, or becomes, without the number."""
+        """The number of each name; `row_of` gives its row as it is, or becomes, without the number.
+
+        Names that are new get theirs in the order given, so that the same calls make the same chain.
+        """
         known, learnt = self._known.setdefault(table, {}), self._learnt[table]
         rows = {name: row_of(name) for name in names if name not in known and name not in learnt}
         if rows:

@@ -229,8 +229,10 @@ class PostgresDatabase:
 
     def _version(self) -> int:
         """The ledger's format; 0: there is none."""
-        there = "SELECT to_regclass(quote_ident(current_schema()) || '.ledger_format') IS NOT NULL"
-        return int(self.run("SELECT max(version) FROM ledger_format")[0][0]) if self.run(there)[0][0] else 0
+        # Asked of the table itself: what to_regclass says may be older than the lock that was waited for.
+        there = "SELECT count(*) FROM pg_class WHERE relname = 'ledger_format' AND relnamespace = {}"
+        made = self.run(there.format("current_schema()::regnamespace"))[0][0]
+        return int(self.run("SELECT max(version) FROM ledger_format")[0][0]) if made else 0
 
     def _migrate(self, version: int) -> None:
         for table in KEPT if version else ():
@@ -289,12 +291,16 @@ def _read(url: str) -> dict[str, Any]:
     if url.partition("://")[2].partition("/")[0].count("@") > 1:
         raise LedgerError("the address of the ledger has two @", "Write an @ within a password as %40.")
     try:
-        return dict(conninfo_to_dict(url))
+        parts = dict(conninfo_to_dict(url))
     except psycopg.ProgrammingError:
+        parts = {}
+    ports = str(parts.get("port", "0")).split(",")
+    if not parts or not all(port.isdecimal() for port in ports):
         raise LedgerError(
             "the address of the ledger cannot be read",
             "Write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, special characters as %XX.",
-        ) from None
+        )
+    return parts
 
 
 def _shown(url: str) -> str:

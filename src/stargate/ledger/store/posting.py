@@ -140,7 +140,7 @@ def _subjects(names: Names, keys: Mapping[bytes, LineKey]) -> dict[bytes, _Subje
     numbers = names.numbers("subject", keys, lambda said: (digest_of(said), *_subject(keys[said])))
     pairs = {said: accounts_of(key) for said, key in keys.items()}
     accounts = names.numbers(
-        "account", {path for pair in pairs.values() for path in pair}, lambda path: (path,)
+        "account", dict.fromkeys(path for pair in pairs.values() for path in pair), lambda path: (path,)
     )
     return {
         said: _Subject(numbers[said], accounts[one], accounts[other]) for said, (one, other) in pairs.items()

@@ -104,7 +104,9 @@ class Writing(Reading):
         return Taken(new=new, known=len(given) - new - len(refused), refused=tuple(refused))
 
     def _usage_rows(self, events: Sequence[UsageEvent]) -> list[Row]:
-        sources = self.names.numbers("source", {event.source for event in events}, lambda name: (name,))
+        sources = self.names.numbers(
+            "source", dict.fromkeys(event.source for event in events), lambda name: (name,)
+        )
         kinds = [event.stream for event in events]
         like = dict(zip(kinds, events, strict=True))
         streams = self.names.numbers("stream", like, lambda kind: (digest_of(kind), *_stream(like[kind])))
