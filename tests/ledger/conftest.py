@@ -31,13 +31,23 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     server.remove()
 
 
+@pytest.fixture
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+    """The address of a ledger that is not there yet, by the kind of its store."""
+
+    def make(kind: str) -> str:
+        if kind == "sqlite":
+            return str(tmp_path / "ledger.sqlite")
+        cluster: Cluster = request.getfixturevalue("cluster")
+        return cluster.make()
+
+    return make
+
+
 @pytest.fixture(params=STORES)
-def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a ledger that is not there yet."""
-    if request.param == "sqlite":
-        return str(tmp_path / "ledger.sqlite")
-    cluster: Cluster = request.getfixturevalue("cluster")
-    return cluster.make()
+def where(request: pytest.FixtureRequest, place: Callable[[str], str]) -> str:
+    """The address of a ledger that is not there yet, on each store in turn."""
+    return place(request.param)
 
 
 @pytest.fixture

@@ -148,14 +148,16 @@ class Books:
         assert sum(self.store.balances().values()) == 0, "what is owed is what is due"
 
 
-@pytest.fixture
-def books(tmp_path: Path, repository: Path) -> Iterator[Books]:
-    """Empty books."""
-    store = open_store(tmp_path / "ledger.sqlite", durable=False)
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+def books(request: pytest.FixtureRequest, place: Callable[[str], str], repository: Path) -> Iterator[Books]:
+    """Empty books, on either store."""
+    store = open_store(place(request.param), durable=False)
     kept = Books(store, repository / "examples/stargate/agreements")
-    yield kept
-    kept.check()
-    store.close()
+    try:
+        yield kept
+        kept.check()
+    finally:
+        store.close()
 
 
 def deal(*clauses: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -108,6 +108,8 @@ class Reading:
         if within is not None:
             span, values = " AND start_us >= ? AND start_us < ?", [*values, within.start, within.end]
         if metrics is not None:
+            if not metrics:
+                return
             marks = ", ".join("?" * len(metrics))
             span += f" AND stream IN (SELECT id FROM stream WHERE metric IN ({marks}))"
             values += sorted(metrics)  # type: ignore[arg-type]  # values of a query
