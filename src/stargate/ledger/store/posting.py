@@ -21,6 +21,8 @@ STANDING = ("number", "id", "subject", "start_us", "end_us", "micro", "posted_mi
 class Posted(NamedTuple):
     """What a batch of drafts becomes."""
 
+    ids: list[bytes]
+    """Of the line of each draft."""
     fresh: list[Row]
     """Lines that are there for the first time."""
     changed: list[Row]
@@ -108,32 +110,41 @@ def posting(
     `place`: the number of the last entry, when it is recorded, and how much usage was counted.
     """
     seq, at_us, usage_seq = place
-    lines = _Lines(database, names, {draft.line.id: draft.line for draft in drafts})
+    ids = [draft.line.id for draft in drafts]
+    keys = {id: draft.line for id, draft in zip(ids, drafts, strict=True)}
+    lines = _Lines(database, names, keys)
     firsts = lines.firsts(months)
+    number, subject, counts, micros, sums = (
+        lines.number,
+        lines.subject,
+        lines.entries,
+        lines.micro,
+        lines.posted,
+    )
     entries: list[Row] = []
     balances: dict[tuple[int, int, str], int] = {}
-    for draft in drafts:
-        key, amount, micro = draft.line, draft.amount_micro, draft.micro
-        line, month = lines.place[key.id], months[key.month]
+    for id, draft in zip(ids, drafts, strict=True):
+        line, month, amount, micro = lines.place[id], draft.line.month, draft.amount_micro, draft.micro
         seq += 1
-        nth = lines.entries[line] = lines.entries[line] + 1
-        lines.micro[line] += micro
-        lines.posted[line] += amount
+        nth = counts[line] = counts[line] + 1
+        micros[line] += micro
+        sums[line] += amount
         corrects = None
-        if month != key.month:
+        if months[month] != month:
+            month = months[month]
             first = firsts.setdefault(line, seq)
             corrects = None if first == seq else first
-        _, account, contra = lines.subject[line]
+        _, account, contra = subject[line]
         entries.append(
             (
-                seq, lines.number[line], nth, account, contra, amount, micro, month, at_us, usage_seq, draft.says,
+                seq, number[line], nth, account, contra, amount, micro, month, at_us, usage_seq, draft.says,
                 draft.text_ref, None if draft.due is None else int(draft.due), corrects,
             )
         )  # fmt: skip
         moved = (account, contra, month)
         balances[moved] = balances.get(moved, 0) + amount
     fresh, changed = lines.rows()
-    return Posted(fresh, changed, entries, balances)
+    return Posted(ids, fresh, changed, entries, balances)
 
 
 def _subjects(names: Names, keys: Mapping[bytes, LineKey]) -> dict[bytes, _Subject]:

@@ -183,9 +183,7 @@ class Writing(Reading):
         )
         posted.write(self._database)
         self._add_balances(posted.balances)
-        self._said["entry"] += [
-            said(row, draft.line.id) for draft, row in zip(drafts, posted.entries, strict=True)
-        ]
+        self._said["entry"] += map(said, posted.entries, posted.ids)
         self._now = self._now._replace(entry_seq=self._now.entry_seq + len(drafts))
         return len(drafts)
 
