@@ -60,6 +60,15 @@ def test_a_trace_on_a_flat_pool(run: Run, folder: Path) -> None:
     assert [row[2] for row in rows[1:]] == ["0", "100", "150"]
 
 
+def test_a_trace_on_nodes(run: Run, folder: Path) -> None:
+    """A plain pool of 12 starts the third beside the first; two nodes of 6 do not."""
+    for nodes, first in (("1", 20), ("6", 150)):
+        out = folder / f"{nodes}.csv"
+        words = ("--chips", "12", "--nodes-of", nodes, "--policy", "easy", "--schedule", str(out))
+        assert run("rehearse", str(folder / "jobs.swf"), *words).code == 0
+        assert [int(row["start"]) for row in csv.DictReader(out.read_text().splitlines())][2] == first
+
+
 def test_a_scenario(run: Run, folder: Path) -> None:
     out = folder / "out.csv"
     ran = run("rehearse", str(folder / "tiny.yaml"), "--schedule", str(out))
@@ -93,6 +102,8 @@ def test_its_journal_is_one_that_verifies(run: Run, folder: Path) -> None:
         (("nowhere.yaml",), "cannot be read"),
         (("nowhere.swf",), "no such file"),
         (("tiny.yaml", "--chips", "8"), "--chips is for traces"),
+        (("tiny.yaml", "--nodes-of", "8"), "--nodes-of is for traces"),
+        (("jobs.swf", "--chips", "12", "--nodes-of", "8"), "no whole number of nodes of 8"),
         (("tiny.yaml", "--policy", "best"), "best"),
         (("jobs.swf", "--policy", "best"), "best"),
         (("jobs.swf", "--chips", "0"), "--chips"),

@@ -29,6 +29,11 @@ REFUSALS_SHOWN = 20
 @click.argument("what", metavar="SCENARIO|TRACE", type=click.Path(path_type=Path))
 @click.option("--chips", type=click.IntRange(min=1), help="Of a trace: chips of the flat pool.")
 @click.option(
+    "--nodes-of",
+    type=click.IntRange(min=1),
+    help="Of a trace: chips of a node. Small jobs stay on one, large ones get whole nodes. [1]",
+)
+@click.option(
     "--policy",
     help="fifo, sjf, easy, srtf or own. Of a trace, own is the broker's default; of a scenario, its policy.",
 )
@@ -54,6 +59,7 @@ def command(
     what: Path,
     *,
     chips: int | None,
+    nodes_of: int | None,
     policy: str | None,
     schedule: Path | None,
     journal: Path | None,
@@ -69,14 +75,15 @@ def command(
     """
     bar = not quiet and not as_json and sys.stderr.isatty()
     if what.suffix in SCENARIOS:
-        if chips is not None:
-            raise UserError("--chips is for traces", "a scenario says itself which pools there are")
+        if chips is not None or nodes_of is not None:
+            option = "--nodes-of" if chips is None else "--chips"
+            raise UserError(f"{option} is for traces", "a scenario says itself which pools there are")
         with _recorder(journal) as record:
             staged = _scenario(what, policy, seed, record, report, bar=bar)
         described, rows = _of_stage(staged), staged.rows
     else:
         with _recorder(journal) as record:
-            flat = _trace(what, chips, policy or "own", record, report, bar=bar)
+            flat = _trace(what, chips, nodes_of or 1, policy or "own", record, report, bar=bar)
         described, rows = _of_flat(flat), flat.rows
     if schedule is not None:
         from stargate.rehearsal.schedule import write_file
@@ -144,7 +151,14 @@ def _scenario(
 
 
 def _trace(
-    path: Path, chips: int | None, policy: str, record: Record, report: Path | None, *, bar: bool
+    path: Path,
+    chips: int | None,
+    nodes_of: int,
+    policy: str,
+    record: Record,
+    report: Path | None,
+    *,
+    bar: bool,
 ) -> Flat:
     from stargate.base.time import SECOND
     from stargate.rehearsal.flat import rehearse
@@ -160,10 +174,10 @@ def _trace(
     length = max((job.submit_seconds for job in jobs), default=0) * SECOND
     with _progress(record, bar=bar, length=length) as tell:
         if report is None:
-            return rehearse(jobs, chips, policy, sink=tell)
+            return rehearse(jobs, chips, policy, sink=tell, nodes_of=nodes_of)
         from stargate.rehearsal.report.flat import reported
 
-        return reported(jobs, chips, policy, report, title=path.name, sink=tell)
+        return reported(jobs, chips, policy, report, title=path.name, sink=tell, nodes_of=nodes_of)
 
 
 @contextmanager
@@ -199,6 +213,7 @@ def _of_flat(flat: Flat) -> dict[str, Any]:
         "jobs": len(flat.jobs),
         "too_large": len(flat.too_large),
         "chips": flat.chips,
+        "nodes_of": flat.nodes_of,
         "facts": flat.facts,
         "figures": msgspec.structs.asdict(figures(flat.rows, flat.chips)),
         "input_digest": flat.input_digest,

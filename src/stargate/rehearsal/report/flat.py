@@ -15,7 +15,14 @@ from stargate.rehearsal.traces import Job
 
 
 def reported(
-    jobs: Iterable[Job], chips: int, policy: str, out: Path, *, title: str, sink: Sink | None = None
+    jobs: Iterable[Job],
+    chips: int,
+    policy: str,
+    out: Path,
+    *,
+    title: str,
+    sink: Sink | None = None,
+    nodes_of: int = 1,
 ) -> Flat:
     """What `rehearse` gives; its report is in the folder `out`. Raises what `rehearse` raises, and OSError."""
     with Folder(out) as folder:
@@ -26,7 +33,7 @@ def reported(
                 sink(entries)
             collector(entries)
 
-        flat = rehearse(jobs, chips, policy, sink=tell)
+        flat = rehearse(jobs, chips, policy, sink=tell, nodes_of=nodes_of)
         identity = Identity(
             title=f"{title} on {chips:,} chips",
             policy=policy,
