@@ -5,8 +5,10 @@ from __future__ import annotations
 from stargate.base.time import DAY, Instant
 from stargate.broker import Envelope, Machine, State
 from stargate.broker.command import Wake
-from stargate.broker.fact import Placed
 from stargate.broker.sourcing.offer import is_open
+
+SAID = 300
+"""Characters of a fact that a finding quotes."""
 
 
 def unsettled(state: State, now: Instant) -> list[str]:
@@ -35,11 +37,7 @@ def unsettled(state: State, now: Instant) -> list[str]:
 
 
 def _overlooked(state: State, now: Instant) -> list[str]:
-    """A machine that knows nothing but the records looks at the queue: whatever it starts was overlooked."""
+    """A machine that knows nothing but the records looks at everything: whatever it finds to do was overlooked."""
     machine = Machine(State.unpack(state.pack()))
     outcome = machine.handle(Envelope("look", now, Wake()))
-    return [
-        f"only after a restart it starts {one.fact.attempt} on {one.fact.pool}"
-        for one in outcome.entries
-        if isinstance(one.fact, Placed)
-    ]
+    return [f"only after a restart it says {one.fact}"[:SAID] for one in outcome.entries]
