@@ -60,6 +60,14 @@ def test_a_trace_on_a_flat_pool(run: Run, folder: Path) -> None:
     assert [row[2] for row in rows[1:]] == ["0", "100", "150"]
 
 
+def test_rows_that_are_left_out_are_counted(run: Run, folder: Path) -> None:
+    trace = folder / "jobs.swf"
+    trace.write_text(TRACE + "4 30 -1 -1 4 -1 -1 4 10 -1 1 1 1 -1 1 -1 -1 -1\n")
+    ran = run("rehearse", str(trace), "--json")
+    assert json.loads(ran.out)["rows_left_out"] == {"the run time is missing or out of range": 1}
+    assert "the run time is missing" in run("rehearse", str(trace)).out
+
+
 def test_a_trace_on_nodes(run: Run, folder: Path) -> None:
     """A plain pool of 12 starts the third beside the first; two nodes of 6 do not."""
     for nodes, first in (("1", 20), ("6", 150)):

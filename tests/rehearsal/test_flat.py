@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stargate.base.errors import InputError, NotFoundError
+from stargate.base.errors import NotFoundError
 from stargate.broker import Policy
 from stargate.broker.fact import Entry, Stopping
 from stargate.broker.machine import Machine
@@ -175,9 +175,25 @@ def test_a_name_that_is_no_policy_is_refused() -> None:
         rehearse([], 8, "lottery")
 
 
-def test_two_jobs_of_one_name_are_refused() -> None:
-    with pytest.raises(InputError, match="two jobs"):
-        rehearse([Job("a", 0, 5, 1, 5), Job("a", 1, 5, 1, 5)], 8, "fifo")
+def test_rows_of_one_name_are_jobs_of_their_own() -> None:
+    """Parts of a job stand in an SWF under its number."""
+    rows = rehearse([Job("2", 0, 5, 8, 5), Job("2", 1, 7, 8, 7), Job("job-1", 2, 1, 8, 1)], 8, "fifo").rows
+    assert [(row.job_id, row.start, row.end) for row in rows] == [
+        ("2", 0, 5),
+        ("2", 5, 12),
+        ("job-1", 12, 13),
+    ]
+
+
+def test_jobs_of_one_moment_come_by_their_numbers() -> None:
+    ids = ["10", "9", "-2", "-11"]
+    rows = rehearse([Job(name, 0, 5, 8, 5) for name in ids], 8, "fifo").rows
+    assert [row.job_id for row in rows] == ["-11", "-2", "9", "10"]
+
+
+def test_what_came_before_second_zero_runs_before_it() -> None:
+    rows = rehearse([Job("1", -7, 5, 8, 5), Job("2", -1, 5, 8, 5)], 8, "fifo").rows
+    assert [(row.submit, row.start, row.end) for row in rows] == [(-7, -7, -2), (-1, -1, 4)]
 
 
 def test_jobs_with_odd_names_run_under_others_and_keep_theirs_in_the_schedule() -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stargate.broker import Entry
     from stargate.rehearsal.flat import Flat
     from stargate.rehearsal.stage import Stage
+    from stargate.rehearsal.traces import Skipped
 
 SCENARIOS = frozenset({".yaml", ".yml"})
 LOOKS = 1_000
@@ -83,8 +84,8 @@ def command(
         described, rows = _of_stage(staged), staged.rows
     else:
         with _recorder(journal) as record:
-            flat = _trace(what, chips, nodes_of or 1, policy or "own", record, report, bar=bar)
-        described, rows = _of_flat(flat), flat.rows
+            flat, skipped = _trace(what, chips, nodes_of or 1, policy or "own", record, report, bar=bar)
+        described, rows = _of_flat(flat, skipped), flat.rows
     if schedule is not None:
         from stargate.rehearsal.schedule import write_file
 
@@ -159,12 +160,12 @@ def _trace(
     report: Path | None,
     *,
     bar: bool,
-) -> Flat:
+) -> tuple[Flat, Skipped]:
     from stargate.base.time import SECOND
     from stargate.rehearsal.flat import rehearse
     from stargate.rehearsal.traces import open_trace
 
-    trace = open_trace(path)
+    trace = open_trace(path, sort=True, verbatim=True)
     if chips is None:
         said = trace.header.get("MaxProcs", "")
         if not said.isdecimal() or not int(said):
@@ -174,10 +175,12 @@ def _trace(
     length = max((job.submit_seconds for job in jobs), default=0) * SECOND
     with _progress(record, bar=bar, length=length) as tell:
         if report is None:
-            return rehearse(jobs, chips, policy, sink=tell, nodes_of=nodes_of)
+            return rehearse(jobs, chips, policy, sink=tell, nodes_of=nodes_of), trace.skipped
         from stargate.rehearsal.report.flat import reported
 
-        return reported(jobs, chips, policy, report, title=path.name, sink=tell, nodes_of=nodes_of)
+        title = path.name
+        flat = reported(jobs, chips, policy, report, title=title, sink=tell, nodes_of=nodes_of)
+        return flat, trace.skipped
 
 
 @contextmanager
@@ -204,12 +207,13 @@ def _progress(record: Record, *, bar: bool, length: int) -> Iterator[Record]:
         shown.update(max(0, length - shown.pos))
 
 
-def _of_flat(flat: Flat) -> dict[str, Any]:
+def _of_flat(flat: Flat, skipped: Skipped) -> dict[str, Any]:
     import msgspec
 
     from stargate.rehearsal.figures import figures
 
     return {
+        "rows_left_out": {skip.reason: skip.count for skip in skipped.reasons()},
         "jobs": len(flat.jobs),
         "too_large": len(flat.too_large),
         "chips": flat.chips,

@@ -84,20 +84,21 @@ def rehearse(
 ) -> Flat:
     """Run the jobs to their end on `chips` under a policy of `policies`; `own` is what the name `own` means.
 
-    Raises NotFoundError for an unknown policy, InputError where two jobs have one id or the nodes do not come to
-    `chips`.
+    Rows with one id are jobs of their own. Raises NotFoundError for an unknown policy, InputError where the nodes do
+    not come to `chips`.
     """
     if nodes_of < 1 or chips % nodes_of:
         message = f"{chips} chips are no whole number of nodes of {nodes_of}"
         raise InputError((Problem(message, f"Give a multiple of {nodes_of} chips."),))
     chosen = named(policy, own)
-    given = sorted(jobs, key=lambda job: (job.submit_seconds, _by_number(job.id)))
+    given = ordered(jobs)
     fitting = [job for job in given if 0 < job.chips <= chips]
     machine, engine = Machine(), _Engine(nodes_of, stop_cost)
-    declared = machine.handle(_declared(chips, nodes_of, chosen)).entries
+    begins = Instant(BEGINNING + min(0, given[0].submit_seconds if given else 0) * SECOND)
+    declared = machine.handle(_declared(chips, nodes_of, chosen, begins)).entries
     if sink is not None:
         sink(declared)
-    play = Play(machine, engine, Clock(BEGINNING), sink)
+    play = Play(machine, engine, Clock(begins), sink)
     play.run(engine.arrivals(fitting))
     return Flat(
         policy=chosen,
@@ -109,6 +110,11 @@ def rehearse(
         facts=len(declared) + play.facts,
         state=machine.state,
     )
+
+
+def ordered(jobs: Iterable[Job]) -> list[Job]:
+    """As they come: of one moment by their numbers."""
+    return sorted(jobs, key=lambda job: (job.submit_seconds, _by_number(job.id)))
 
 
 def digest(jobs: Sequence[Job], chips: int, nodes_of: int, policy: Policy) -> str:
@@ -123,10 +129,13 @@ def digest(jobs: Sequence[Job], chips: int, nodes_of: int, policy: Policy) -> st
 
 
 def _by_number(job_id: str) -> tuple[int, str]:
-    return (int(job_id), "") if job_id.isdecimal() else (0, job_id)
+    try:
+        return int(job_id), ""
+    except ValueError:
+        return 0, job_id
 
 
-def _declared(chips: int, nodes_of: int, policy: Policy) -> Envelope:
+def _declared(chips: int, nodes_of: int, policy: Policy, at: Instant) -> Envelope:
     nodes = chips // nodes_of
     # Nodes are all alike, wherever they are: of those that fit best the first is taken.
     block = nodes if nodes_of > 1 else min(nodes, BLOCK_NODES)
@@ -148,7 +157,7 @@ def _declared(chips: int, nodes_of: int, policy: Policy) -> Envelope:
             ),
         ),
     )
-    return Envelope("declare", BEGINNING, Declare(infrastructure, (), policy))
+    return Envelope("declare", at, Declare(infrastructure, (), policy))
 
 
 class _Run(msgspec.Struct, gc=False):
@@ -177,12 +186,9 @@ class _Engine:
         node = self._nodes_of
         resources = [(Resources(chip=CHIP, chips_per_node=chips),) for chips in range(1, node + 1)]
         for number, job in enumerate(jobs):
-            name = job.id if is_name(job.id) else f"job-{number}"
-            if name in self._runs:
-                problem = Problem(
-                    f"two jobs of the trace have the id {job.id!r}", "Give each job an id of its own."
-                )
-                raise InputError((problem,))
+            name = job.id if is_name(job.id) and job.id not in self._runs else f"job-{number}"
+            while name in self._runs:
+                name = f"{name}-again"
             self._runs[name] = _Run(job, job.run_seconds * SECOND)
             work = Workload(
                 name=name,
