@@ -55,8 +55,10 @@ class Play:
         self.clock = clock
         self._model = model
         self._sink = sink
-        self._said = machine.state.records.seq
-        """Commands so far: their numbers are their ids, and none is one that a former play has used."""
+        self._said = 0
+        self._named = f"r{machine.state.records.seq}."
+        """What ids of commands begin with. A former play that began at this entry, too, has added none: none of its
+        commands is remembered."""
         self.facts = 0
         self.refused: list[tuple[Instant, Command, UserError]] = []
         """What the machine would not have, in order."""
@@ -92,7 +94,7 @@ class Play:
         envelopes = []
         for command in commands:
             self._said += 1
-            envelopes.append(Envelope(f"r{self._said}", at, command))
+            envelopes.append(Envelope(f"{self._named}{self._said}", at, command))
         answers = self.machine.handle_all(envelopes)
         for place, answer in enumerate(answers):
             if isinstance(answer, UserError):
