@@ -13,6 +13,7 @@ parts count, an unknown submit time is the moment -1, and the fields behind the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from stargate.rehearsal.traces.cell import optional
@@ -25,6 +26,7 @@ FIELDS = 18
 FIELDS_USED = 9
 """By plain simulators."""
 STATUSES: dict[str, Status] = {"0": "failed", "1": "completed", "5": "cancelled"}
+NUMBER = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?")
 PARTS = frozenset({"2", "3", "4"})
 KIB_PER_GIB = 1024**2
 
@@ -50,7 +52,7 @@ def _fits(head: str) -> bool:
 
 def _is_row(line: str) -> bool:
     cells = line.split()
-    return len(cells) >= FIELDS_USED and all(optional(cell.lstrip("-")) is not None for cell in cells)
+    return len(cells) >= FIELDS_USED and all(map(NUMBER.fullmatch, cells))
 
 
 def read(source: Source, skipped: Skipped, options: Options) -> Iterator[Job]:
