@@ -162,8 +162,8 @@ def derived(state: State) -> dict[str, Any]:
             for name, s in sorted(state.supplies.by_id.items())
         },
         "listed": {
-            chip: {kind: listed for kind, listed in kinds.items() if listed}
-            for chip, kinds in state.supplies.by_chip.items()
-            if any(kinds.values())
+            chip: (listed.keys, listed.most_free(), state.supplies.classes[chip])
+            for chip, listed in state.supplies.by_chip.items()
+            if listed.keys
         },
     }

@@ -129,8 +129,7 @@ def _capacity_set(state: State, fact: CapacitySet) -> None:
     state.records.nodes[fact.pool] = fact.nodes
     if fact.counted:
         state.records.counted[fact.pool] = True
-    state.nodes[fact.pool].resize(fact.nodes)
-    state.forget_held()
+    state.resize(fact.pool, fact.nodes)
 
 
 def _repriced(state: State, fact: Repriced) -> None:

@@ -71,12 +71,14 @@ def own_victims(state: State, ask: Ask, rank: int, chips: int, at: Instant) -> t
 def _has_place(state: State, ask: Ask, leaving: list[AttemptState], at: Instant) -> bool:
     for attempt in leaving:
         state.nodes[attempt.pool].give(attempt.nodes, attempt.chips_per_node)
+        state.supplies.note(attempt.pool)
         _draw(state, attempt, -attempt.chips)
     try:
         return place(state, ask, at).choice is not None
     finally:
         for attempt in reversed(leaving):
             state.nodes[attempt.pool].restore(attempt.nodes, attempt.chips_per_node)
+            state.supplies.note(attempt.pool)
             _draw(state, attempt, attempt.chips)
 
 

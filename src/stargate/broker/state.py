@@ -20,6 +20,7 @@ from stargate.broker.backlog import Backlog
 from stargate.broker.commitment import committed_micro_usd
 from stargate.broker.nodes import NodeMap
 from stargate.broker.order import waiting_rank
+from stargate.broker.permits import Permits
 from stargate.broker.policy import SourcingPolicy, Team
 from stargate.broker.records import AttemptState, Records, Slot, WorkloadState
 from stargate.broker.reserve import Rest
@@ -65,7 +66,7 @@ class State:
         self.catalog_pools: Mapping[str, Pool] = {}
         self.book = Book.compile(())
         self.nodes: dict[str, NodeMap] = {}
-        self.supplies = SupplyIndex()
+        self.supplies, self.permits = SupplyIndex(self.nodes), Permits()
         self.queue: list[Waiting] = []
         self.asks: dict[Waiting, Ask] = {}
         """What those that have been looked at ask for, as long as they wait."""
@@ -235,12 +236,7 @@ class State:
         """The next date at which what agreements said so far may change; None: none is known."""
         if not self.book.agreements:
             return None
-        view = self.book.view(self.records.world_facts, self.clock)
-        if view.soonest <= self.clock:
-            view.soonest = min(
-                (until for _, until, _ in view.answers.values() if until > self.clock), default=FOREVER
-            )
-        until = min(view.horizon.before, view.soonest)
+        until = self.book.view(self.records.world_facts, self.clock).until(self.clock)
         return until if until < FOREVER else None
 
     def digest(self) -> str:
@@ -326,6 +322,7 @@ class State:
         """The attempt's gang takes its nodes (again: after a restart some may be nodes that the pool has lost)."""
         assert attempt.id not in self.live, f"{attempt.id} holds nodes already"
         self.nodes[attempt.pool].restore(attempt.nodes, attempt.chips_per_node)
+        self.supplies.note(attempt.pool)
         chips = attempt.chips
         supply = self.supplies.by_id.get(attempt.supply)
         if supply is not None:
@@ -350,11 +347,18 @@ class State:
         if attempt.chips_per_node < self.nodes[attempt.pool].chips_per_node:
             self.sharing[attempt.pool] -= 1
         self.nodes[attempt.pool].give(attempt.nodes, attempt.chips_per_node)
+        self.supplies.note(attempt.pool)
         supply = self.supplies.by_id.get(attempt.supply)
         if supply is not None:
             supply.used -= chips
             assert supply.used >= 0, f"supply {supply.id} got back more than it gave"
         self._count(attempt, -chips)
+
+    def resize(self, pool: str, nodes: int) -> None:
+        """A pool has so many nodes from now on."""
+        self.nodes[pool].resize(nodes)
+        self.supplies.note(pool)
+        self.forget_held()
 
     def add_lease(self, lease: Lease) -> None:
         """An active lease becomes supply."""
@@ -443,7 +447,7 @@ class State:
         self.teams = {team.id: team for team in records.policy.teams}
         self.nominal_chips = sum(team.nominal_chips for team in records.policy.teams)
         self.due_pools = set(self.catalog_pools)
-        self.supplies = SupplyIndex()
+        self.supplies, self.permits = SupplyIndex(self.nodes), Permits()
         self._held, self._egress, self._chip_ids = None, {}, {}
         self.committed = committed_micro_usd(self.book, records.world_facts, records.at)
         for pool in catalog.pools:
