@@ -29,6 +29,7 @@ class NodeMap:
         "_by_free",
         "_by_spare",
         "_levels",
+        "_numbers",
         "_spare",
         "beyond",
         "chips_per_node",
@@ -43,6 +44,8 @@ class NodeMap:
         assert block_nodes > 0, "a block has nodes"
         self.chips_per_node = chips_per_node
         self._block_nodes = block_nodes
+        self._numbers: tuple[int, ...] = ()
+        """Every node. Gangs are made of these, so that a number is kept once, however many attempts are remembered."""
         self.nodes = 0
         self.free_chips = 0
         self.free_nodes = 0
@@ -64,7 +67,7 @@ class NodeMap:
     def copy(self) -> NodeMap:
         """The same, to try things on."""
         twin = NodeMap(0, self.chips_per_node, self._block_nodes)
-        twin.nodes, twin.beyond = self.nodes, self.beyond
+        twin._numbers, twin.nodes, twin.beyond = self._numbers, self.nodes, self.beyond
         twin.free_chips, twin.free_nodes = self.free_chips, self.free_nodes
         twin._blocks, twin._by_free, twin._levels = self._blocks.copy(), self._by_free.copy(), self._levels
         twin._spare, twin._by_spare = self._spare.copy(), self._by_spare.copy()
@@ -81,6 +84,8 @@ class NodeMap:
     def resize(self, nodes: int) -> None:
         """Grow or shrink to `nodes`. Nodes beyond the new end are never handed out again; those in use drain."""
         old, self.nodes = self.nodes, nodes
+        if nodes > len(self._numbers):
+            self._numbers = (*self._numbers, *range(len(self._numbers), nodes))
         if nodes > old:
             self._grow(old, nodes)
         for node in range(nodes, old):
@@ -273,7 +278,7 @@ class NodeMap:
             low = mask & -mask
             rest = mask & (mask + low)
             start = first + low.bit_length() - 1
-            found.extend(range(start, start + min((mask ^ rest).bit_count(), count - len(found))))
+            found.extend(self._numbers[start : start + min((mask ^ rest).bit_count(), count - len(found))])
             mask = rest
         return tuple(found)
 
