@@ -29,9 +29,10 @@ def decide_moves(state: State, at: Instant) -> tuple[Fact, ...]:
 
     Those that are moving already are counted where they will go: no two are sent to one place.
     """
-    policy = state.records.policy.migration
+    if state.queue or not state.records.policy.migration.enabled:
+        return ()
     moving = [attempt for attempt in state.stopping.values() if attempt.stop_reason == "migrated"]
-    if not policy.enabled or state.queue or len(moving) >= MOVES_AT_ONCE:
+    if len(moving) >= MOVES_AT_ONCE:
         return ()
     paying = _paying(state, at)
     if not paying:

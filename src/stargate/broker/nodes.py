@@ -113,7 +113,10 @@ class NodeMap:
             topology = "any"  # one node is within one block wherever it is
             if chips == self.chips_per_node:
                 block = self._best_block(1)
-                return None if block is None else self._pick(block, 1)
+                if block is None:
+                    return None
+                free = self._blocks[block]
+                return (block * self._block_nodes + (free & -free).bit_length() - 1,)
         if topology == "block" and chips < self.chips_per_node:
             return self._find_in_shared_block(count, chips) or self._find_whole(count, "block")
         partly = () if chips == self.chips_per_node else self._find_spare(count, chips)
@@ -285,6 +288,9 @@ class NodeMap:
     def _set_whole(self, nodes: Sequence[int], *, free: bool) -> None:
         """Nodes become wholly free, or no longer are. A gang lies in few blocks: each is counted anew once."""
         size = self._block_nodes
+        if len(nodes) == 1:
+            self._flip(nodes[0] // size, 1 << nodes[0] % size, free=free)
+            return
         block, mask = 0, 0
         for node in nodes:
             if node // size != block:
@@ -298,16 +304,14 @@ class NodeMap:
     def _flip(self, block: int, mask: int, *, free: bool) -> None:
         old = self._blocks[block]
         assert old & mask == (0 if free else mask), f"block {block}: {mask:b} of {old:b} was already so"
-        new = old ^ mask
-        self._blocks[block] = new
-        before, after, bit = old.bit_count(), new.bit_count(), 1 << block
-        self._by_free[after] |= bit
-        self._by_free[before] ^= bit
-        self._levels |= 1 << after
-        if not self._by_free[before]:
-            self._levels ^= 1 << before
-        self.free_nodes += after - before
-        self.free_chips += (after - before) * self.chips_per_node
+        self._blocks[block] = new = old ^ mask
+        before, after, bit, by_free = old.bit_count(), new.bit_count(), 1 << block, self._by_free
+        by_free[after] |= bit
+        by_free[before] = left = by_free[before] ^ bit
+        self._levels = (self._levels | 1 << after) ^ (0 if left else 1 << before)
+        gained = after - before
+        self.free_nodes += gained
+        self.free_chips += gained * self.chips_per_node
 
     # A full node is never looked for: it is neither shown nor hidden.
 

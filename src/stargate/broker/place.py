@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -57,15 +56,14 @@ class Choice(msgspec.Struct, frozen=True, gc=False):
         return (self.late, self.score, self.loose, self.option.use, supply.marginal, supply.id)
 
 
-@dataclass(slots=True)
-class Survey:
+class Survey(msgspec.Struct, gc=False):
     """What a search found: the choice, the runner-up, who was busy, who was out and why."""
 
     choice: Choice | None = None
     runner_up: Choice | None = None
-    busy: list[tuple[Option, Supply]] = field(default_factory=list)
+    busy: list[tuple[Option, Supply]] = []
     """Passed every filter, but has too little free at the moment (at most BUSY_LIMIT are kept)."""
-    refusals: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    refusals: dict[tuple[str, str, str], int] = {}
     """(filter, sentence, clause) to how many offers it excluded."""
 
     def refuse(self, refusal: Refusal, offers: int = 1) -> None:

@@ -168,8 +168,10 @@ class _Pass:
 
     def _overtakes(self, place: Waiting, head: Waiting) -> bool:
         """With quotas, who uses its own goes before who borrows."""
+        if not self._state.teams or place.order != head.order:
+            return False
         work = self._state.records.workloads[place.workload].workload
-        return place.order == head.order and quota.may_reclaim(self._state, work.team, least_chips(work))
+        return quota.may_reclaim(self._state, work.team, least_chips(work))
 
     def _in_order(self) -> Iterator[Waiting]:
         """The queue; at equal rank those who would borrow quota come after those who use their own."""

@@ -85,7 +85,7 @@ def start(state: State, attempt: AttemptState) -> StartAttempt:
 def _layout(state: State, attempt: AttemptState) -> Layout | None:
     """That of the size with which the attempt was placed; what the workload itself says where it has none."""
     work = state.records.workloads[attempt.workload].workload
-    pool = state.catalog_pools.get(attempt.pool)
+    pool = state.catalog_pools.get(attempt.pool) if work.sizes else None
     if pool is None:
         return work.layout
     for size in work.sizes:

@@ -226,7 +226,7 @@ class State:
         due = self.timers[0][0] if self.timers else None
         if sourcing.timers and (due is None or sourcing.timers[0].at < due):
             due = sourcing.timers[0].at
-        if self.queue or sourcing.open_needs:
+        if self.book.agreements and (self.queue or sourcing.open_needs):
             promised = self.promised_until()
             if promised is not None and (due is None or promised < due):
                 due = promised
@@ -268,9 +268,9 @@ class State:
 
     def pop_due(self, at: Instant) -> bool:
         """Take the timers that are due; whether there were any. Their pools are in `due_pools` from now on."""
-        due = bool(self.due_pools)
-        while self.timers and self.timers[0][0] <= at:
-            _, pool = heapq.heappop(self.timers)
+        due, timers = bool(self.due_pools), self.timers
+        while timers and timers[0][0] <= at:
+            _, pool = heapq.heappop(timers)
             due = True
             if pool in self.catalog_pools:
                 self.due_pools.add(pool)
@@ -291,7 +291,8 @@ class State:
     def _set_waiting_timers(self, holder: WorkloadState, slot: Slot) -> None:
         """When the slot may be tried, and when it is too late to wait for held capacity."""
         work = holder.workload
-        self._set_timer_ahead(slot.not_before)
+        if slot.not_before:
+            self._set_timer_ahead(slot.not_before)
         if work.deadline is not None:
             usual = expected_run(self, work)
             durations = {size.duration or usual for size in work.sizes} or {usual}
@@ -320,34 +321,36 @@ class State:
 
     def occupy(self, attempt: AttemptState) -> None:
         """The attempt's gang takes its nodes (again: after a restart some may be nodes that the pool has lost)."""
-        assert attempt.id not in self.live, f"{attempt.id} holds nodes already"
-        self.nodes[attempt.pool].restore(attempt.nodes, attempt.chips_per_node)
-        self.supplies.note(attempt.pool)
-        chips = attempt.chips
+        name, pool, per_node = attempt.id, attempt.pool, attempt.chips_per_node
+        assert name not in self.live, f"{name} holds nodes already"
+        nodes, chips = self.nodes[pool], attempt.chips
+        nodes.restore(attempt.nodes, per_node)
+        self.supplies.note(pool)
         supply = self.supplies.by_id.get(attempt.supply)
         if supply is not None:
             supply.used += chips
             assert supply.chips is None or supply.used <= supply.chips, f"supply {supply.id} is over-used"
-        self.live[attempt.id] = attempt
-        self.live_on.setdefault(attempt.pool, {})[attempt.id] = attempt
-        insort(self.ends.setdefault(attempt.pool, []), (attempt.expected_end, chips, attempt.id))
-        if attempt.chips_per_node < self.nodes[attempt.pool].chips_per_node:
-            self.sharing[attempt.pool] = self.sharing.get(attempt.pool, 0) + 1
+        self.live[name] = attempt
+        self.live_on.setdefault(pool, {})[name] = attempt
+        insort(self.ends.setdefault(pool, []), (attempt.expected_end, chips, name))
+        if per_node < nodes.chips_per_node:
+            self.sharing[pool] = self.sharing.get(pool, 0) + 1
         if attempt.status == "stopping":
-            self.stopping[attempt.id] = attempt
+            self.stopping[name] = attempt
         self._count(attempt, chips)
 
     def vacate(self, attempt: AttemptState) -> None:
         """The attempt's gang gives its nodes back."""
-        del self.live[attempt.id]
-        self.stopping.pop(attempt.id, None)
-        del self.live_on[attempt.pool][attempt.id]
-        chips, ends = attempt.chips, self.ends[attempt.pool]
-        del ends[bisect_left(ends, (attempt.expected_end, chips, attempt.id))]
-        if attempt.chips_per_node < self.nodes[attempt.pool].chips_per_node:
-            self.sharing[attempt.pool] -= 1
-        self.nodes[attempt.pool].give(attempt.nodes, attempt.chips_per_node)
-        self.supplies.note(attempt.pool)
+        name, pool, per_node = attempt.id, attempt.pool, attempt.chips_per_node
+        del self.live[name]
+        self.stopping.pop(name, None)
+        del self.live_on[pool][name]
+        chips, ends, nodes = attempt.chips, self.ends[pool], self.nodes[pool]
+        del ends[bisect_left(ends, (attempt.expected_end, chips, name))]
+        if per_node < nodes.chips_per_node:
+            self.sharing[pool] -= 1
+        nodes.give(attempt.nodes, per_node)
+        self.supplies.note(pool)
         supply = self.supplies.by_id.get(attempt.supply)
         if supply is not None:
             supply.used -= chips
@@ -429,8 +432,9 @@ class State:
 
     def _count(self, attempt: AttemptState, chips: int) -> None:
         team, provider = self.records.workloads[attempt.workload].workload.team, attempt.provider
-        self.team_chips[team] = self.team_chips.get(team, 0) + chips
-        self.provider_chips[provider] = self.provider_chips.get(provider, 0) + chips
+        teams, providers = self.team_chips, self.provider_chips
+        teams[team] = teams.get(team, 0) + chips
+        providers[provider] = providers.get(provider, 0) + chips
         self.chips_in_use += chips
 
     def _derive(self) -> None:
