@@ -107,7 +107,7 @@ def test_its_journal_is_one_that_verifies(run: Run, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("nowhere.yaml",), "cannot be read"),
+        (("nowhere.yaml",), "no such file"),
         (("nowhere.swf",), "no such file"),
         (("tiny.yaml", "--chips", "8"), "--chips is for traces"),
         (("tiny.yaml", "--nodes-of", "8"), "--nodes-of is for traces"),

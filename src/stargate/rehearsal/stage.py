@@ -67,12 +67,17 @@ class Stage:
     @cached_property
     def input_digest(self) -> str:
         """Of everything that decides the outcome."""
-        return blake2b(f"{self.plan.digest}/{self.seed}".encode(), digest_size=16).hexdigest()
+        return input_digest(self.plan.digest, self.seed)
 
     @property
     def state_digest(self) -> str:
         """Of the broker's records as they are now."""
         return self.play.machine.state.digest()
+
+
+def input_digest(plan_digest: str, seed: int) -> str:
+    """Of a plan and a seed: equal inputs, equal digest."""
+    return blake2b(f"{plan_digest}/{seed}".encode(), digest_size=16).hexdigest()
 
 
 def stage(plan: Plan, seed: int | None = None, sink: Sink | None = None) -> Stage:
