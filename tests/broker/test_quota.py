@@ -104,6 +104,22 @@ def test_within_a_team_the_urgent_goes_first() -> None:
     assert bench.where("blue0") == bench.where("blue1") == "a"
 
 
+def test_quota_that_is_being_freed_is_kept_for_whom_it_was_freed() -> None:
+    """Less urgent work of the team that waits does not take it meanwhile: it would only be stopped again."""
+    red = Team("red", 16, borrowing_limit_chips=0)
+    bench = Bench(pool("a", nodes=8), policy=policy(teams=(red, BLUE)))
+    for number in range(4):
+        bench.submit(work(f"low{number}", team="red"))
+    bench.submit(work("urgent", nodes=2, team="red", priority=50))
+    first, second = bench.of(Stopping)
+    bench.report(first.attempt, "stopped")
+    assert [bench.where(f"low{number}") for number in (2, 3)] == ["", ""]
+    assert not bench.of(Stopping)
+    bench.report(second.attempt, "stopped")
+    assert bench.where("urgent") == "a"
+    assert not bench.of(Stopping)
+
+
 def test_nobody_makes_room_for_what_has_no_place() -> None:
     """An urgent gang that could not start anyway stops nothing."""
     bench = Bench(pool("a"), policy=policy(teams=(Team("red", 16), Team("blue", 16))))

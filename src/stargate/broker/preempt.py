@@ -47,11 +47,13 @@ def victims(
     return None if best is None else (best[3], best[4])
 
 
-def own_victims(state: State, ask: Ask, rank: int, chips: int, at: Instant) -> tuple[AttemptState, ...]:
-    """Whom of its own team, of lower rank, an ask that is over quota sends away; empty if nobody.
+def own_victims(
+    state: State, ask: Ask, rank: int, chips: int, at: Instant
+) -> tuple[AttemptState, ...] | None:
+    """Whom of its own team, of lower rank, an ask that is over quota sends away; None if that would not help.
 
-    The cheapest of the lowest first, only if the quota then has room for `chips` and the gang has a place. What is
-    stopping already is waited for.
+    The cheapest of the lowest first, only if the quota then has room for `chips` and the gang has a place. Empty if
+    what is stopping already makes that room.
     """
     mine = [attempt for attempt in state.live.values() if _team(state, attempt) == ask.workload.team]
     freed = sum(attempt.chips for attempt in mine if attempt.status == "stopping")
@@ -62,10 +64,11 @@ def own_victims(state: State, ask: Ask, rank: int, chips: int, at: Instant) -> t
     chosen: list[AttemptState] = []
     while quota.over_quota(state, ask.workload.team, chips - freed) is not None:
         if len(chosen) == len(lower):
-            return ()
+            return None
         chosen.append(lower[len(chosen)])
         freed += chosen[-1].chips
-    return tuple(chosen) if chosen and _has_place(state, ask, chosen, at) else ()
+    leaving = [*chosen, *(attempt for attempt in mine if attempt.status == "stopping")]
+    return tuple(chosen) if _has_place(state, ask, leaving, at) else None
 
 
 def _has_place(state: State, ask: Ask, leaving: list[AttemptState], at: Instant) -> bool:

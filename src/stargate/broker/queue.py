@@ -248,12 +248,17 @@ class _Pass:
 
     def _yield_own(self, waiting: Waiting, team: str) -> Iterator[Fact]:
         """Within a team the urgent goes first: at its quota, it takes the place of what is less urgent."""
-        if team in self._yielded or self._stopping or not self._state.records.policy.preemption:
+        if team in self._yielded or not self._state.records.policy.preemption:
             return
         self._yielded.add(team)
         ask = ask_of(self._state, *self._state.slot(waiting))
         chips = least_chips(ask.workload)
-        for attempt in preempt.own_victims(self._state, ask, waiting.order, chips, self._at):
+        victims = preempt.own_victims(self._state, ask, waiting.order, chips, self._at)
+        if victims is None:
+            return
+        # Room is being made: what becomes free of the quota is for this slot, and not for those behind it.
+        self._spent[team] = 0
+        for attempt in () if self._stopping else victims:
             self._stopping.add(attempt.id)
             says = f"{self._named(waiting)} is more urgent, and its team is at its quota"
             yield Stopping(attempt.id, "preempted", (Ground(says),))
