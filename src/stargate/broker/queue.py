@@ -9,9 +9,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -174,27 +174,49 @@ class _Pass:
         return quota.may_reclaim(self._state, work.team, least_chips(work))
 
     def _in_order(self) -> Iterator[Waiting]:
-        """The queue; at equal rank those who would borrow quota come after those who use their own."""
+        """The queue."""
         queue = self._state.queue
-        if not self._state.records.policy.teams:
-            place = 0
-            while place < len(queue):
-                waiting = queue[place]
-                yield waiting
-                # Who has started may have left the queue by now.
-                if place < len(queue) and queue[place] is waiting:
-                    place += 1
+        if self._state.records.policy.teams:
+            yield from self._with_quotas()
             return
-        for _, level in groupby(tuple(queue), key=lambda waiting: waiting.order):
-            borrowers: list[Waiting] = []
-            for waiting in level:
-                holder, _ = self._state.slot(waiting)
-                chips = least_chips(holder.workload)
-                if quota.may_reclaim(self._state, holder.workload.team, chips):
-                    yield waiting
-                else:
-                    borrowers.append(waiting)
-            yield from borrowers
+        place = 0
+        while place < len(queue):
+            waiting = queue[place]
+            yield waiting
+            # Who has started may have left the queue by now.
+            if place < len(queue) and queue[place] is waiting:
+                place += 1
+
+    def _with_quotas(self) -> Iterator[Waiting]:
+        """The queue; at equal rank those who would borrow quota come after those who use their own.
+
+        What is too much for a team is not looked at slot by slot: of those alike the first has been refused.
+        """
+        lines = [
+            (team, chips, line)
+            for team, sizes in self._state.backlog.lines.items()
+            for chips, line in sizes.items()
+        ]
+        heads = [
+            (line[0].order, self._borrows(team, chips), line[0], number)
+            for number, (team, chips, line) in enumerate(lines)
+        ]
+        heapify(heads)
+        while heads:
+            order, borrows, waiting, number = heappop(heads)
+            team, chips, line = lines[number]
+            if chips >= self._spent.get(team, chips + 1):
+                continue
+            if not borrows and self._borrows(team, chips):
+                heappush(heads, (order, True, waiting, number))
+                continue
+            yield waiting
+            place = bisect_right(line, waiting)
+            if place < len(line):
+                heappush(heads, (line[place].order, self._borrows(team, chips), line[place], number))
+
+    def _borrows(self, team: str, chips: int) -> bool:
+        return not quota.may_reclaim(self._state, team, chips)
 
     def _only_starts(self) -> bool:
         """Whether nothing but a start can come of a look at a slot: nobody yields to its own team, nobody buys."""

@@ -194,16 +194,17 @@ class State:
 
     @property
     def backlog(self) -> Backlog:
-        """The queue by size and expected run."""
+        """The queue by size, expected run and team."""
         if self._backlog is None:
             self._backlog = Backlog()
             for place in self.queue:
                 self._backlog.add(place, *self._size(self.records.workloads[place.workload].workload))
         return self._backlog
 
-    def _size(self, work: Workload) -> tuple[int, int]:
-        """The least gang that will do, and how long it should be there."""
-        return least_chips(work), FOREVER if work.kind == "serve" else expected_run(self, work)
+    def _size(self, work: Workload) -> tuple[int, int, str]:
+        """The least gang that will do, how long it should be there, and whose it is."""
+        run_us = FOREVER if work.kind == "serve" else expected_run(self, work)
+        return least_chips(work), run_us, work.team
 
     def held_chips(self) -> int:
         """All chips under owned, reserved, on-demand or leased supply."""
