@@ -22,6 +22,9 @@ from stargate.rehearsal.draw import stream
 
 FAILURES: tuple[FailureClass, ...] = ("no_capacity", "preempted", "infrastructure", "user")
 
+SAVES = (1, 3, 8, 20)
+"""Checkpoints that an attempt tells of."""
+
 
 class Task(msgspec.Struct):
     """An attempt, as its engine has it."""
@@ -81,8 +84,14 @@ class Body:
             ends = begins.plus(round((ends - begins) * chance.random()))
         if not (broken and chance.random() < 0.2):
             course.append((begins, Report(name, "running", step=1)))
-            if work.checkpoint is not None:
-                course.append((Instant((begins + ends) // 2), Report(name, "checkpointed", step=50)))
+            saves = chance.choice(SAVES) if work.checkpoint is not None else 0
+            course += [
+                (
+                    Instant(begins + (ends - begins) * n // (saves + 1)),
+                    Report(name, "checkpointed", step=10 * n),
+                )
+                for n in range(1, saves + 1)
+            ]
         if broken:
             course.append((ends, Report(name, "failed", chance.choice(FAILURES))))
         elif work.kind != "serve":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from decimal import Decimal
 
 import msgspec
 
@@ -22,7 +23,7 @@ from stargate.broker.sourcing.command import (
     WithdrawQuote,
 )
 from stargate.rehearsal.swarm.plan import Plan
-from stargate.rehearsal.swarm.promises import LAB
+from stargate.rehearsal.swarm.promises import LAB, MILESTONES
 
 Wish = Callable[[random.Random, State, Instant], Command | None]
 
@@ -119,5 +120,9 @@ def amend(chance: random.Random, state: State, plan: Plan, at: Instant) -> Comma
         policy = msgspec.structs.replace(state.records.policy, preemption=chance.random() < 0.5)
         return Declare(plan.infrastructure, kept, policy)
     holder = chance.choice(sorted(one.party for one in plan.infrastructure.providers))
-    name = chance.choice([f"down/{holder}", f"shipped/phone/{holder}", f"declines/phone/{holder}"])
-    return DeclareFact(WorldFact(name=name, value=chance.random() < 0.7, valid_from=at))
+    if chance.random() < 0.1:
+        share = chance.choice([Decimal("0.2"), Decimal("0.9")])
+        name = f"share/with-{holder}/home"
+        return DeclareFact(WorldFact(name=name, value=share, valid_from=at))
+    names = [f"down/{holder}", f"shipped/phone/{holder}", f"declines/phone/{holder}", *MILESTONES]
+    return DeclareFact(WorldFact(name=chance.choice(names), value=chance.random() < 0.7, valid_from=at))
