@@ -151,6 +151,8 @@ def derived(state: State) -> dict[str, Any]:
         "stopping": sorted(state.stopping),
         "lost_on": {pool: sorted(lost) for pool, lost in sorted(state.lost_on.items()) if lost},
         "teams": {team: chips for team, chips in sorted(state.team_chips.items()) if chips},
+        "tally": {pool: groups for pool in sorted(state.nodes) if (groups := state.tally.groups(pool))},
+        "of_teams": {team: sorted(live) for team, live in sorted(state.tally.teams.items()) if live},
         "providers": {name: chips for name, chips in sorted(state.provider_chips.items()) if chips},
         "counts": (state.chips_in_use, state.open_workloads, state.held_chips(), state.nominal_chips),
         "nodes": {

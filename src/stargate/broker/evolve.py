@@ -193,6 +193,7 @@ def _stopping(state: State, fact: Stopping) -> None:
     attempt.stop_reason = fact.reason
     attempt.stop_seq = state.records.seq
     state.stopping[attempt.id] = attempt
+    state.supplies.note(attempt.pool)
 
 
 def _accepted(state: State, fact: Accepted) -> None:

@@ -35,7 +35,12 @@ def victims(
     victim: the chip-hours it would have to do again. `rank` is the asker's.
     """
     best: tuple[int, int, str, Supply, tuple[AttemptState, ...]] | None = None
+    leaving: dict[str, int] = {}
+    for attempt in state.stopping.values():
+        leaving[attempt.pool] = leaving.get(attempt.pool, 0) + attempt.chips
     for option, supply in busy:
+        if leaving.get(supply.pool, 0) + _most(state, ask, rank, option, supply) < option.gang_chips:
+            continue
         chosen = _on_supply(state, ask, rank, option, supply, at, spared)
         if chosen is None:
             continue
@@ -47,6 +52,22 @@ def victims(
     return None if best is None else (best[3], best[4])
 
 
+def _most(state: State, ask: Ask, rank: int, option: Option, supply: Supply) -> int:
+    """At most so many chips of a supply's pool are free, or held by attempts that would have to give way."""
+    free = state.nodes[supply.pool].free_chips
+    groups = state.tally.groups(supply.pool)
+    if state.records.policy.order != "priority":
+        return free + sum(groups.values())
+    work = ask.workload
+    reclaim = quota.may_reclaim(state, work.team, option.gang_chips)
+    for (team, priority), chips in groups.items():
+        if -priority > rank or (
+            reclaim and priority == work.priority and team != work.team and quota.borrows(state, team)
+        ):
+            free += chips
+    return free
+
+
 def own_victims(
     state: State, ask: Ask, rank: int, chips: int, at: Instant
 ) -> tuple[AttemptState, ...] | None:
@@ -55,20 +76,40 @@ def own_victims(
     The cheapest of the lowest first, only if the quota then has room for `chips` and the gang has a place. Empty if
     what is stopping already makes that room.
     """
-    mine = [attempt for attempt in state.live.values() if _team(state, attempt) == ask.workload.team]
-    freed = sum(attempt.chips for attempt in mine if attempt.status == "stopping")
+    team = ask.workload.team
+    stopping = [attempt for attempt in state.stopping.values() if _team(state, attempt) == team]
+    freed = sum(attempt.chips for attempt in stopping)
+    if state.records.policy.order == "priority":
+        most = freed + state.tally.below(team, -rank)
+        if quota.over_quota(state, team, chips - most) is not None:
+            return None
+    mine = state.tally.teams.get(team, {})
     lower = sorted(
-        (attempt for attempt in mine if _is_lower(state, rank, attempt, at)),
+        (attempt for attempt in mine.values() if _is_lower(state, rank, attempt, at)),
         key=_cheapest_of_the_lowest(state, at),
     )
     chosen: list[AttemptState] = []
-    while quota.over_quota(state, ask.workload.team, chips - freed) is not None:
+    while quota.over_quota(state, team, chips - freed) is not None:
         if len(chosen) == len(lower):
             return None
         chosen.append(lower[len(chosen)])
         freed += chosen[-1].chips
-    leaving = [*chosen, *(attempt for attempt in mine if attempt.status == "stopping")]
-    return tuple(chosen) if _has_place(state, ask, leaving, at) else None
+    leaving = [*chosen, *stopping]
+    return (
+        tuple(chosen)
+        if _may_have_place(state, chips, leaving) and _has_place(state, ask, leaving, at)
+        else None
+    )
+
+
+def _may_have_place(state: State, chips: int, leaving: list[AttemptState]) -> bool:
+    """Whether some pool would have so many chips free."""
+    freed: dict[str, int] = {}
+    for attempt in leaving:
+        freed[attempt.pool] = freed.get(attempt.pool, 0) + attempt.chips
+    if any(state.nodes[pool].free_chips + more >= chips for pool, more in freed.items()):
+        return True
+    return any(listed.most_free() >= chips for listed in state.supplies.by_chip.values())
 
 
 def _has_place(state: State, ask: Ask, leaving: list[AttemptState], at: Instant) -> bool:
@@ -171,6 +212,10 @@ class _Clearing:
         self._option = option
         self._supply = supply
         self._gone: dict[str, AttemptState] = {}
+        self._leaving: dict[str, int] = {}
+        """By team: chips of those that stop anywhere, and of those gone here."""
+        for attempt in state.stopping.values():
+            self._count(attempt, attempt.chips)
 
     def __enter__(self) -> Self:
         return self
@@ -185,24 +230,26 @@ class _Clearing:
         """As if it had left."""
         self._nodes.give(attempt.nodes, attempt.chips_per_node)
         self._gone[attempt.id] = attempt
+        if attempt.status != "stopping":
+            self._count(attempt, attempt.chips)
 
     def restore(self, attempt: AttemptState) -> None:
         """It stays after all."""
         self._nodes.restore(attempt.nodes, attempt.chips_per_node)
         del self._gone[attempt.id]
+        if attempt.status != "stopping":
+            self._count(attempt, -attempt.chips)
+
+    def _count(self, attempt: AttemptState, chips: int) -> None:
+        team = _team(self._state, attempt)
+        self._leaving[team] = self._leaving.get(team, 0) + chips
 
     def may_lose(self, attempt: AttemptState) -> bool:
         """Whether the attempt ranks below the asker, or its team still borrows when those gone are not counted."""
         if gives_way(self._state, attempt, self._rank, self._at):
             return True
-        work = self._state.records.workloads[attempt.workload].workload
-        leaving = self._state.stopping | self._gone
-        gone = sum(
-            other.chips
-            for other in leaving.values()
-            if self._state.records.workloads[other.workload].workload.team == work.team
-        )
-        return quota.borrows(self._state, work.team, gone)
+        team = _team(self._state, attempt)
+        return quota.borrows(self._state, team, self._leaving.get(team, 0))
 
     def enough(self) -> bool:
         """Whether the gang would fit now."""

@@ -36,6 +36,14 @@ class Start(NamedTuple):
     """Free in the pool then, if nothing else is placed."""
 
 
+StartKey = tuple[str, int | None, int, int, str]
+"""A supply with its chips, and nodes, chips of a node and topology of a gang."""
+Starts = dict[StartKey, tuple[int, Start | None, Instant]]
+"""What was found when its pool had moved so often: the start, or None where there is none before a moment."""
+UNKNOWN: tuple[int, Start | None, Instant] = (-1, None, Instant(0))
+STARTS_KEPT = 10_000
+
+
 class Reservation:
     """Room for a gang on one supply from `starts` on, and the nodes of its pool as they will be then."""
 
@@ -145,12 +153,39 @@ def earliest(
 
     An attempt past its expected end, or one that was asked to stop, counts as ending now.
     """
-    best: Start | None = None
-    for option, supply in busy:
-        # What is sized differs in time from chip to chip: the first to be done is sought, not the first to start.
-        before = FOREVER if best is None else Instant(best.option.ends(best.at) - option.duration)
-        best = _on_supply(state, ask, option, supply, at, stopping, before) or best
-    return best
+    notice = state.records.policy.migration.lease_end_notice
+    topology = required(ask.workload)
+    best: tuple[int, int, Start] | None = None
+    open_yet: list[tuple[int, Option, Supply, StartKey, Instant]] = []
+    told = stopping <= state.stopping.keys()
+    for place, (option, supply) in enumerate(busy):
+        key: StartKey = (supply.id, supply.chips, option.nodes, option.chips_per_node, topology)
+        moves, start, bound = state.starts.get(key, UNKNOWN)
+        past = start is not None and start.at <= at
+        if past or not told or moves != state.supplies.moves.get(supply.pool, 0):
+            start, bound = None, at
+        if start is None:
+            open_yet.append((place, option, supply, key, bound))
+        elif start.at < supply.until.plus(-notice):
+            # What ends between then and now counts as ending now: it was needed for a start that is still to come.
+            ends = option.ends(start.at)
+            if best is None or ends < best[0]:
+                best = (ends, place, start._replace(option=option))
+    for place, option, supply, known, bound in open_yet:
+        before = supply.until.plus(-notice)
+        if best is not None:
+            # What is sized differs in time from chip to chip: the first to be done is sought, not the first to start.
+            before = min(before, Instant(best[0] - option.duration + (place < best[1])))
+        if bound >= before:
+            continue
+        start = _on_supply(state, ask, option, supply, at, stopping, before)
+        if told:
+            if len(state.starts) >= STARTS_KEPT:
+                state.starts.clear()
+            state.starts[known] = (state.supplies.moves.get(supply.pool, 0), start, before)
+        if start is not None:
+            best = (option.ends(start.at), place, start)
+    return None if best is None else best[2]
 
 
 def counts(state: State, pool: str, ask: Ask, option: Option) -> bool:
@@ -174,7 +209,6 @@ def _on_supply(
     before: Instant,
 ) -> Start | None:
     nodes, count = state.nodes[supply.pool], option.nodes
-    before = min(before, supply.until.plus(-state.records.policy.migration.lease_end_notice))
     counting = counts(state, supply.pool, ask, option)
     chips, spare = nodes.free_chips, supply.spare
     freed: list[AttemptState] = []

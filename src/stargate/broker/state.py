@@ -23,11 +23,12 @@ from stargate.broker.order import waiting_rank
 from stargate.broker.permits import Permits
 from stargate.broker.policy import SourcingPolicy, Team
 from stargate.broker.records import AttemptState, Records, Slot, WorkloadState
-from stargate.broker.reserve import Rest
-from stargate.broker.shortage import needs_of
+from stargate.broker.reserve import Rest, Starts
+from stargate.broker.shortage import needs_of, waits_for
 from stargate.broker.sourcing.records import Lease, Need, SourcingState
 from stargate.broker.sourcing.timers import look_unless_covered
 from stargate.broker.supply import Supply, SupplyClass, SupplyIndex
+from stargate.broker.tally import Tally
 from stargate.catalog import Pool, Provider, Site
 from stargate.workloads import Workload
 
@@ -66,7 +67,7 @@ class State:
         self.catalog_pools: Mapping[str, Pool] = {}
         self.book = Book.compile(())
         self.nodes: dict[str, NodeMap] = {}
-        self.supplies, self.permits = SupplyIndex(self.nodes), Permits()
+        self.supplies, self.permits, self.tally = SupplyIndex(self.nodes), Permits(), Tally()
         self.queue: list[Waiting] = []
         self.asks: dict[Waiting, Ask] = {}
         """What those that have been looked at ask for, as long as they wait."""
@@ -100,6 +101,7 @@ class State:
         """The last fact after which an open need may find what it did not find before."""
         self._reviewed: tuple[int, Instant] = (-1, FOREVER)
         """Which of these open needs have seen, and until when agreements say the same to them."""
+        self.starts: Starts = {}
         self.at_rest: Rest | None = None
         """Set while nothing that matters to the queue has happened, but for newcomers, since a pass found no work."""
         self.due_pools: set[str] = set()
@@ -129,15 +131,7 @@ class State:
 
     def wanted(self, need: Need) -> bool:
         """Whether the slot that a need was opened for still waits; a need of nobody's work always is wanted."""
-        holder = self.records.workloads.get(need.workload or "")
-        if holder is None:
-            return True
-        if holder.ended or holder.status == "cancelling":
-            return False
-        number = need.id.removeprefix(f"need-{holder.id}.").partition("-")[0]
-        if need.id.startswith(f"need-{holder.id}.") and number.isdigit() and int(number) < len(holder.slots):
-            return holder.slots[int(number)].status == "waiting"
-        return True
+        return waits_for(self, need)
 
     def chip_id(self, name: str) -> str:
         """The catalog's id of a chip as a person calls it. Raises NotFoundError."""
@@ -209,12 +203,7 @@ class State:
     def held_chips(self) -> int:
         """All chips under owned, reserved, on-demand or leased supply."""
         if self._held is None:
-            self._held = sum(
-                self.nodes[supply.pool].nodes * self.nodes[supply.pool].chips_per_node
-                if supply.chips is None
-                else supply.chips
-                for supply in self.supplies.by_id.values()
-            )
+            self._held = self.supplies.held_chips()
         return self._held
 
     def egress_usd_per_gib(self, *, site: str = "", provider: str = "") -> Decimal:
@@ -338,7 +327,9 @@ class State:
             self.sharing[pool] = self.sharing.get(pool, 0) + 1
         if attempt.status == "stopping":
             self.stopping[name] = attempt
-        self._count(attempt, chips)
+        work = self.records.workloads[attempt.workload].workload
+        self.tally.add(attempt, work)
+        self._count(work.team, attempt.provider, chips)
 
     def vacate(self, attempt: AttemptState) -> None:
         """The attempt's gang gives its nodes back."""
@@ -356,7 +347,9 @@ class State:
         if supply is not None:
             supply.used -= chips
             assert supply.used >= 0, f"supply {supply.id} got back more than it gave"
-        self._count(attempt, -chips)
+        work = self.records.workloads[attempt.workload].workload
+        self.tally.remove(attempt, work)
+        self._count(work.team, attempt.provider, -chips)
 
     def resize(self, pool: str, nodes: int) -> None:
         """A pool has so many nodes from now on."""
@@ -426,13 +419,12 @@ class State:
     def redeclare(self) -> None:
         """Rebuild what follows from the declared catalog, agreements and policy; running work keeps its nodes."""
         self.live, self.live_on, self.stopping, self.lost_on = {}, {}, {}, {}
-        self.ends, self.sharing = {}, {}
+        self.ends, self.sharing, self.tally = {}, {}, Tally()
         self.queue, self.timers = [], []
         self.team_chips, self.provider_chips, self.chips_in_use = {}, {}, 0
         self._derive()
 
-    def _count(self, attempt: AttemptState, chips: int) -> None:
-        team, provider = self.records.workloads[attempt.workload].workload.team, attempt.provider
+    def _count(self, team: str, provider: str, chips: int) -> None:
         teams, providers = self.team_chips, self.provider_chips
         teams[team] = teams.get(team, 0) + chips
         providers[provider] = providers.get(provider, 0) + chips
@@ -452,7 +444,7 @@ class State:
         self.teams = {team.id: team for team in records.policy.teams}
         self.nominal_chips = sum(team.nominal_chips for team in records.policy.teams)
         self.due_pools = set(self.catalog_pools)
-        self.supplies, self.permits = SupplyIndex(self.nodes), Permits()
+        self.supplies, self.permits, self.starts = SupplyIndex(self.nodes), Permits(), {}
         self._held, self._egress, self._chip_ids = None, {}, {}
         self.committed = committed_micro_usd(self.book, records.world_facts, records.at)
         for pool in catalog.pools:

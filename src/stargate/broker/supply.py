@@ -89,6 +89,8 @@ class SupplyIndex:
         """Of pools that are held, in part or wholly."""
         self.changes = 0
         """How often a supply came, went or was repriced."""
+        self.moves: dict[str, int] = {}
+        """By pool: how often what is free there, now or in time to come, was noted to be another."""
 
     def add(self, supply: Supply) -> None:
         """Supply ids are unique."""
@@ -122,8 +124,18 @@ class SupplyIndex:
             listed.add(supply)
             self.changes += 1
 
+    def held_chips(self) -> int:
+        """All chips under all supplies."""
+        return sum(
+            self._nodes[supply.pool].nodes * self._nodes[supply.pool].chips_per_node
+            if supply.chips is None
+            else supply.chips
+            for supply in self.by_id.values()
+        )
+
     def note(self, pool: str) -> None:
-        """More or less is free in a pool than was."""
+        """More or less is free in a pool than was, or will be."""
+        self.moves[pool] = self.moves.get(pool, 0) + 1
         chip = self._chip_of.get(pool)
         if chip is not None:
             self.by_chip[chip].note(pool)
