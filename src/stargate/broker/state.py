@@ -223,10 +223,14 @@ class State:
         return due
 
     def promised_until(self) -> Instant | None:
-        """The next date at which what agreements said so far may change; None: none is known."""
+        """The next date at which what agreements or waivers said so far may change; None: none is known."""
         if not self.book.agreements:
             return None
         until = self.book.view(self.records.world_facts, self.clock).until(self.clock)
+        if self.sourcing.waivers:
+            until = min(
+                until, *(one.until for one in self.sourcing.waivers if one.until > self.clock), FOREVER
+            )
         return until if until < FOREVER else None
 
     def digest(self) -> str:
