@@ -51,7 +51,8 @@ class Subject:
         if batch.snapshot:
             self._snapshot()
         self.note(self.checker.look(self.machine))
-        if any(isinstance(one.command, Wake) for one in batch.envelopes):
+        told = batch.envelopes[-1:] if batch.singly else batch.envelopes
+        if any(isinstance(one.command, Wake) for one in told):
             state = self.machine.state
             after = self.machine.next_due() or FOREVER
             assert after > state.clock, f"something is due at {after} and does not come about"
