@@ -299,8 +299,10 @@ class Progress:
             shortest = max(toil.kept_us, SHORT_SECONDS * SECOND)
             self.slowdowns.append(max(1.0, (at - toil.submit_us) / shortest))
         if toil.deadline_us is not None and fact.outcome != "cancelled":
-            in_time = fact.outcome == "succeeded" and at <= toil.deadline_us
-            self.met, self.missed = self.met + in_time, self.missed + (not in_time)
+            # What failed before its deadline has neither met nor missed it.
+            late = at > toil.deadline_us
+            self.met += fact.outcome == "succeeded" and not late
+            self.missed += late
         self._close(fact.workload, toil, fact.outcome, at)
 
     # -- the end --------------------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """Completion over the time whose work was kept, of the same; `figures.bounded_slowdown` says more."""
     deadlines_met: int
     deadlines_missed: int
+    """Of what succeeded or failed later than it was wanted, or has not ended; not of what failed before."""
     stops: dict[str, int]
     """Attempts that were asked to stop, by reason: `preempted`, `migrated` and others."""
     failures: dict[str, int]
