@@ -1,22 +1,19 @@
-"""A flat pool under plain policies: jobs a second beside the reference oracle and AccaSim, and whose starts are equal.
+"""A flat pool under plain policies: jobs a second beside the reference oracle, and whose starts are equal.
 
-`python -m bench.rehearsal [--trace FILE --chips N] [--oracle ORACLE.py] [--accasim PYTHON] [--rounds N] [--json]`.
+`python -m bench.rehearsal [--trace FILE --chips N] [--oracle ORACLE.py] [--rounds N] [--json]`.
 
 Without a trace the jobs are made from a seed: as many as Philly's pool of two months (47,192), 93 of 100 on one chip,
 at a load of 1.15. CPU time of one core, the best of the rounds; reading the trace and digests are not counted. The
-oracle is the script that the given path names, on the very same jobs, in this process. AccaSim runs by an interpreter
-that has it installed (1.1.3); its own output says how long it took. Ends with status 1 when a target is missed.
+oracle is the script that the given path names, on the very same jobs, in this process. Ends with status 1 when a
+target is missed.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import importlib.util
 import json
-import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -36,7 +33,6 @@ FIFO_TARGET = 20_000
 JOURNAL_TARGET = 5_000
 EASY_TARGET_S = 10.0
 """CPU seconds for 47,192 jobs in overload."""
-PEER_SCRIPT = Path(__file__).parent / "peers" / "accasim.py"
 
 
 def made_up(seed: int, count: int = 47_192, chips: int = 512, load: float = 1.15) -> list[Job]:
@@ -86,22 +82,6 @@ def oracle_starts(script: Path, jobs: list[Job], chips: int, policy: str) -> tup
     return time.process_time() - begun, {str(job): start for job, start in starts.items()}
 
 
-def accasim(python: Path, trace: Path, chips: int, policy: str) -> dict[str, Any]:
-    """What AccaSim says of the same trace: CPU seconds and its average completion."""
-    with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / "trace.swf"
-        content = trace.read_bytes()
-        plain.write_bytes(gzip.decompress(content) if trace.suffix == ".gz" else content)
-        done = subprocess.run(
-            [str(python), str(PEER_SCRIPT), str(plain), str(chips), policy, folder],
-            capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": ""},
-        )  # fmt: skip
-    if done.returncode:
-        return {"error": done.stderr[-500:]}
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
 def measured(given: argparse.Namespace, jobs: list[Job], policy: str) -> dict[str, Any]:
     """One policy: ours with and without a journal, and the others."""
     seconds, flat = timed(jobs, given.chips, policy, given.rounds)
@@ -123,8 +103,6 @@ def measured(given: argparse.Namespace, jobs: list[Job], policy: str) -> dict[st
             "oracle_ratio": round(oracle_s / seconds, 2),
             "other_starts": sum(ours.get(job) != start for job, start in starts.items()),
         }
-    if given.accasim and given.trace:
-        row["accasim"] = accasim(given.accasim, given.trace, given.chips, policy)
     return row
 
 
@@ -134,7 +112,6 @@ def main() -> int:
     parser.add_argument("--trace", type=Path)
     parser.add_argument("--chips", type=int, default=512)
     parser.add_argument("--oracle", type=Path, help="the reference script, as reference/oracle.py")
-    parser.add_argument("--accasim", type=Path, help="an interpreter that has AccaSim installed")
     parser.add_argument("--policy", action="append", choices=POLICIES)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
