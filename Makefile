@@ -42,13 +42,17 @@ bench: $(VENV)/.test  ## the targets of the design, measured here
 	@for name in start placement journal server_memory performance; do \
 	  echo "== bench/$$name.py"; $(BIN)/python -m bench.$$name || exit 1; done
 
-bench-peer: $(VENV)/.test  ## beside SkyPilot 0.14.1, llm-analysis 0.2.2 and Calculon (CALCULON=clone); .bench takes 800 MB
+bench-peer: $(VENV)/.test  ## beside SkyPilot 0.14.1, llm-analysis 0.2.2, Calculon (CALCULON=clone), AccaSim 1.1.3 and Helios (DATA=traces), Kueue; .bench takes 1 GB
 	@test -x .bench/skypilot/bin/python || $(PYTHON) -m venv .bench/skypilot
 	.bench/skypilot/bin/python -m pip install -q skypilot==0.14.1
 	$(BIN)/python -m bench.placement
 	@test -x .bench/performance/bin/python || $(PYTHON) -m venv .bench/performance
 	.bench/performance/bin/python -m pip install -q llm-analysis==0.2.2 pandas psutil
 	$(BIN)/python -m bench.performance
+	@test -x .bench/accasim/bin/python || $(PYTHON) -m venv .bench/accasim
+	.bench/accasim/bin/python -m pip install -q accasim==1.1.3
+	$(BIN)/python -m bench.simulators $(if $(DATA),--data $(DATA))
+	$(BIN)/python -m bench.kueue
 
 format: $(VENV)/.dev  ## put the source into its one form
 	$(BIN)/ruff check --fix --quiet
