@@ -35,10 +35,10 @@ def waiting_rank(state: State, holder: WorkloadState, slot: int) -> int:
 
 
 def running_rank(state: State, attempt: AttemptState, at: Instant) -> int:
-    """The same for what runs now; the highest number is the first to give way."""
+    """The same for what runs now, were it to stop and wait; the highest number is the first to give way."""
     holder = state.records.workloads[attempt.workload]
     if state.records.policy.order != "srtf":
-        return -holder.workload.priority
+        return waiting_rank(state, holder, attempt.slot)
     done = _kept(state, holder, attempt.slot, attempt.number - 1)
     since = attempt.started_at if attempt.started_at is not None else attempt.placed_at
     return max(0, expected_run(state, holder.workload) - done - (at - since))

@@ -1,8 +1,13 @@
-"""Preemption: the cheapest set of lower-ranked attempts whose going makes room for a gang."""
+"""Preemption: the cheapest set of lower-ranked attempts whose going makes room for a gang.
+
+Nobody is stopped who would then stand before the asker in line: what waits and what runs are ranked by one order. The
+queue keeps the room that is being made for whom it is made. So nobody is stopped in circles.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -30,7 +35,7 @@ def victims(
 ) -> tuple[Supply, tuple[AttemptState, ...]] | None:
     """The supply to clear and whom to stop there; None if nothing allowed would be enough, or what stops already is.
 
-    Allowed victims: preemptible attempts that rank lower under policy's order, and those of equal priority that run on
+    Allowed victims: preemptible attempts that rank lower under policy's order, and those that rank no higher and run on
     quota which their team borrowed and the asking team reclaims, as far as it borrows; never those `spared`. Cost of a
     victim: the chip-hours it would have to do again. `rank` is the asker's.
     """
@@ -245,11 +250,21 @@ class _Clearing:
         self._leaving[team] = self._leaving.get(team, 0) + chips
 
     def may_lose(self, attempt: AttemptState) -> bool:
-        """Whether the attempt ranks below the asker, or its team still borrows when those gone are not counted."""
+        """Whether the attempt ranks below the asker, or runs on borrowed quota.
+
+        It does if each of those whose quota is reclaimed would have to borrow to come back once all are gone: else it
+        would be its team's own, and stand before the asker again.
+        """
         if gives_way(self._state, attempt, self._rank, self._at):
             return True
         team = _team(self._state, attempt)
-        return quota.borrows(self._state, team, self._leaving.get(team, 0))
+        least = min(
+            [other.chips for other in chain(self._gone.values(), self._state.stopping.values())
+             if _team(self._state, other) == team and not gives_way(self._state, other, self._rank, self._at)],
+            default=attempt.chips,
+        )  # fmt: skip
+        gone = self._leaving.get(team, 0) + attempt.chips
+        return quota.borrows(self._state, team, gone - min(least, attempt.chips))
 
     def enough(self) -> bool:
         """Whether the gang would fit now."""
@@ -274,7 +289,7 @@ def _may_stop(
         return True
     return (
         reclaim
-        and work.priority == ask.workload.priority
+        and running_rank(state, attempt, at) >= rank
         and work.team != ask.workload.team
         and quota.borrows(state, work.team)
     )
