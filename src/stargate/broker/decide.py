@@ -84,9 +84,11 @@ def _wake(state: State, command: Wake, at: Instant) -> tuple[Fact, ...]:
 
 def follow_up(state: State, at: Instant, *, due_dates: bool, reconsider: bool) -> Iterable[Fact]:
     """What `Wake` decides, each fact to be applied before the next is asked for; `()` when nothing is left."""
-    facts = _fallen_due(state, at, due_dates=due_dates)
-    if facts:
-        return facts
+    bought = state.records.sourcing
+    if due_dates or bought.timers or bought.open_needs or bought.leases:
+        facts = _fallen_due(state, at, due_dates=due_dates)
+        if facts:
+            return facts
     if queue.has_turns(state):
         return queue.queue_steps(state, at)
     return migrate.decide_moves(state, at) if reconsider else ()
@@ -94,11 +96,8 @@ def follow_up(state: State, at: Instant, *, due_dates: bool, reconsider: bool) -
 
 def _fallen_due(state: State, at: Instant, *, due_dates: bool) -> tuple[Fact, ...]:
     """What dates and changes bring about before anybody in the queue has a turn."""
-    facts: tuple[Fact, ...] = due.decide_due(state, at) if due_dates else ()
-    bought = state.records.sourcing
-    if facts or not (bought.timers or bought.open_needs or bought.leases):
-        return facts
-    return sourcing.decide_due(state, at) or sourcing.review(state, at)
+    facts = due.decide_due(state, at) if due_dates else ()
+    return facts or sourcing.decide_due(state, at) or sourcing.review(state, at)
 
 
 def _declare(state: State, command: Declare, at: Instant) -> tuple[Fact, ...]:

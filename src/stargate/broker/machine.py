@@ -108,23 +108,21 @@ class _Brought(msgspec.Struct, gc=False):
     effects: list[Effect] = []
 
 
-class _Run:
+class _Run(msgspec.Struct, gc=False):
     """Commands of one batch on their way through."""
 
-    __slots__ = ("_at", "_state", "due", "last", "quiet", "reconsider", "woken")
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._at = state.clock
-        self.last: _Brought | None = None
-        """Of the last command that was taken: what follows from all is added to it."""
-        self.quiet = True
-        """Nothing happened yet that could let anything start, move or be bought."""
-        self.reconsider = self.woken = self.due = False
+    state: State
+    last: _Brought | None = None
+    """Of the last command that was taken: what follows from all is added to it."""
+    quiet: bool = True
+    """Nothing happened yet that could let anything start, move or be bought."""
+    reconsider: bool = False
+    woken: bool = False
+    due: bool = False
 
     def take(self, envelope: Envelope) -> Outcome | UserError | _Brought:
         """Decide a command and apply it; the error where it is refused, what is known where it was handled before."""
-        state, command = self._state, envelope.command
+        state, command = self.state, envelope.command
         seen = state.records.causes.get(envelope.id)
         if seen is not None:
             return Outcome(repeated_seq=seen)
@@ -138,27 +136,25 @@ class _Run:
             facts = decide(state, command, at)
         except UserError as error:
             return error
-        self._at = at
         self.last = brought = _Brought(envelope.id)
-        self._apply(facts, brought)
+        self._apply(facts, brought, at)
         return brought
 
     def settle(self, at: Instant, *, due: bool, turned: bool) -> None:
         """Follow-ups until nothing follows."""
         assert self.last is not None, "somebody has asked for something"
-        self._at = at
         self.reconsider = self.reconsider or turned
         for _ in range(SETTLE_LIMIT):
-            facts = follow_up(self._state, at, due_dates=due, reconsider=self.reconsider)
+            facts = follow_up(self.state, at, due_dates=due, reconsider=self.reconsider)
             if facts == ():
-                self._state.due_pools.clear()
+                self.state.due_pools.clear()
                 return
-            self._apply(facts, self.last)
+            self._apply(facts, self.last, at)
         raise AssertionError(f"command {self.last.cause} does not settle")
 
-    def _apply(self, facts: Iterable[Fact], brought: _Brought) -> None:
-        state, records = self._state, self._state.records
-        at, cause, entries = self._at, brought.cause, brought.entries
+    def _apply(self, facts: Iterable[Fact], brought: _Brought, at: Instant) -> None:
+        state, cause, entries = self.state, brought.cause, brought.entries
+        records = state.records
         for fact in facts:
             entry = Entry(records.seq + 1, at, cause, fact)
             evolve(state, entry)

@@ -116,7 +116,7 @@ class NodeMap:
                 if block is None:
                     return None
                 free = self._blocks[block]
-                return (block * self._block_nodes + (free & -free).bit_length() - 1,)
+                return (self._numbers[block * self._block_nodes + (free & -free).bit_length() - 1],)
         if topology == "block" and chips < self.chips_per_node:
             return self._find_in_shared_block(count, chips) or self._find_whole(count, "block")
         partly = () if chips == self.chips_per_node else self._find_spare(count, chips)

@@ -180,7 +180,7 @@ def _refuse_one(state: State, ask: Ask, option: Option, supply: Supply, at: Inst
 def _find_busy(state: State, ask: Ask, at: Instant, survey: Survey, limit: int) -> None:
     """Where the gang may stand and has no room now, cheapest first."""
     for option in ask.options:
-        for supply in _in_price_order(state, ask, option, at, 0):
+        for supply in _in_price_order(state, _permits(state, ask, option, at), 0):
             refusal = _refuse_one(state, ask, option, supply, at)
             if refusal is None:
                 survey.busy.append((option, supply))
@@ -192,24 +192,29 @@ def _find_busy(state: State, ask: Ask, at: Instant, survey: Survey, limit: int) 
 
 def _roomy(state: State, ask: Ask, option: Option, at: Instant, survey: Survey) -> Iterable[Supply]:
     """Supplies of the right chip whose class is let in and whose pool has enough chips free, cheapest first."""
-    index = state.supplies
-    chips = option.chips or tuple(index.by_chip)
-    for chip in chips:
-        for refusal, offers in state.permits.of(state, ask, option, chip, at).counts:
+    permits = _permits(state, ask, option, at)
+    offered = False
+    for chip, permit in permits:
+        offered = offered or bool(state.supplies.classes.get(chip))
+        for refusal, offers in permit.counts:
             survey.refuse(refusal, offers)
-    wanted = option.resources.chip
-    if wanted is not None and not any(index.classes.get(chip) for chip in chips):
-        survey.refuse(Refusal("chip", f"no held capacity has the chip {wanted}"), 0)
-    return _in_price_order(state, ask, option, at, option.gang_chips)
+    if not offered and option.resources.chip is not None:
+        survey.refuse(Refusal("chip", f"no held capacity has the chip {option.resources.chip}"), 0)
+    return _in_price_order(state, permits, option.gang_chips)
 
 
-def _in_price_order(state: State, ask: Ask, option: Option, at: Instant, free_chips: int) -> Iterable[Supply]:
-    """Supplies of the right chip whose class is let in and whose pool has so much free, cheapest first."""
-    streams = []
-    for chip in option.chips or tuple(state.supplies.by_chip):
-        permit = state.permits.of(state, ask, option, chip, at)
-        if not permit.all_refused:
-            streams.append(_let_in(state.supplies.by_chip[chip], permit, free_chips))
+def _permits(state: State, ask: Ask, option: Option, at: Instant) -> list[tuple[str, Permit]]:
+    """The chips that will do, and who is let in to each."""
+    chips = option.chips or tuple(state.supplies.by_chip)
+    return [(chip, state.permits.of(state, ask, option, chip, at)) for chip in chips]
+
+
+def _in_price_order(state: State, permits: list[tuple[str, Permit]], free_chips: int) -> Iterable[Supply]:
+    """Supplies whose class is let in and whose pool has so much free, cheapest first."""
+    by_chip = state.supplies.by_chip
+    streams = [
+        _let_in(by_chip[chip], permit, free_chips) for chip, permit in permits if not permit.all_refused
+    ]
     if len(streams) == 1:
         return streams[0]
     return heapq.merge(*streams, key=lambda supply: (supply.marginal, supply.id))

@@ -72,6 +72,8 @@ class PriceList:
 
     def roomy(self, start: int, chips: int) -> int:
         """The first position from `start` on whose pool has so many free chips; -1: none has."""
+        if len(self.keys) == 1:  # one supply needs no tree
+            return 0 if not start and self._nodes[self.supplies[0].pool].free_chips >= chips else -1
         if not self._width:
             self._build()
         width, tree = self._width, self._tree

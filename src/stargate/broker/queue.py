@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from stargate.base.time import Duration, Instant
@@ -58,27 +59,26 @@ def queue_steps(state: State, at: Instant) -> Iterator[Fact]:
     return _Pass(state, at).steps(applied=True)
 
 
-class _Pass:
+class _Pass(msgspec.Struct, gc=False):
     """The state of one pass: its reservation and what it knows to be blocked."""
 
-    def __init__(self, state: State, at: Instant) -> None:
-        self._state = state
-        self._at = at
-        self.reservation: Reservation | None = None
-        self.head: Waiting | None = None
-        self._placed: set[str] = set()
-        self._beside: int | None = None
-        """Free chips of the roomiest pool but the one in which room is kept."""
-        self._blocked_shapes: dict[bytes, Survey] = {}
-        self._unshaped: list[tuple[Ask, Survey]] = []
-        """Those that were blocked last: their shapes are needed only if somebody comes after them."""
-        self._blocked = 0
-        self._stopping: set[str] = set()
-        self._sourced = False
-        self._spent: dict[str, int] = {}
-        """The least that was too much for a team."""
-        self._yielded: set[str] = set()
-        """Teams whose most urgent slot over quota has looked for room among its own."""
+    _state: State
+    _at: Instant
+    reservation: Reservation | None = None
+    head: Waiting | None = None
+    _placed: set[str] = set()
+    _beside: int | None = None
+    """Free chips of the roomiest pool but the one in which room is kept."""
+    _blocked_shapes: dict[bytes, Survey] = {}
+    _unshaped: list[tuple[Ask, Survey]] = []
+    """Those that were blocked last: their shapes are needed only if somebody comes after them."""
+    _blocked: int = 0
+    _stopping: set[str] = set()
+    _sourced: bool = False
+    _spent: dict[str, int] = {}
+    """The least that was too much for a team."""
+    _yielded: set[str] = set()
+    """Teams whose most urgent slot over quota has looked for room among its own."""
 
     def steps(self, *, applied: bool = False) -> Iterator[Fact]:
         """Every decision. Once a slot is placed, its gang must hold its nodes before the pass goes on.

@@ -10,6 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from stargate.base.time import FOREVER, Instant
 from stargate.broker.ask import expected_end, required
 from stargate.broker.filters import Refusal
@@ -126,15 +128,14 @@ class Reservation:
             self._spare -= len(nodes) * chips
 
 
-class Rest:
+class Rest(msgspec.Struct, gc=False):
     """A pass over the queue left nothing to do: who is the first in line, and who has come since."""
 
-    def __init__(self, head: Waiting | None, reservation: Reservation | None, at: Instant) -> None:
-        self.head = head
-        """The first that is blocked."""
-        self.reservation = reservation
-        self.at = at
-        self.newcomers: list[Waiting] = []
+    head: Waiting | None
+    """The first that is blocked."""
+    reservation: Reservation | None
+    at: Instant
+    newcomers: list[Waiting] = []
 
     def holds(self, at: Instant) -> bool:
         """Whether the reservation is what it would be if it were made now."""
@@ -240,7 +241,7 @@ def _ends(
 ) -> Iterator[tuple[Instant, int, AttemptState]]:
     """What runs on a pool with its end and chips, the soonest and then the smallest first; services do not end."""
     live = state.live_on.get(pool, {})
-    listed = state.ends.get(pool, [])
+    listed = state.ends.on(pool)
     late = bisect_left(listed, (at + 1, 0, ""))
     going: set[str] = set()
     if state.stopping or stopping:

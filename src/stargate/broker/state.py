@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from bisect import bisect_left, insort
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,8 +17,9 @@ from stargate.base.time import FOREVER, Instant
 from stargate.broker.ask import Ask, expected_run, least_chips
 from stargate.broker.backlog import Backlog
 from stargate.broker.commitment import committed_micro_usd
+from stargate.broker.ends import Ends
 from stargate.broker.nodes import NodeMap
-from stargate.broker.order import waiting_rank
+from stargate.broker.order import join, leave, waiting_rank
 from stargate.broker.permits import Permits
 from stargate.broker.policy import SourcingPolicy, Team
 from stargate.broker.records import AttemptState, Records, Slot, WorkloadState
@@ -75,8 +75,8 @@ class State:
         """Attempts that hold nodes."""
         self.live_on: dict[str, dict[str, AttemptState]] = {}
         """The same by pool."""
-        self.ends: dict[str, list[tuple[Instant, int, str]]] = {}
-        """By pool, in order: when each is expected to end, its chips, its id."""
+        self.ends = Ends(self.live_on)
+        """The same in order of their expected ends."""
         self.sharing: dict[str, int] = {}
         """By pool: how many of them use only part of their nodes."""
         self.stopping: dict[str, AttemptState] = {}
@@ -273,10 +273,7 @@ class State:
     def enqueue(self, holder: WorkloadState, slot: int) -> Waiting:
         """A slot waits; its place."""
         place = self.place_of(holder, slot)
-        queue = self.queue
-        index = bisect_left(queue, place)
-        assert index == len(queue) or queue[index] != place, f"{holder.id} slot {slot} waits already"
-        queue.insert(index, place)
+        join(self.queue, place)
         if self._backlog is not None:
             self._backlog.add(place, *self._size(holder.workload))
         self._set_waiting_timers(holder, holder.slots[slot])
@@ -301,10 +298,7 @@ class State:
     def dequeue(self, holder: WorkloadState, slot: int) -> None:
         """A slot no longer waits."""
         place = self.place_of(holder, slot)
-        queue = self.queue
-        index = bisect_left(queue, place)
-        assert index < len(queue) and queue[index] == place, f"{holder.id} slot {slot} does not wait"  # noqa: PT018
-        del queue[index]
+        leave(self.queue, place)
         if self.asks:
             self.asks.pop(place, None)
         if self._backlog is not None:
@@ -326,7 +320,7 @@ class State:
             assert supply.chips is None or supply.used <= supply.chips, f"supply {supply.id} is over-used"
         self.live[name] = attempt
         self.live_on.setdefault(pool, {})[name] = attempt
-        insort(self.ends.setdefault(pool, []), (attempt.expected_end, chips, name))
+        self.ends.add(attempt)
         if per_node < nodes.chips_per_node:
             self.sharing[pool] = self.sharing.get(pool, 0) + 1
         if attempt.status == "stopping":
@@ -341,8 +335,8 @@ class State:
         del self.live[name]
         self.stopping.pop(name, None)
         del self.live_on[pool][name]
-        chips, ends, nodes = attempt.chips, self.ends[pool], self.nodes[pool]
-        del ends[bisect_left(ends, (attempt.expected_end, chips, name))]
+        self.ends.remove(attempt)
+        chips, nodes = attempt.chips, self.nodes[pool]
         if per_node < nodes.chips_per_node:
             self.sharing[pool] -= 1
         nodes.give(attempt.nodes, per_node)
@@ -423,7 +417,7 @@ class State:
     def redeclare(self) -> None:
         """Rebuild what follows from the declared catalog, agreements and policy; running work keeps its nodes."""
         self.live, self.live_on, self.stopping, self.lost_on = {}, {}, {}, {}
-        self.ends, self.sharing, self.tally = {}, {}, Tally()
+        self.ends, self.sharing, self.tally = Ends(self.live_on), {}, Tally()
         self.queue, self.timers = [], []
         self.team_chips, self.provider_chips, self.chips_in_use = {}, {}, 0
         self._derive()
