@@ -32,14 +32,15 @@ def victims(
     busy: list[tuple[Option, Supply]],
     at: Instant,
     spared: Collection[str] = (),
-) -> tuple[Supply, tuple[AttemptState, ...]] | None:
-    """The supply to clear and whom to stop there; None if nothing allowed would be enough, or what stops already is.
+) -> tuple[Option, Supply, tuple[AttemptState, ...]] | None:
+    """The supply to clear for an option, and whom to stop there; None if nothing allowed would be enough.
 
-    Allowed victims: preemptible attempts that rank lower under policy's order, and those that rank no higher and run on
-    quota which their team borrowed and the asking team reclaims, as far as it borrows; never those `spared`. Cost of a
-    victim: the chip-hours it would have to do again. `rank` is the asker's.
+    Nobody: what stops there already is enough, and is waited for. Allowed victims: preemptible attempts that rank lower
+    under policy's order, and those that rank no higher and run on quota which their team borrowed and the asking team
+    reclaims, as far as it borrows; never those `spared`. Cost of a victim: the chip-hours it would have to do again.
+    `rank` is the asker's.
     """
-    best: tuple[int, int, str, Supply, tuple[AttemptState, ...]] | None = None
+    best: tuple[int, int, str, Option, Supply, tuple[AttemptState, ...]] | None = None
     leaving: dict[str, int] = {}
     for attempt in state.stopping.values():
         leaving[attempt.pool] = leaving.get(attempt.pool, 0) + attempt.chips
@@ -50,11 +51,11 @@ def victims(
         if chosen is None:
             continue
         if not chosen:
-            return None  # room is being made already: wait for it, wherever it is
+            return option, supply, ()  # room is being made already: wait for it, wherever it is
         key = (sum(lost_work(state, attempt, at) for attempt in chosen), len(chosen), supply.id)
         if best is None or key < best[:3]:
-            best = (*key, supply, chosen)
-    return None if best is None else (best[3], best[4])
+            best = (*key, option, supply, chosen)
+    return None if best is None else best[3:]
 
 
 def _most(state: State, ask: Ask, rank: int, option: Option, supply: Supply) -> int:

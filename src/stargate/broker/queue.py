@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
@@ -28,8 +28,10 @@ from stargate.broker.reserve import Reservation, Rest, earliest
 from stargate.broker.trial import Trial
 
 if TYPE_CHECKING:
+    from stargate.broker.ask import Option
     from stargate.broker.records import Slot, WorkloadState
     from stargate.broker.state import State, Waiting
+    from stargate.broker.supply import Supply
     from stargate.workloads import Workload
 
 PLACEMENTS_PER_PASS = 1_000
@@ -315,11 +317,14 @@ class _Pass(msgspec.Struct, gc=False):
         easy = self._state.records.policy.backfill == "easy"
         first = bool(survey.busy) and (self.reservation if easy else self.head) is None
         asks = not self._sourced and shortage.may_open(self._state, waiting, self._at)
+        busy = survey.busy
         if first:
-            yield from self._preempt(waiting, ask, survey)
+            cleared = yield from self._preempt(waiting, ask, survey)
+            # Room that is being made is waited for: what seems free sooner elsewhere may be overdue, and run on.
+            busy = busy if cleared is None else [cleared]
         start = None
         if (first and easy) or (asks and survey.busy and ask.workload.deadline is not None):
-            start = earliest(self._state, ask, survey.busy, self._at, frozenset(self._stopping))
+            start = earliest(self._state, ask, busy, self._at, frozenset(self._stopping))
         if first and easy and start is not None:
             self.reservation = Reservation(self._state, ask, waiting.slot, start)
         if first and (self.reservation is not None or not easy):
@@ -330,14 +335,17 @@ class _Pass(msgspec.Struct, gc=False):
             self._sourced = bool(facts)
             yield from facts
 
-    def _preempt(self, waiting: Waiting, ask: Ask, survey: Survey) -> Iterator[Fact]:
+    def _preempt(
+        self, waiting: Waiting, ask: Ask, survey: Survey
+    ) -> Generator[Fact, None, tuple[Option, Supply] | None]:
+        """Have others stopped; the place that is being cleared."""
         policy = self._state.records.policy
         if self._stopping or not policy.preemption:
-            return
+            return None
         found = preempt.victims(self._state, ask, waiting.order, survey.busy, self._at, self._placed)
         if found is None:
-            return
-        supply, chosen = found
+            return None
+        option, supply, chosen = found
         for attempt in chosen:
             self._stopping.add(attempt.id)
             lost = preempt.lost_work(self._state, attempt, self._at)
@@ -346,9 +354,13 @@ class _Pass(msgspec.Struct, gc=False):
                 f" {attempt.workload} loses little: {lost} micro-USD of work"
             )
             yield Stopping(attempt.id, "preempted", (Ground(says),))
+        return option, supply
 
     def _named(self, waiting: Waiting) -> str:
         """A waiting slot with its rank in words."""
-        if self._state.records.policy.order != "srtf":
-            return f"{waiting.workload} (priority {-waiting.order})"
-        return f"{waiting.workload} (with {Duration(waiting.order)} left to run)"
+        said = {
+            "priority": f" (priority {-waiting.order})",
+            "sjf": f" (expected to run for {Duration(waiting.order)})",
+            "srtf": f" (with {Duration(waiting.order)} left to run)",
+        }
+        return waiting.workload + said.get(self._state.records.policy.order, "")
