@@ -11,7 +11,7 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -94,12 +94,24 @@ def of_journal(path: Path) -> Outcome:
             collector((to_entry(record),))
     identity = Identity(title=path.parent.name if path.name == JOURNAL else path.name)
     summary = collector.finish(identity)
-    rows = tuple(
-        Row(line.job_id, line.submit_us // SECOND, line.start_us // SECOND, line.end_us // SECOND, line.chips)
+    return Outcome(identity, summary, timetable(lines), path)
+
+
+def timetable(lines: Iterable[Line]) -> tuple[Row, ...]:
+    """Jobs that got chips and ended, in the order of submission: a job starts when it is given its chips."""
+    rows = (
+        Row(
+            line.job_id,
+            line.submit_us // SECOND,
+            line.start_us // SECOND,
+            line.end_us // SECOND,
+            line.chips,
+            line.held_us // SECOND,
+        )
         for line in lines
         if line.start_us is not None and line.end_us is not None
     )
-    return Outcome(identity, summary, rows, path)
+    return tuple(sorted(rows, key=lambda row: (row.submit, row.job_id)))
 
 
 def _head(path: Path) -> bytes:
@@ -120,7 +132,8 @@ def _rows(path: Path) -> list[Row]:
             packed = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             stream = gzip.GzipFile(fileobj=raw) if packed else raw
-            return schedule.read(io.TextIOWrapper(stream, "utf-8", newline=""), str(path))
+            with io.TextIOWrapper(stream, "utf-8", newline="") as text:
+                return schedule.read(text, str(path))
     except (UnicodeDecodeError, EOFError, zlib.error) as error:
         problem = Problem(f"the schedule cannot be read: {error}", "Write it anew.", file=str(path))
         raise InputError((problem,)) from None

@@ -141,6 +141,9 @@ def _lines(found: Comparison) -> Iterator[str]:
     yield ""
     if found.headlines is not None and found.figures is not None:
         yield from _figures(found.headlines, len(found.figures))
+        if found.figures and not (found.first.state_digest and found.second.state_digest):
+            yield "Figures of a journal alone end with its last entry, and miss how long steps took."
+        yield ""
     if found.jobs is not None:
         yield from _jobs(found.jobs)
     yield from _parting(found)
@@ -160,7 +163,6 @@ def _called(identity: Identity) -> str:
 def _figures(leading: tuple[Difference, ...], differing: int) -> Iterator[str]:
     if not differing:
         yield "No figure differs."
-        yield ""
         return
     rows = [
         (each.path.replace("_", " "), _value(each.first), _value(each.second), _change(each))
@@ -169,7 +171,6 @@ def _figures(leading: tuple[Difference, ...], differing: int) -> Iterator[str]:
     ]
     yield table(("FIGURE", "FIRST", "SECOND", "CHANGE"), rows)
     yield f"{count(differing, 'figure differs', 'figures differ')} in all: --json lists them."
-    yield ""
 
 
 def _value(value: float | None) -> str:

@@ -13,13 +13,14 @@ import click
 from stargate.base.errors import UserError
 from stargate.cli.output import clean, count, print_json, table
 from stargate.cli.rehearse.progress import progress
-from stargate.rehearsal.outcome import Kind, kind_of
+from stargate.rehearsal.outcome import Kind, kind_of, timetable
 from stargate.rehearsal.policies import named
 
 if TYPE_CHECKING:
     from stargate.base.time import Instant
     from stargate.broker import Entry
     from stargate.rehearsal.flat import Flat
+    from stargate.rehearsal.report.job import Line
     from stargate.rehearsal.report.summary import Summary
     from stargate.rehearsal.report.write import Folder
     from stargate.rehearsal.schedule import Row
@@ -49,8 +50,9 @@ class Done:
     """What came of it."""
 
     described: dict[str, Any]
-    rows: tuple[Row, ...]
-    summary: Summary | None
+    rows: tuple[Row, ...] = ()
+    """Of a scenario only with a summary."""
+    summary: Summary | None = None
     """None: nobody asked for one."""
 
 
@@ -71,7 +73,8 @@ def one(
         raise UserError(
             f"{what} is what a rehearsal left ({kind})", "name a scenario or a trace, or add --compare"
         )
-    done = rehearse(Wish(what, kind, seed, overrides_of(kind, flat)), journal, report, bar=bar)
+    wish = Wish(what, kind, seed, overrides_of(kind, flat))
+    done = rehearse(wish, journal, report, bar=bar, summed=schedule is not None)
     if schedule is not None:
         from stargate.rehearsal.schedule import write_file
 
@@ -153,11 +156,19 @@ def _scenario(
         if not summed:
             staged = stage(plan, wish.seed, tell)
             staged.run()
-            return Done(_of_stage(staged), staged.rows, None)
+            return Done(_of_stage(staged))
         from stargate.rehearsal.report.staged import reported
 
-        staged, summary = reported(plan, wish.seed, tell, folder)
-        return Done(_of_stage(staged), staged.rows, summary)
+        lines: list[Line] = []
+
+        def keep(line: Line) -> None:
+            lines.append(line)
+            if folder is not None:
+                folder(line)
+
+        said = {path: str(value) for path, value in wish.overrides.items() if path != "policy_named"}
+        staged, summary = reported(plan, wish.seed, tell, keep, said)
+        return Done(_of_stage(staged), timetable(lines), summary)
 
 
 def _trace(wish: Wish, record: Record, folder: Folder | None, *, bar: bool, summed: bool, label: str) -> Done:
@@ -173,7 +184,7 @@ def _trace(wish: Wish, record: Record, folder: Folder | None, *, bar: bool, summ
     with _watched(record, label, length, bar=bar) as tell:
         if not summed:
             done = flat.rehearse(jobs, chips, policy, sink=tell, nodes_of=nodes_of)
-            return Done(_of_flat(done, given.skipped), done.rows, None)
+            return Done(_of_flat(done, given.skipped), done.rows)
         from stargate.rehearsal.report.flat import reported
 
         done, summary = reported(

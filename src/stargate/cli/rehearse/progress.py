@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 PERIOD_S = 600.0
 """Time that is looked back at to tell what is left."""
+LEAST = 1e-9
 
 
 @contextmanager
@@ -37,7 +38,10 @@ def progress(label: str, length: float | None, *, shown: bool) -> Iterator[Calla
         def done(amount: float) -> None:
             nonlocal begun
             if not begun:
-                bar.reset(task)  # the time until now does not say how fast it goes
+                # The time until now does not say how fast it goes. Speed is told from the first advance on, so there
+                # is one now, however small.
+                bar.reset(task)
+                bar.update(task, completed=amount + LEAST)
                 begun = True
             bar.update(task, completed=amount)
 
