@@ -30,12 +30,13 @@ from stargate.broker.fact import (
     SupplyMarked,
     WorkloadEnded,
 )
-from stargate.broker.records import CAUSES_LIMIT, AttemptState, Slot, WorkloadState
+from stargate.broker.records import CAUSES_LIMIT, NOTICES_LIMIT, AttemptState, Slot, WorkloadState
 from stargate.broker.sourcing.fact import LeaseEnded, LeaseResized, NeedClosed, WaiverGranted
 from stargate.broker.transitions import ATTEMPT, SLOT, WORKLOAD, Table
 from stargate.broker.trial import attempt_from
 
 if TYPE_CHECKING:
+    from stargate.broker.effect import Notify
     from stargate.broker.state import State
 
 
@@ -64,6 +65,7 @@ def evolve(state: State, entry: Entry) -> None:
     handler = _HANDLERS.get(kind)
     if handler is None:
         sourcing.evolve(state, entry)
+        _remember(records.notices, sourcing.react(state, entry))
         if isinstance(fact, NeedClosed):
             state.await_retry(state.sourcing.needs[fact.need])
     else:
@@ -74,6 +76,12 @@ def evolve(state: State, entry: Entry) -> None:
         # Many at once: the oldest key is slow to find in a dict that keeps losing its front.
         for old in list(islice(causes, CAUSES_LIMIT // 8)):
             del causes[old]
+
+
+def _remember(kept: list[Notify], told: tuple[Notify, ...]) -> None:
+    kept += told
+    if len(kept) > NOTICES_LIMIT:
+        del kept[: len(kept) - NOTICES_LIMIT]
 
 
 def _step(table: Table, before: str, fact: type) -> str:

@@ -14,6 +14,7 @@ import msgspec
 from stargate.agreements import Agreement, WorldFact
 from stargate.base.time import Instant
 from stargate.broker.command import FailureClass
+from stargate.broker.effect import Notify
 from stargate.broker.fact import StopReason
 from stargate.broker.policy import Policy
 from stargate.broker.sourcing.records import SourcingState
@@ -123,6 +124,8 @@ class Records(msgspec.Struct):
     workloads: dict[str, WorkloadState] = {}
     attempts: dict[str, AttemptState] = {}
     sourcing: SourcingState = msgspec.field(default_factory=SourcingState)
+    notices: list[Notify] = []
+    """What parties were told last, at most NOTICES_LIMIT: told again after a restart, under the same ids."""
     burned: dict[str, int] = {}
     """Micro-USD used so far under each agreement."""
     causes: dict[str, int] = {}
@@ -130,3 +133,5 @@ class Records(msgspec.Struct):
 
 
 CAUSES_LIMIT = 100_000
+NOTICES_LIMIT = 1_000
+"""More than one batch of commands brings: what a crash may have kept from being told is among them."""
