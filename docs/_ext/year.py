@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -391,8 +391,7 @@ def journal(figures: Figures) -> str:
 def feared(figures: Figures) -> str:
     """From a journal: as planned, and as feared."""
     planned, other = (figures["runs"][name] for name in ("as_planned", "as_feared"))
-    rows = []
-    for says, value, form in (
+    kinds: tuple[tuple[str, Callable[[Any], Any], Callable[[Any], str]], ...] = (
         ("from", lambda one: _day(one["begins"]), str),
         ("until", lambda one: _day(one["ends"]), str),
         ("chip-hours held", lambda one: one["chip_time"]["held_chip_hours"], many),
@@ -413,8 +412,8 @@ def feared(figures: Figures) -> str:
             lambda one: sum(right["outcomes"].get("declined", 0) for right in one["rights"]),
             many,
         ),
-    ):
-        rows.append((says, form(value(planned)), form(value(other))))
+    )
+    rows = [(says, form(value(planned)), form(value(other))) for says, value, form in kinds]
     return table(("figure", "as planned", "as feared"), rows)
 
 
