@@ -53,4 +53,7 @@ def test_room_is_found_where_a_walk_finds_it(steps: list[tuple[str, int, int, in
         for chips in (0, 1, 3, 4, 8, 9):
             for start in range(len(listed.supplies) + 2):
                 assert listed.roomy(start, chips) == walked(listed, nodes, start, chips)
+        for beside in ("", *POOLS):
+            others = [nodes[s.pool].free_chips for s in listed.supplies if s.pool != beside]
+            assert listed.most_free(beside) == max(others, default=-1)
     assert listed.keys == sorted(listed.keys)

@@ -122,19 +122,25 @@ def refusal_of(decision: Decision) -> Refusal | None:
     return Refusal("agreement", f"{reason.says}{change}", reason.clause)
 
 
-def refuse_share(state: State, option: Option, kind: SupplyClass) -> Refusal | None:
-    """Independence: what the provider carries now, and would with this gang."""
+def may_carry(state: State, provider: str, chips: int) -> bool:
+    """Independence: whether policy allows the provider so many chips more than it carries now."""
     cap = state.records.policy.max_provider_share
-    if cap is None:
+    return cap is None or state.provider_chips.get(provider, 0) + chips <= cap * state.held_chips()
+
+
+def refuse_share(state: State, option: Option, kind: SupplyClass) -> Refusal | None:
+    """The same, with the reason why not."""
+    if may_carry(state, kind.provider, option.gang_chips):
         return None
+    share, cap = (
+        state.provider_chips.get(kind.provider, 0) + option.gang_chips,
+        state.records.policy.max_provider_share,
+    )
     held = state.held_chips()
-    share = state.provider_chips.get(kind.provider, 0) + option.gang_chips
-    if share > cap * held:
-        return Refusal(
-            "independence",
-            f"{kind.provider} would carry {share} of {held} held chips; policy allows {cap:.0%} for one provider",
-        )
-    return None
+    return Refusal(
+        "independence",
+        f"{kind.provider} would carry {share} of {held} held chips; policy allows {cap:.0%} for one provider",
+    )
 
 
 def refuse_supply(state: State, ask: Ask, option: Option, supply: Supply, at: Instant) -> Refusal | None:

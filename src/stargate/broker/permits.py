@@ -42,12 +42,19 @@ class Permits:
         """When the first of the answers may change by itself."""
         self._market, self._changes = -1, -1
         """The last fact and the last change of a supply that the answers know of."""
+        self._epoch = 0
 
-    def of(self, state: State, ask: Ask, option: Option, chip: str, at: Instant) -> Permit:
-        """The answers for one chip."""
+    def epoch(self, state: State, at: Instant) -> int:
+        """Of two moments with one number, each answer of the second is that of the first."""
         if self._market != state.market_seq or self._changes != state.supplies.changes or at >= self._until:
             self._found.clear()
             self._market, self._changes, self._until = state.market_seq, state.supplies.changes, FOREVER
+            self._epoch += 1
+        return self._epoch
+
+    def of(self, state: State, ask: Ask, option: Option, chip: str, at: Instant) -> Permit:
+        """The answers for one chip."""
+        self.epoch(state, at)
         work, wanted = ask.workload, option.resources
         key = (
             chip, work.kind, work.team, work.product, work.model, work.customer, work.residency, ask.avoid,

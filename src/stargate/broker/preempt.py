@@ -7,6 +7,7 @@ queue keeps the room that is being made for whom it is made. So nobody is stoppe
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from heapq import heapify, heappop
 from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -85,20 +86,17 @@ def own_victims(
     team = ask.workload.team
     stopping = [attempt for attempt in state.stopping.values() if _team(state, attempt) == team]
     freed = sum(attempt.chips for attempt in stopping)
-    if state.records.policy.order == "priority":
-        most = freed + state.tally.below(team, -rank)
-        if quota.over_quota(state, team, chips - most) is not None:
-            return None
+    if state.records.policy.order == "priority" and not _may_help(state, team, -rank, chips, stopping):
+        return None
     mine = state.tally.teams.get(team, {})
-    lower = sorted(
-        (attempt for attempt in mine.values() if _is_lower(state, rank, attempt, at)),
-        key=_cheapest_of_the_lowest(state, at),
-    )
+    key = _cheapest_of_the_lowest(state, at)
+    lower = [(key(attempt), attempt) for attempt in mine.values() if _is_lower(state, rank, attempt, at)]
+    heapify(lower)  # often a few are enough: they are not all sorted
     chosen: list[AttemptState] = []
     while quota.over_quota(state, team, chips - freed) is not None:
-        if len(chosen) == len(lower):
+        if not lower:
             return None
-        chosen.append(lower[len(chosen)])
+        chosen.append(heappop(lower)[1])
         freed += chosen[-1].chips
     leaving = [*chosen, *stopping]
     return (
@@ -108,14 +106,31 @@ def own_victims(
     )
 
 
+def _may_help(state: State, team: str, priority: int, chips: int, stopping: list[AttemptState]) -> bool:
+    """Whether quota, and a pool with so many chips, could be free if all that is less urgent went: no is certain."""
+    going: dict[str, int] = {}
+    for attempt in stopping:
+        going[attempt.pool] = going.get(attempt.pool, 0) + attempt.chips
+    freed = sum(going.values())
+    for pool, held in state.tally.below(team, priority):
+        going[pool] = going.get(pool, 0) + held
+        freed += held
+    return quota.over_quota(state, team, chips - freed) is None and _is_room(state, chips, going)
+
+
 def _may_have_place(state: State, chips: int, leaving: list[AttemptState]) -> bool:
-    """Whether some pool would have so many chips free."""
-    freed: dict[str, int] = {}
+    """Whether some pool would have so many chips free without them."""
+    going: dict[str, int] = {}
     for attempt in leaving:
-        freed[attempt.pool] = freed.get(attempt.pool, 0) + attempt.chips
-    if any(state.nodes[pool].free_chips + more >= chips for pool, more in freed.items()):
-        return True
-    return any(listed.most_free() >= chips for listed in state.supplies.by_chip.values())
+        going[attempt.pool] = going.get(attempt.pool, 0) + attempt.chips
+    return _is_room(state, chips, going)
+
+
+def _is_room(state: State, chips: int, going: dict[str, int]) -> bool:
+    """Whether so many chips are free in one pool, or would be when so many go from each."""
+    return any(listed.most_free() >= chips for listed in state.supplies.by_chip.values()) or any(
+        state.nodes[pool].free_chips + more >= chips for pool, more in going.items()
+    )
 
 
 def _has_place(state: State, ask: Ask, leaving: list[AttemptState], at: Instant) -> bool:

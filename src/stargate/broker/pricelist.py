@@ -49,26 +49,30 @@ class PriceList:
 
     def note(self, pool: str) -> None:
         """More or less is free in a pool than was."""
-        width, tree = self._width, self._tree
-        if not width:
-            return
-        free = self._nodes[pool].free_chips
-        for place in self._places.get(pool, ()):
-            leaf = place + width
-            most = free
-            while tree[leaf] != most:
-                tree[leaf] = most
-                if leaf == 1:
-                    break
-                other = tree[leaf ^ 1]
-                most = max(other, most)
-                leaf >>= 1
+        if self._width:
+            free = self._nodes[pool].free_chips
+            for place in self._places.get(pool, ()):
+                self._set(place, free)
 
-    def most_free(self) -> int:
-        """Chips of the roomiest pool."""
+    def _set(self, place: int, free: int) -> None:
+        """A leaf has another value: so have those above it, as far up as it is felt."""
+        tree, node, most = self._tree, place + self._width, free
+        while node and tree[node] != most:
+            tree[node] = most
+            most = max(tree[node ^ 1], most) if node > 1 else most
+            node >>= 1
+
+    def most_free(self, beside: str = "") -> int:
+        """Chips of the roomiest pool, or of the roomiest but one that is named; -1 where there is none."""
         if not self._width:
             self._build()
-        return self._tree[1]
+        places = self._places.get(beside, ())
+        for place in places:
+            self._set(place, -1)
+        most = self._tree[1]
+        for place in places:
+            self._set(place, self._nodes[beside].free_chips)
+        return most
 
     def roomy(self, start: int, chips: int) -> int:
         """The first position from `start` on whose pool has so many free chips; -1: none has."""

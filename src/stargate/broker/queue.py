@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from stargate.base.time import Duration, Instant
+from stargate.base.time import FOREVER, Duration, Instant
 from stargate.broker import preempt, quota, shortage
 from stargate.broker.ask import Ask, ask_of, least_chips
-from stargate.broker.backlog import Room
+from stargate.broker.backlog import Quiet, Room
 from stargate.broker.fact import Fact, Placed, Stopping
+from stargate.broker.filters import may_carry
 from stargate.broker.ground import Ground
 from stargate.broker.place import Choice, Survey, place, placed
 from stargate.broker.reserve import Reservation, Rest, earliest
@@ -71,6 +72,8 @@ class _Pass(msgspec.Struct, gc=False):
     _placed: set[str] = set()
     _beside: int | None = None
     """Free chips of the roomiest pool but the one in which room is kept."""
+    _rooms: dict[str, Room] = {}
+    """By kind of chip, once room is kept for the first in line."""
     _blocked_shapes: dict[bytes, Survey] = {}
     _unshaped: list[tuple[Ask, Survey]] = []
     """Those that were blocked last: their shapes are needed only if somebody comes after them."""
@@ -97,12 +100,13 @@ class _Pass(msgspec.Struct, gc=False):
             slot = holder.slots[waiting.slot]
             if slot.not_before > self._at or holder.status != "active":
                 continue
+            if state.teams and self._over_quota(holder.workload):
+                yield from self._yield_own(waiting, holder.workload.team)
+                continue
+            if self._is_hopeless(waiting):
+                self._blocked += 1
+                continue
             ask = self._ask(waiting, holder, slot)
-            if state.teams:
-                if self._over_quota(holder.workload):
-                    yield from self._yield_own(waiting, holder.workload.team)
-                    continue
-                ask = self._within_quota(ask)
             survey = self._known_blocked(ask) if self._blocked_shapes or self._unshaped else None
             if survey is None:
                 survey = place(state, ask, self._at, self.reservation)
@@ -123,7 +127,12 @@ class _Pass(msgspec.Struct, gc=False):
             state.at_rest = Rest(self.head, self.reservation, self._at)
 
     def _ask(self, waiting: Waiting, holder: WorkloadState, slot: Slot) -> Ask:
-        """What a slot asks for. While it waits nothing of it changes but what its workload has left to spend."""
+        """What a slot asks for, as far as its team may have it.
+
+        While it waits nothing of it changes but what its workload has left to spend.
+        """
+        if self._state.teams:
+            return self._within_quota(ask_of(self._state, holder, slot))
         asks = self._state.asks
         known = asks.get(waiting) if asks else None
         return ask_of(self._state, holder, slot) if known is None else known
@@ -134,6 +143,50 @@ class _Pass(msgspec.Struct, gc=False):
             self._blocked_shapes[blocked.shape] = survey
         self._unshaped.clear()
         return self._blocked_shapes.get(ask.shape)
+
+    def _is_hopeless(self, waiting: Waiting) -> bool:
+        """Whether a slot behind the first in line is known to wait for nothing but room, and there is none for it."""
+        state, kept = self._state, self.reservation
+        quiet = None if kept is None else state.quiet.get(waiting)
+        if kept is None or quiet is None or quiet.epoch != state.permits.epoch(state, self._at):
+            return False
+        if any(self._room_of(chip, kept).may_serve(quiet.gang_chips, quiet.run_us) for chip in quiet.chips):
+            return False
+        return may_carry(state, quiet.provider, quiet.gang_chips)
+
+    def _room_of(self, chip: str, kept: Reservation) -> Room:
+        """Bounds on what can start on one kind of chip; what has started since they were taken has only taken of it."""
+        room = self._rooms.get(chip)
+        if room is None:
+            listed = self._state.supplies.by_chip[chip]
+            pool = kept.supply.pool
+            free = self._state.nodes[pool].free_chips if kept.supply.chip == chip else 0
+            room = Room(listed.most_free(pool), free, kept.spare_chips, kept.starts - self._at)
+            self._rooms[chip] = room
+        return room
+
+    def _note_quiet(self, waiting: Waiting, ask: Ask, survey: Survey) -> None:
+        """Remember what can only wait for room: nothing is bought for it, and it asks for the same every time."""
+        work, (option, supply) = ask.workload, survey.busy[0]
+        gangs = {(one.gang_chips, one.duration) for one in ask.options}
+        if (
+            len(gangs) > 1
+            or work.deadline is not None
+            or work.sizes
+            or ask.budget_micro_usd is not None
+            or supply.until < FOREVER
+            or "pool" in self._state.book.fields
+        ):
+            return
+        chips = tuple(chip for one in ask.options for chip in one.chips or self._state.supplies.by_chip)
+        run = FOREVER if work.kind == "serve" else option.duration
+        self._state.quiet[waiting] = Quiet(
+            self._state.permits.epoch(self._state, self._at),
+            tuple(chip for chip in dict.fromkeys(chips) if chip in self._state.supplies.by_chip),
+            option.gang_chips,
+            run,
+            supply.kind.provider,
+        )
 
     # -- whose turn it is --------------------------------------------------------------------------------------
 
@@ -312,6 +365,8 @@ class _Pass(msgspec.Struct, gc=False):
         # What nothing held could ever serve stands in nobody's way.
         self._blocked += bool(survey.busy)
         self._unshaped.append((ask, survey))
+        if survey.busy:
+            self._note_quiet(waiting, ask, survey)
         if ask.budget_micro_usd is None and not self._state.teams:
             self._state.asks[waiting] = ask
         easy = self._state.records.policy.backfill == "easy"

@@ -66,15 +66,15 @@ class Reservation:
         self._left: int | None = None
         """Whole nodes beside the gang's, where counting them is enough."""
         self._map: NodeMap | None = None
+        self._beside = start.chips - start.option.gang_chips
+        """Chips of the pool that are free then, without the gang's."""
         if counts(state, start.supply.pool, ask, start.option):
             self._left = start.chips // self._chips - self._count
 
     @property
     def spare_chips(self) -> int:
         """What cannot be exceeded by all work that will still be there."""
-        if self._left is not None:
-            return self._left * self._chips
-        return self._then.free_chips - self._count * self._chips
+        return self._beside if self._left is None else self._left * self._chips
 
     @property
     def _then(self) -> NodeMap:
@@ -120,6 +120,7 @@ class Reservation:
             if self._map is None:
                 self._passing.append((nodes, chips))
             return
+        self._beside -= len(nodes) * chips
         if self._left is not None:
             self._left -= len(nodes)
         if self._map is not None:

@@ -15,7 +15,7 @@ from stargate.base import wire
 from stargate.base.errors import NotFoundError
 from stargate.base.time import FOREVER, Instant
 from stargate.broker.ask import Ask, expected_run, least_chips
-from stargate.broker.backlog import Backlog
+from stargate.broker.backlog import Backlog, Quiet
 from stargate.broker.commitment import committed_micro_usd
 from stargate.broker.ends import Ends
 from stargate.broker.nodes import NodeMap
@@ -55,6 +55,7 @@ class State:
 
     _held: int | None
     _backlog: Backlog | None  # the queue by size, once somebody has asked for it
+    quiet: dict[Waiting, Quiet]  # those that wait for room and nothing else
 
     def __init__(self, records: Records | None = None) -> None:
         self.records = records if records is not None else Records()
@@ -299,8 +300,8 @@ class State:
         """A slot no longer waits."""
         place = self.place_of(holder, slot)
         leave(self.queue, place)
-        if self.asks:
-            self.asks.pop(place, None)
+        self.quiet.pop(place, None)
+        self.asks.pop(place, None)
         if self._backlog is not None:
             self._backlog.remove(place, *self._size(holder.workload))
         if self.records.sourcing.needs:
@@ -494,6 +495,6 @@ class State:
                 if slot.status == "waiting":
                     waiting.append(self.place_of(holder, number))
                     self._set_waiting_timers(holder, slot)
-        self.queue, self._backlog, self.asks = sorted(waiting), None, {}
+        self.queue, self._backlog, self.asks, self.quiet = sorted(waiting), None, {}, {}
         for need in self.sourcing.needs.values():
             self.await_retry(need)

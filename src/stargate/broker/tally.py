@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from stargate.broker.records import AttemptState
     from stargate.workloads import Workload
 
+KeyT = TypeVar("KeyT")
 Group = tuple[str, int]
 """A team and a priority."""
 
@@ -19,7 +22,8 @@ class Tally:
         self.teams: dict[str, dict[str, AttemptState]] = {}
         """Those of a team, by id."""
         self._on_pool: dict[str, dict[Group, int]] = {}
-        self._of_team: dict[str, dict[int, int]] = {}
+        self._of_team: dict[str, dict[int, dict[str, int]]] = {}
+        """Team, then priority, then pool."""
 
     def add(self, attempt: AttemptState, work: Workload) -> None:
         """An attempt holds nodes."""
@@ -35,18 +39,21 @@ class Tally:
         """Chips that preemptible attempts hold on a pool."""
         return self._on_pool.get(pool, {})
 
-    def below(self, team: str, priority: int) -> int:
-        """Chips that preemptible attempts of a team and of lower priority hold."""
-        held = self._of_team.get(team, {})
-        return sum(chips for of, chips in held.items() if of < priority)
+    def below(self, team: str, priority: int) -> Iterator[tuple[str, int]]:
+        """Pools, and the chips that preemptible attempts of a team and of lower priority hold there."""
+        for of, pools in self._of_team.get(team, {}).items():
+            if of < priority:
+                yield from pools.items()
 
     def _count(self, attempt: AttemptState, work: Workload, chips: int) -> None:
         if not work.preemptible:
             return
-        groups = self._on_pool.setdefault(attempt.pool, {})
-        group = (work.team, work.priority)
-        groups[group] = groups.get(group, 0) + chips
-        if not groups[group]:
-            del groups[group]
-        held = self._of_team.setdefault(work.team, {})
-        held[work.priority] = held.get(work.priority, 0) + chips
+        _add(self._on_pool.setdefault(attempt.pool, {}), (work.team, work.priority), chips)
+        _add(self._of_team.setdefault(work.team, {}).setdefault(work.priority, {}), attempt.pool, chips)
+
+
+def _add(counts: dict[KeyT, int], key: KeyT, chips: int) -> None:
+    """Nothing is kept of what is down to nothing."""
+    counts[key] = counts.get(key, 0) + chips
+    if not counts[key]:
+        del counts[key]
