@@ -363,8 +363,9 @@ def say(name: str, config: Config, free: dict[str, Any], charged: dict[str, Any]
         f" median {charged['median_decision_ms']:.1f} ms, longest {charged['longest_decision_ms']:.0f} ms;"
         f" {charged['evictions']:,} evicted"
     )
+    queue, cohort = (max(free[most], charged[most]) for most in ("most_of_a_queue", "most_of_a_cohort"))
     print(
-        f"  at most {charged['most_of_a_queue']:.0%} of what a queue may use, {charged['most_of_a_cohort']:.1%} of a"
+        f"  at most {queue:.0%} of what a queue may use, {cohort:.2%} of a"
         f" cohort's quota; {charged['unfinished']} unfinished, {charged['apart']} gangs over two racks"
     )
 
