@@ -14,7 +14,7 @@ from stargate.base.time import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 from stargate.broker import Effect, Notify, StartAttempt, State, StopAttempt
 from stargate.broker.command import Command, FailureClass, Report
 from stargate.broker.sourcing.command import AcknowledgeOffer, AnswerOffer, ReportDelivery, SubmitQuote
-from stargate.broker.sourcing.fact import MarketOpened
+from stargate.broker.sourcing.fact import LeaseSigned, MarketOpened
 from stargate.broker.sourcing.offer import is_open
 from stargate.broker.sourcing.records import Lease, Offer
 from stargate.rehearsal.clock import Event
@@ -83,6 +83,8 @@ class Body:
         if broken:
             ends = begins.plus(round((ends - begins) * chance.random()))
         if not (broken and chance.random() < 0.2):
+            if chance.random() < 0.2:  # that it runs, and its first step a while later
+                course.append((begins, Report(name, "running")))
             course.append((begins, Report(name, "running", step=1)))
             saves = chance.choice(SAVES) if work.checkpoint is not None else 0
             course += [
@@ -141,6 +143,7 @@ class Body:
         answers: Any = (
             "accept",
             "accept",
+            "accept",
             "partial",
             "decline",
             "cannot_meet",
@@ -163,10 +166,16 @@ class Body:
             yield after + MINUTE, AnswerOffer(offer.id, "cannot_meet", holder, unmet=("chips",))
 
     def _delivers(self, lease: Lease, chance: random.Random) -> ReportDelivery:
-        if self.kind or chance.random() < 0.7:
+        if self.kind or chance.random() < 0.5:
             return ReportDelivery(lease.id, lease.ordered_chips, reported_by=lease.party)
         part = chance.choice([0, lease.ordered_chips // 2])
         return ReportDelivery(lease.id, part, failed=chance.random() < 0.5, reported_by=lease.party)
+
+    def hurry(self, fact: LeaseSigned) -> Iterator[Event]:
+        """Some bring a part as soon as the lease begins, before anybody has asked."""
+        chance = stream(self._seed, f"hurry/{fact.lease}")
+        if not self.kind and chance.random() < 0.2:
+            yield fact.start, ReportDelivery(fact.lease, max(1, fact.chips // 2), reported_by=fact.party)
 
     def ask_again(self, state: State, now: Instant) -> list[Event]:
         """What holders say of all that is open, once nobody is silent any more."""
@@ -185,18 +194,23 @@ class Body:
             if pool.tenure != "market" or chance.random() < 0.5:
                 continue
             listed = pool.price_at(now)
-            terms = Terms(
-                chips=max(1, chance.choice([need.missing_chips, need.missing_chips, pool.chips_per_node])),
-                price_micro_usd_per_chip_hour=micro_usd(listed or 2) * chance.choice([8, 10, 12]) // 10,
-                start=now.plus(chance.choice([0, HOUR])),
-                duration=need.requirement.duration,
-                chip_type=pool.chip,
-                jurisdiction=state.sites[pool.site].jurisdiction,
-            )
-            until = now.plus(DAY) if chance.random() < 0.5 else None
-            name = f"{need.id}.{pool.id}.{now}"
-            after = chance.choice([0, MINUTE, HOUR])
-            yield now.plus(after), SubmitQuote(_plain(name), need.id, pool.provider, pool.id, terms, until)
+            for number, factor in enumerate(
+                (10, 15) if chance.random() < 0.3 else (chance.choice([8, 10, 12]),)
+            ):
+                terms = Terms(
+                    chips=max(
+                        1, chance.choice([need.missing_chips, need.missing_chips, pool.chips_per_node])
+                    ),
+                    price_micro_usd_per_chip_hour=micro_usd(listed or 2) * factor // 10,
+                    start=now.plus(chance.choice([0, HOUR])),
+                    duration=need.requirement.duration,
+                    chip_type=pool.chip,
+                    jurisdiction=state.sites[pool.site].jurisdiction,
+                )
+                until = now.plus(chance.choice([HOUR, DAY])) if chance.random() < 0.5 else None
+                name = _plain(f"{need.id}.{pool.id}.{now}.{number}")
+                after = chance.choice([0, MINUTE, HOUR])
+                yield now.plus(after), SubmitQuote(name, need.id, pool.provider, pool.id, terms, until)
 
 
 def _plain(name: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
+from stargate.base.time import Instant
 from stargate.broker import Entry, Machine
 from stargate.broker.fact import CapacitySet, Declared, SupplyMarked
 from stargate.broker.invariants import violations
@@ -28,6 +30,11 @@ class Checker:
         self._tally = Tally()
         self._looked = 0
         self._compared = 0
+
+    @property
+    def asked_to_stop(self) -> Mapping[str, Instant]:
+        """When each attempt that stops was asked to."""
+        return self._tally.asked_to_stop
 
     def see(self, entry: Entry) -> list[str]:
         """One more entry; every violation in a sentence."""

@@ -44,7 +44,9 @@ TABLES: dict[str, dict[tuple[str, type], str]] = {
     "lease": LEASE,
 }  # fmt: skip
 
-NEVER: dict[str, str] = {}
+NEVER: dict[str, str] = {
+    "slot waiting + WorkloadEnded": "a run ends when its one slot is done, and a cancellation empties the queue first",
+}
 """Marks that no run can reach, and why."""
 
 OUTCOMES: dict[str, tuple[str, ...]] = {
@@ -75,7 +77,7 @@ OUTCOMES: dict[str, tuple[str, ...]] = {
         "unwritten", "written", "torn", "torn on disk", "within a group commit", "while an offer is open",
         "while work stops",
     ),
-    "restart": ("from a snapshot", "from entries", "from a journal and its snapshot"),
+    "restart": ("from a snapshot", "from entries", "from a journal", "from a journal and its snapshot"),
     "snapshot": ("saved",),
     "commit": ("of many commands", "command by command"),
     "verdict": ("permit", "forbid", "must_offer", "prefer", "conflict"),
@@ -211,7 +213,7 @@ def _offer_made(state: State, fact: OfferMade) -> Iterator[str]:
 
 def _lease_signed(state: State, fact: LeaseSigned) -> Iterator[str]:
     yield "with a holder" if fact.clause else "on the market"
-    if not fact.clause and not fact.quote:
+    if fact.quote.startswith("list:"):
         yield "at a list price"
     if fact.covers:
         yield "as cover"

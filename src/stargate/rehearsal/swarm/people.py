@@ -58,7 +58,9 @@ def _requirement(chance: random.Random, at: Instant) -> Requirement:
 
 def _open(chance: random.Random, state: State, at: Instant) -> Command | None:
     name = f"need{len(state.sourcing.needs)}"
-    return OpenNeed(name, _requirement(chance, at), LAB, moving_start=chance.random() < 0.5)
+    leases = list(state.sourcing.leases)
+    renews = chance.choice(leases) if leases and chance.random() < 0.2 else ""
+    return OpenNeed(name, _requirement(chance, at), LAB, renews=renews, moving_start=chance.random() < 0.5)
 
 
 def _revise(chance: random.Random, state: State, at: Instant) -> Command | None:
@@ -120,7 +122,7 @@ def amend(chance: random.Random, state: State, plan: Plan, at: Instant) -> Comma
         policy = msgspec.structs.replace(state.records.policy, preemption=chance.random() < 0.5)
         return Declare(plan.infrastructure, kept, policy)
     holder = chance.choice(sorted(one.party for one in plan.infrastructure.providers))
-    if chance.random() < 0.1:
+    if chance.random() < 0.2:
         share = chance.choice([Decimal("0.2"), Decimal("0.9")])
         name = f"share/with-{holder}/home"
         return DeclareFact(WorldFact(name=name, value=share, valid_from=at))

@@ -38,7 +38,7 @@ def draw_agreements(chance: random.Random, holders: list[str], start: Instant) -
     """One paper with each of some of the holders, each with some clauses."""
     unique = sorted(set(holders))
     signed = chance.sample(unique, chance.randint(0, len(unique)))
-    pro_rata = chance.random() < 0.3
+    pro_rata = chance.random() < 0.4
     exclusive = chance.choice([*signed, ""]) if signed else ""
     rivals = chance.random() < 0.1
     return tuple(
@@ -88,7 +88,7 @@ def _agreement(
 def _residency(chance: random.Random) -> Residency:
     """Secrets stay at home; or a share of everything does, but for what an exception lets go."""
     home = chance.choice(["US", "NO"])
-    if chance.random() < 0.7:
+    if chance.random() < 0.6:
         secrets = (Filter(field="product", operator="In", values=("secret",)),)
         return Residency(id="home", jurisdictions=(home,), scope=secrets)
     batch = (Filter(field="kind", operator="In", values=("batch",)),)
@@ -153,6 +153,6 @@ def _first_refusal(chance: random.Random, rank: int, start: Instant, *, pro_rata
         on_amendment=chance.choice(["complete", "void"]),
         delivery_grace=Duration(chance.choice([0, HOUR])),
         cure=Duration(chance.choice([0, HOUR, DAY])),
-        suspended_by=(Comparison(chance.choice(MILESTONES)),) if chance.random() < 0.1 else (),
-        until=start.plus(chance.randint(1, 20) * DAY).iso() if chance.random() < 0.3 else None,
+        suspended_by=(Comparison(chance.choice(MILESTONES)),) if chance.random() < 0.2 else (),
+        until=start.plus(chance.randint(1, 40) * 6 * HOUR).iso() if chance.random() < 0.3 else None,
     )

@@ -14,7 +14,7 @@ import msgspec
 from stargate.base.time import DAY, FOREVER, HOUR, SECOND, Instant
 from stargate.broker import Effect, Envelope, Machine
 from stargate.broker.command import Cancel, Command, Declare, MarkSupply, Report, SetCapacity, Submit, Wake
-from stargate.broker.sourcing.fact import MarketOpened
+from stargate.broker.sourcing.fact import LeaseSigned, MarketOpened
 from stargate.rehearsal.clock import Clock, Event
 from stargate.rehearsal.draw import stream
 from stargate.rehearsal.swarm.body import Body
@@ -28,8 +28,8 @@ from stargate.rehearsal.swarm.subject import Subject
 
 HEARTBEAT_US = 6 * HOUR
 """In a quiet world something is said at least so often: engines repeat what they have said."""
-HEALING_STEPS = 400
-"""Instants at which something may happen after healing; then nothing may be left to do."""
+HEALING_STEPS = 5_000
+"""Instants at which something happens after healing; more is going round in circles."""
 HEALING_US = 10 * DAY
 STARTS = 20
 """For each workload, after healing: more is going round in circles."""
@@ -146,13 +146,15 @@ class Run:
             self._step()
         self._heal()
         before = self.marks["Placed"]
-        for _ in range(HEALING_STEPS):
-            if not self._settle_step():
-                break
+        steps = 0
+        while steps < HEALING_STEPS and self._settle_step():
+            steps += 1
         self.subject.close()
-        starts, most = self.marks["Placed"] - before, STARTS * (len(plan.work) + 1)
-        self.subject.note([f"{starts} starts after all was healed"] if starts > most else [])
-        self.subject.note(unsettled(self.machine.state, self.clock.now))
+        found = unsettled(self.machine.state, self.clock.now, self.subject.checker.asked_to_stop)
+        starts = self.marks["Placed"] - before
+        if steps == HEALING_STEPS or starts > STARTS * (len(plan.work) + 1):
+            found.append(f"after all was healed it goes on and on: {steps} steps, {starts} starts")
+        self.subject.note(found)
 
     # -- one instant ---------------------------------------------------------------------------------------
 
@@ -221,13 +223,14 @@ class Run:
         if down and chance.random() < 0.6:
             scope, _, id = chance.choice(down).partition(":")
             return MarkSupply(scope, id, "up")  # type: ignore[arg-type]  # as it was marked
+        built = self.plan.infrastructure  # a machine that lost its declaration refuses what is said of it
         if chance.random() < 0.2:
-            pool = chance.choice(records.infrastructure.pools)
+            pool = chance.choice(built.pools)
             return SetCapacity(pool.id, chance.randint(0, max(one.nodes for one in pool.nodes)))
         places: dict[str, list[str]] = {
-            "provider": [one.id for one in records.infrastructure.providers],
-            "site": [one.id for one in records.infrastructure.sites],
-            "pool": [one.id for one in records.infrastructure.pools],
+            "provider": [one.id for one in built.providers],
+            "site": [one.id for one in built.sites],
+            "pool": [one.id for one in built.pools],
         }
         where: Any = chance.choice(sorted(places))
         return MarkSupply(
@@ -295,6 +298,8 @@ class Run:
             for entry in outcome.entries:
                 if isinstance(entry.fact, MarketOpened):
                     self._send(list(self._body.bid(entry.fact, self.machine.state, at)))
+                elif isinstance(entry.fact, LeaseSigned):
+                    self._send(list(self._body.hurry(entry.fact)))
 
     def _batch(self, envelopes: tuple[Envelope, ...]) -> Batch:
         """The commands, and whether the process dies with them."""
@@ -306,7 +311,7 @@ class Run:
             self.marks["fault crashes"] += 1
             crash: Crash = chance.choice(CRASHES)
             return Batch(envelopes, singly, crash, chance.random(), chance.random() < 0.5)
-        return Batch(envelopes, singly, snapshot=self.plan.habits.on_disk and chance.random() < 0.01)
+        return Batch(envelopes, singly, snapshot=self.plan.habits.on_disk and chance.random() < 0.05)
 
     def _return(self, at: Instant, batch: Batch, commands: list[Command]) -> None:
         """After a crash: nobody was answered, so everybody says it again; effects come again as well."""

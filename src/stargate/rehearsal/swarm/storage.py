@@ -29,8 +29,8 @@ class Storage:
         """A snapshot. All of the machine's entries have been appended."""
         self._journal.save(*snapshot_of(machine))
 
-    def crash(self, torn: Sequence[Entry] = (), cut: float = 0.0) -> Machine:
-        """The machine that a restart gives, after a crash while these entries were written.
+    def crash(self, torn: Sequence[Entry] = (), cut: float = 0.0) -> tuple[Machine, bool]:
+        """The machine that a restart gives, after a crash while these entries were written; whether from a snapshot.
 
         Raises AssertionError where an entry that was committed is gone, or one that was not is there.
         """
@@ -51,7 +51,7 @@ class Storage:
         )
         found = restart(self._journal)
         assert found.head == committed, f"a restart reads up to entry {found.head.seq} of {committed.seq}"
-        return found.state
+        return found.state, found.snapshot > 0
 
     def close(self) -> None:
         """The end: the whole chain must verify. Raises AssertionError."""

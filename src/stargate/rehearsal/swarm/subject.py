@@ -117,7 +117,8 @@ class Subject:
             torn = entries if batch.crash == "torn" else []
             if torn:
                 self.marks["crash torn on disk"] += 1
-            self.machine = self.storage.crash(torn, batch.cut)
+            self.machine, saved = self.storage.crash(torn, batch.cut)
+            self.marks[f"restart from a journal{' and its snapshot' if saved else ''}"] += 1
         else:
             self.marks["restart from a snapshot" if batch.snapshot else "restart from entries"] += 1
             self.machine = self.checker.restart(snapshot=batch.snapshot)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
+from stargate.base.time import Instant
 from stargate.broker import Entry, State
 from stargate.broker.fact import (
     Accepted,
@@ -17,6 +18,7 @@ from stargate.broker.fact import (
     Requeued,
     Scaled,
     Started,
+    Stopping,
     Submitted,
     WorkloadEnded,
 )
@@ -40,6 +42,8 @@ class Tally:
         """Attempts by workload and slot."""
         self._waiting: set[tuple[str, int]] = set()
         self._accepted: dict[str, int] = {}
+        self.asked_to_stop: dict[str, Instant] = {}
+        """When each attempt that stops was asked to."""
         self._paid: dict[str, int] = {}
         """Micro-USD of each workload, by our own arithmetic."""
 
@@ -49,9 +53,13 @@ class Tally:
         if isinstance(fact, Accepted | Started):
             self._accepted.setdefault(fact.attempt, entry.at)
             return []
+        if isinstance(fact, Stopping):
+            self.asked_to_stop[fact.attempt] = entry.at
+            return []
         if isinstance(fact, Placed):
             return self._place(state, fact) + self._look(state, fact.workload)
         if isinstance(fact, Ended):
+            self.asked_to_stop.pop(fact.attempt, None)
             placed = self._placed.pop(fact.attempt, None)
             if placed is None:
                 return [f"{fact.attempt} ends and does not run"]
