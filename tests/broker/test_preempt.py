@@ -168,6 +168,8 @@ def test_quota_that_a_team_makes_free_is_kept_for_whom_it_is_made() -> None:
     assert sorted(stopped(bench)) == ["low.0.1", "tiny.0.1"]
     bench.report("tiny.0.1", "stopped")
     assert [name for name in ("more0", "more1", "more2", "tiny") if bench.where(name)] == []
+    bench.submit(work("late", team="red", chips_per_node=4))
+    assert not bench.where("late")
     bench.report("low.0.1", "stopped")
     assert bench.where("urgent") == "a"
 

@@ -48,7 +48,7 @@ def decide_queue(state: State, at: Instant) -> tuple[Fact, ...]:
             facts.append(fact)
             if isinstance(fact, Placed):
                 trial.occupy(fact)
-    state.at_rest = None if facts else Rest(found.head, found.reservation, at)
+    state.at_rest = None if facts else found.rest()
     return tuple(facts)
 
 
@@ -124,7 +124,11 @@ class _Pass(msgspec.Struct, gc=False):
             and (not self._placed or self._settled())
         ):
             # Who has started left less room to the others: none of them need be asked again.
-            state.at_rest = Rest(self.head, self.reservation, self._at)
+            state.at_rest = self.rest()
+
+    def rest(self) -> Rest:
+        """What is known when nothing is left to do."""
+        return Rest(self.head, self.reservation, self._at, clears=0 in self._spent.values())
 
     def _ask(self, waiting: Waiting, holder: WorkloadState, slot: Slot) -> Ask:
         """What a slot asks for, as far as its team may have it.

@@ -136,11 +136,15 @@ class Rest(msgspec.Struct, gc=False):
     """The first that is blocked."""
     reservation: Reservation | None
     at: Instant
+    clears: bool = False
+    """A team makes quota free for one of its own: newcomers of the team must not take it, so all are looked at."""
     newcomers: list[Waiting] = []
 
     def holds(self, at: Instant) -> bool:
-        """Whether the reservation is what it would be if it were made now."""
+        """Whether what is kept is what it would be if it were looked at now."""
         kept = self.reservation
+        if self.clears:
+            return False
         return kept is None or (not kept.tied and (at == self.at or at < kept.starts))
 
 
