@@ -39,7 +39,7 @@ validation: $(VENV)/.test  ## score the measured rows (ROWS=folder) and write th
 	$(BIN)/python -m bench.validation $(if $(ROWS),--rows $(ROWS))
 
 bench: $(VENV)/.test  ## the targets of the design, measured here
-	@for name in start placement journal server_memory performance rehearsal; do \
+	@for name in start placement journal server_memory performance rehearsal fleet; do \
 	  echo "== bench/$$name.py"; $(BIN)/python -m bench.$$name || exit 1; done
 
 bench-peer: $(VENV)/.test  ## beside SkyPilot 0.14.1, llm-analysis 0.2.2, Calculon (CALCULON=clone), AccaSim 1.1.3 and Helios (DATA=traces), Kueue; .bench takes 1 GB
