@@ -45,13 +45,15 @@ class Outcome(msgspec.Struct, frozen=True):
     summary: Summary | None = None
     rows: tuple[Row, ...] | None = None
     journal: Path | None = None
+    since: int = 0
+    """The last entry of the journal that is not the run's own."""
 
     @contextmanager
     def entries(self) -> Iterator[Iterator[Entry]]:
         """The journal's, in order. There must be one."""
         assert self.journal is not None, "its journal was kept"
         with SqliteReader(self.journal) as reader:
-            yield map(to_entry, reader.read())
+            yield map(to_entry, reader.read(after=self.since))
 
 
 def kind_of(path: Path) -> Kind:

@@ -117,7 +117,7 @@ def _outcome(side: Side, name: str, scratch: Path, report: Path | None, *, bar: 
     journal.parent.mkdir(parents=True, exist_ok=True)
     done = rehearse(side, journal, folder, bar=bar, summed=True, label=f"rehearsing the {name}")
     assert done.summary is not None, "it was summed up"
-    return Outcome(done.summary.identity, done.summary, done.rows, journal)
+    return Outcome(done.summary.identity, done.summary, done.rows, journal, done.since)
 
 
 def _write(report: Path, outcomes: list[Outcome], found: Comparison) -> None:

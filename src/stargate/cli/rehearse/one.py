@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from stargate.base.time import Instant
     from stargate.broker import Entry
     from stargate.rehearsal.flat import Flat
+    from stargate.rehearsal.recorder import Recorder
     from stargate.rehearsal.report.job import Line
     from stargate.rehearsal.report.summary import Summary
     from stargate.rehearsal.report.write import Folder
+    from stargate.rehearsal.scenario import Plan
     from stargate.rehearsal.schedule import Row
     from stargate.rehearsal.stage import Stage
     from stargate.rehearsal.sweep.grid import Overrides, Value
@@ -54,6 +56,8 @@ class Done:
     """Of a scenario only with a summary."""
     summary: Summary | None = None
     """None: nobody asked for one."""
+    since: int = 0
+    """Entries of its journal that were there before."""
 
 
 def one(
@@ -113,45 +117,61 @@ def rehearse(
     label: str = "rehearsing",
 ) -> Done:
     """Run it; sum it up where that is wanted, or a report is. Raises what reading and rehearsing raise."""
-    run = _scenario if wish.kind == "scenario" else _trace
-    with _recorder(journal) as record:
-        if report is None:
-            return run(wish, record, None, bar=bar, summed=summed, label=label)
-        from stargate.rehearsal.report.write import Folder
+    plan = _planned(wish) if wish.kind == "scenario" else None
+    with _recorder(journal, plan) as recorder:
+        record: Record = recorder or (lambda _entries: None)
 
-        with Folder(report) as folder:
-            done = run(wish, record, folder, bar=bar, summed=True, label=label)
-            folder.close(done.summary)
-            return done
+        def run(folder: Folder | None, *, summed: bool) -> Done:
+            if plan is None:
+                return _trace(wish, record, folder, bar=bar, summed=summed, label=label)
+            return _scenario(plan, wish, record, folder, bar=bar, summed=summed, label=label)
+
+        if report is None:
+            done = run(None, summed=summed)
+        else:
+            from stargate.rehearsal.report.write import Folder
+
+            with Folder(report) as folder:
+                done = run(folder, summed=True)
+                folder.close(done.summary)
+    return done if recorder is None else replace(done, since=recorder.since)
 
 
 @contextmanager
-def _recorder(path: Path | None) -> Iterator[Record]:
-    """A sink that fills a new journal; one that does nothing where nobody asked for a journal."""
+def _recorder(path: Path | None, plan: Plan | None) -> Iterator[Recorder | None]:
+    """A sink that fills a new journal, with all that came before where the plan goes on from one; or none."""
     if path is None:
-        yield lambda _entries: None
+        yield None
         return
     from stargate.journal import SqliteJournal
     from stargate.rehearsal.recorder import Recorder
+    from stargate.rehearsal.scenario import journal_file
 
     if path.exists():
         raise UserError(f"{path} is there already", "name a new file for the journal")
+    before = None
+    if plan is not None and plan.scenario.from_journal:
+        before = journal_file(plan.folder / plan.scenario.from_journal)
     journal = SqliteJournal(path)
     try:
-        with Recorder(journal) as recorder:
+        with Recorder(journal, before=before) as recorder:
             yield recorder
     finally:
         journal.close()
 
 
-def _scenario(
-    wish: Wish, record: Record, folder: Folder | None, *, bar: bool, summed: bool, label: str
-) -> Done:
+def _planned(wish: Wish) -> Plan:
     from stargate.rehearsal.scenario import load
-    from stargate.rehearsal.stage import stage
     from stargate.rehearsal.sweep.override import overridden
 
-    plan = overridden(load(wish.path), wish.overrides)
+    return overridden(load(wish.path), wish.overrides)
+
+
+def _scenario(
+    plan: Plan, wish: Wish, record: Record, folder: Folder | None, *, bar: bool, summed: bool, label: str
+) -> Done:
+    from stargate.rehearsal.stage import stage
+
     with _watched(record, label, plan.scenario.horizon, bar=bar) as tell:
         if not summed:
             staged = stage(plan, wish.seed, tell)
