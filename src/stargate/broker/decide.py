@@ -343,11 +343,22 @@ def _mark_supply(state: State, command: MarkSupply, at: Instant) -> tuple[Fact, 
         raise NotFoundError(
             f"no {command.scope} {command.id!r}", "`stargate pools` lists pools, sites and providers"
         )
-    if state.records.marks.get(f"{command.scope}:{command.id}", "up") == command.status:
+    key = f"{command.scope}:{command.id}"
+    before, drained = state.records.marks.get(key, "up"), key in state.records.drained
+    if before == command.status or (drained and command.status == "draining"):
         return ()
     said = command.evidence or "an operator said so"
     ground = Ground(f"{command.scope} {command.id} is {command.status}: {said}")
-    facts: list[Fact] = [SupplyMarked(command.scope, command.id, command.status, (ground,))]
+    marked = SupplyMarked(command.scope, command.id, command.status, (ground,))
+    if drained:
+        # It is back, and an operator wants it empty all the same.
+        again = Ground(f"{command.scope} {command.id} was being drained before it was lost")
+        return (marked, SupplyMarked(command.scope, command.id, "draining", (again,)))
+    if before == "lost" and command.status == "draining":
+        # It stays lost, and nothing runs there; that it is to be empty is remembered.
+        still = Ground(f"{command.scope} {command.id} is still lost")
+        return (marked, SupplyMarked(command.scope, command.id, "lost", (still,)))
+    facts: list[Fact] = [marked]
     if command.status == "up":
         return tuple(facts)
     ending: frozenset[str] = frozenset()

@@ -112,11 +112,15 @@ def _fact_declared(state: State, fact: FactDeclared) -> None:
 
 
 def _supply_marked(state: State, fact: SupplyMarked) -> None:
-    key = f"{fact.scope}:{fact.id}"
+    key, records = f"{fact.scope}:{fact.id}", state.records
+    before = records.marks.pop(key, None)
+    if fact.status == "lost" and before == "draining":
+        records.drained[key] = True
+    elif fact.status != "lost":
+        records.drained.pop(key, None)
     if fact.status != "up":
-        state.records.marks[key] = fact.status
+        records.marks[key] = fact.status
         return
-    state.records.marks.pop(key, None)
     back: list[AttemptState] = []
     for pool in [pool for pool in state.lost_on if _concerns(state, fact, pool)]:
         back += state.lost_on.pop(pool).values()

@@ -115,6 +115,8 @@ class Records(msgspec.Struct):
     world_facts: list[WorldFact] = []
     marks: dict[str, Literal["draining", "lost"]] = {}
     """`provider:azure`, `site:abilene`, `pool:x` to its status; absent means up."""
+    drained: dict[str, bool] = {}
+    """Of those that are lost: what an operator wants empty, also once it is back."""
     nodes: dict[str, int] = {}
     """Nodes of each pool as last set."""
     counted: dict[str, bool] = {}

@@ -344,7 +344,7 @@ class Run:
         self._together_us = 0
         records = self.machine.state.records
         healing: list[Command] = []
-        for name in list(records.marks):
+        for name in (*records.marks, *records.drained):
             scope, _, id = name.partition(":")
             healing.append(MarkSupply(scope, id, "up"))  # type: ignore[arg-type]  # as it was marked
         healing += [
