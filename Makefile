@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all fuzz lint docs validation bench bench-peer format lock clean
+.PHONY: help demo test test-all fuzz lint docs validation rehearsal-year bench bench-peer format lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.runtime  ## a training job loses its provider and ends as if it had not
 	$(BIN)/stargate demo --exit
@@ -37,6 +37,9 @@ docs: $(VENV)/.docs  ## the documentation, into docs/_build/html; a warning is a
 
 validation: $(VENV)/.test  ## score the measured rows (ROWS=folder) and write the page on validation
 	$(BIN)/python -m bench.validation $(if $(ROWS),--rows $(ROWS))
+
+rehearsal-year: $(VENV)/.test  ## rehearse the year of the example, with and without its troubles, and write the page about it
+	$(BIN)/python -m bench.year
 
 bench: $(VENV)/.test  ## the targets of the design, measured here
 	@for name in start placement journal server_memory performance rehearsal fleet; do \
