@@ -32,6 +32,7 @@ from stargate.broker.fact import (
 )
 from stargate.broker.records import CAUSES_LIMIT, NOTICES_LIMIT, AttemptState, Slot, WorkloadState
 from stargate.broker.sourcing.fact import LeaseEnded, LeaseResized, NeedClosed, WaiverGranted
+from stargate.broker.spans import to_spans
 from stargate.broker.transitions import ATTEMPT, SLOT, WORKLOAD, Table
 from stargate.broker.trial import attempt_from
 
@@ -241,6 +242,7 @@ def _ended(state: State, fact: Ended) -> None:
         if before and not state.is_committed(agreement):
             state.reorder(agreement)
     state.vacate(attempt)
+    attempt.nodes, attempt.stood_on = (), to_spans(attempt.nodes)
     if fact.outcome == "lost":
         state.lost_on.setdefault(attempt.pool, {})[attempt.id] = attempt
     holder = state.records.workloads[attempt.workload]

@@ -37,6 +37,7 @@ class AttemptState(msgspec.Struct, gc=False):
     pool: str
     provider: str
     nodes: tuple[int, ...]
+    """One rank each, as long as it holds them: what has ended holds none."""
     chips_per_node: int
     price_micro_usd_per_chip_hour: int
     placed_at: Instant
@@ -60,11 +61,13 @@ class AttemptState(msgspec.Struct, gc=False):
     cost_micro_usd: int = 0
     detail: str = ""
     metrics: dict[str, Decimal] = {}
+    stood_on: tuple[int, ...] = ()
+    """The nodes it had, once it has ended, as `spans`: it is remembered for ever, however large it was."""
 
     @property
     def chips(self) -> int:
         """Accelerators of the whole gang."""
-        return len(self.nodes) * self.chips_per_node
+        return (len(self.nodes) or sum(self.stood_on[1::2])) * self.chips_per_node
 
 
 class Slot(msgspec.Struct, gc=False):
