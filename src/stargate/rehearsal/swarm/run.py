@@ -57,13 +57,17 @@ class Result(msgspec.Struct, frozen=True):
 
 def run(case: Case) -> Result:
     """Play one case to its end, or to its first violation."""
-    with TemporaryDirectory(prefix="stargate-swarm-") as folder:
-        return _replay(case) if case.tape else _play(case, Path(folder))
-
-
-def _play(case: Case, folder: Path) -> Result:
+    if case.tape:
+        return _replay(case)
     plan = draw(case)
-    swarm = Run(case, plan, Subject(Storage(folder) if plan.habits.on_disk else None))
+    if not plan.habits.on_disk:
+        return _play(case, plan, None)
+    with TemporaryDirectory(prefix="stargate-swarm-") as folder:
+        return _play(case, plan, Storage(Path(folder)))
+
+
+def _play(case: Case, plan: Plan, storage: Storage | None) -> Result:
+    swarm = Run(case, plan, Subject(storage))
     violations = _violations(swarm.subject, swarm.play)
     swarm.subject.marks["fault breaks"] = swarm.broke
     return _result(case, swarm.subject, violations, tuple(swarm.tape) if violations else ())

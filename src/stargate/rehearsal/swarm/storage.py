@@ -66,11 +66,17 @@ class Storage:
 
 def torn_log(before: bytes, after: bytes, cut: float) -> bytes:
     """A log of which only the first part of the last write has reached the disk; the rest is as it was."""
-    first = next((n for n, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), None)
-    if first is None:
-        first = min(len(before), len(after))
-    last = max(len(before), len(after))
-    while last > first and before[last - 1 : last] == after[last - 1 : last]:
-        last -= 1
+    first, last = _common(before, after), max(len(before), len(after))
+    if len(before) == len(after):
+        last -= _common(before[::-1], after[::-1])
     end = first + int((last - first) * cut)
     return after[:end] + before[end:]
+
+
+def _common(one: bytes, other: bytes) -> int:
+    """How many bytes two begin with alike."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
+    return low
