@@ -151,40 +151,50 @@ class Cluster(msgspec.Struct, frozen=True):
     environment: dict[str, str]
 
 
+STARTED = b"Ray runtime started"
+TRIES = 3
+"""Ray gives a node half a minute to start, which a busy machine may not do at once."""
+
+
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     """A head process of its own, with its own ports on loopback; it is ended with all that it started."""
-    port = free_port()
     environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(16)}
+    log = tmp_path / "ray.log"
+    for _ in range(TRIES):
+        port = free_port()
+        head = start_head(port, environment, log)
+        try:
+            until(lambda: head.poll() is not None or STARTED in log.read_bytes(), 90)  # noqa: B023
+            if head.poll() is None:
+                yield Cluster(f"{LOOPBACK}:{port}", environment)
+                return
+        finally:
+            end(head)
+    pytest.fail(f"Ray did not start: {log.read_text()}")
+
+
+def start_head(port: int, environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """`ray start --head`, in the foreground and in a process group of its own."""
     words = [
         "start", "--head", "--block", f"--node-ip-address={LOOPBACK}", f"--port={port}", "--num-cpus=2",
-        "--include-dashboard=false", "--disable-usage-stats", f"--object-store-memory={80 * 2**20}",
+        f"--object-store-memory={80 * 2**20}", "--include-dashboard=false", "--disable-usage-stats",
     ]  # fmt: skip
-    with (tmp_path / "ray.log").open("wb") as log:
-        head = subprocess.Popen(
+    with log.open("wb") as out:
+        return subprocess.Popen(
             [sys.executable, "-c", "from ray.scripts.scripts import main; main()", *words],
-            env=environment, stdout=log, stderr=log,
+            env=environment, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
-    try:
-        until(lambda: head.poll() is not None or listens(port), 60)
-        assert head.poll() is None, (tmp_path / "ray.log").read_text()
-        yield Cluster(f"{LOOPBACK}:{port}", environment)
-    finally:
-        head.terminate()
-        try:
-            head.wait(45)
-        except subprocess.TimeoutExpired:
-            head.kill()
-            head.wait()
 
 
-def listens(port: int) -> bool:
-    """Whether somebody takes a connection there."""
+def end(head: subprocess.Popen[bytes]) -> None:
+    """It ends what it has started; what is left after a while is killed."""
+    head.terminate()
     try:
-        socket.create_connection((LOOPBACK, port), 1).close()
-    except OSError:
-        return False
-    return True
+        head.wait(45)
+    except subprocess.TimeoutExpired:
+        os.killpg(head.pid, signal.SIGKILL)
+        head.wait()
 
 
 @pytest.mark.slow
