@@ -326,9 +326,7 @@ class State:
             self.sharing[pool] = self.sharing.get(pool, 0) + 1
         if attempt.status == "stopping":
             self.stopping[name] = attempt
-        work = self.records.workloads[attempt.workload].workload
-        self.tally.add(attempt, work)
-        self._count(work.team, attempt.provider, chips)
+        self._count(attempt, chips)
 
     def vacate(self, attempt: AttemptState) -> None:
         """The attempt's gang gives its nodes back."""
@@ -346,9 +344,7 @@ class State:
         if supply is not None:
             supply.used -= chips
             assert supply.used >= 0, f"supply {supply.id} got back more than it gave"
-        work = self.records.workloads[attempt.workload].workload
-        self.tally.remove(attempt, work)
-        self._count(work.team, attempt.provider, -chips)
+        self._count(attempt, -chips)
 
     def resize(self, pool: str, nodes: int) -> None:
         """A pool has so many nodes from now on."""
@@ -423,11 +419,14 @@ class State:
         self.team_chips, self.provider_chips, self.chips_in_use = {}, {}, 0
         self._derive()
 
-    def _count(self, team: str, provider: str, chips: int) -> None:
+    def _count(self, attempt: AttemptState, chips: int) -> None:
+        work, provider = self.records.workloads[attempt.workload].workload, attempt.provider
         teams, providers = self.team_chips, self.provider_chips
-        teams[team] = teams.get(team, 0) + chips
+        teams[work.team] = teams.get(work.team, 0) + chips
         providers[provider] = providers.get(provider, 0) + chips
         self.chips_in_use += chips
+        if self.records.policy.preemption:  # nobody else looks at it
+            (self.tally.add if chips > 0 else self.tally.remove)(attempt, work)
 
     def _derive(self) -> None:
         records = self.records
