@@ -175,9 +175,10 @@ def lead(figures: Figures) -> str:
         f"The year cost **{usd(year['paid_micro_usd'])}** ({shares}) for {many(time['held_chip_hours'])} chip-hours "
         f"held, of which **{time['utilisation']:.0%}** were used. Of what was used, "
         f"{_worked(year) / time['used_chip_hours']:.1%} was work"
-        f" that nobody had to do again. Runs waited {lasting(work['wait_seconds']['average'])} on average and "
-        f"{lasting(work['wait_seconds']['p99'])} at the 99th percentile. The largest gangs were interrupted once in "
-        f"{many(between)} chip-hours and spent {large['effective']:.1%} of their time working. "
+        f" that nobody had to do again. Runs waited {lasting(work['wait_seconds']['average'])} on average, the largest "
+        f"gangs {lasting(large['wait_seconds']['average'])}, and {lasting(large['wait_seconds']['p99'])} at their 99th "
+        f"percentile. These were interrupted once in {many(between)} chip-hours and spent {large['effective']:.1%} of "
+        f"their time working. "
         f"The troubles cost, each against the same year without it: {'; '.join(costs)}. "
         f"{_bound_in_short(year)}"
     )
@@ -236,7 +237,11 @@ def troubles(figures: Figures) -> str:
         ("work done, chip-hours", _worked, many),
         ("used of held", lambda one: 100 * one["chip_time"]["utilisation"], lambda value: f"{value:.1f} %"),
         ("average wait", lambda one: one["work"]["wait_seconds"]["average"], lasting),
-        ("99th percentile of waits", lambda one: one["work"]["wait_seconds"]["p99"], lasting),
+        (
+            "average wait of the largest gangs",
+            lambda one: one["sizes"][-1]["wait_seconds"]["average"],
+            lasting,
+        ),
         ("unfinished at the end", lambda one: one["work"]["unfinished"], many),
         ("deadlines missed by runs that did not fail", lambda one: one["work"]["deadlines_missed"], many),
         ("leases signed", lambda one: len(one["deals"]), many),
@@ -378,7 +383,7 @@ def rights(figures: Figures) -> str:
 
 def events(figures: Figures) -> str:
     """What happened to capacity."""
-    happened = _year(figures)["happenings"]
+    happened = [one for one in _year(figures)["happenings"] if one["kind"] != "repriced"]
     rows = [(one["at"][:16].replace("T", " "), one["subject"], cell(one["says"])) for one in happened]
     return table(("when", "what", "how"), rows)
 
@@ -398,7 +403,11 @@ def feared(figures: Figures) -> str:
         ("work done, chip-hours", _worked, many),
         ("paid", lambda one: one["paid_micro_usd"], usd),
         ("average wait", lambda one: one["work"]["wait_seconds"]["average"], lasting),
-        ("99th percentile of waits", lambda one: one["work"]["wait_seconds"]["p99"], lasting),
+        (
+            "average wait of the largest gangs",
+            lambda one: one["sizes"][-1]["wait_seconds"]["average"],
+            lasting,
+        ),
         ("unfinished at the end", lambda one: one["work"]["unfinished"], many),
         ("deadlines missed by runs that did not fail", lambda one: one["work"]["deadlines_missed"], many),
         ("offers to Microsoft", lambda one: sum(right["offers"] for right in one["rights"]), many),
