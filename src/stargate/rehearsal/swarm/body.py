@@ -22,6 +22,14 @@ from stargate.rehearsal.draw import stream
 
 FAILURES: tuple[FailureClass, ...] = ("no_capacity", "preempted", "infrastructure", "user")
 
+ANSWERS = ("accept", "partial", "decline", "cannot_meet", "counter", "waive", "silence")
+EAGER = (*ANSWERS, "accept", "accept", "accept")
+UNWILLING = (*ANSWERS, "decline", "decline", "silence")
+"""How holders answer, one as likely as another; it depends on the seed which."""
+VALID = (0, 0, HOUR, DAY)
+"""How long a quote stands; 0: until it is withdrawn."""
+BARGAIN = ((9, HOUR), (15, 0))
+"""A good price, in tenths of the list's, that is gone before a holder has thought about it; a bad one that stays."""
 SAVES = (1, 3, 8, 20)
 """Checkpoints that an attempt tells of."""
 
@@ -43,6 +51,7 @@ class Body:
         """Chance of an attempt to fail."""
         self.broke = 0
         """Attempts that were made to."""
+        self._eager = stream(seed, "temper").random() < 0.6
         self.kind = False
         """Holders answer and providers deliver, always: the time of healing."""
         self.tasks: dict[str, Task] = {}
@@ -140,17 +149,7 @@ class Body:
         if offer.deadline is None and (self.kind or chance.random() < 0.9):
             yield chance.choice([0, MINUTE]), AcknowledgeOffer(offer.id, holder)
         after = MINUTE if self.kind else chance.choice([MINUTE, HOUR, DAY])
-        answers: Any = (
-            "accept",
-            "accept",
-            "accept",
-            "partial",
-            "decline",
-            "cannot_meet",
-            "counter",
-            "waive",
-            "silence",
-        )
+        answers: Any = EAGER if self._eager else UNWILLING
         answer = chance.choice(answers)
         if answer == "silence" and not self.kind:
             return
@@ -194,9 +193,8 @@ class Body:
             if pool.tenure != "market" or chance.random() < 0.5:
                 continue
             listed = pool.price_at(now)
-            for number, factor in enumerate(
-                (10, 15) if chance.random() < 0.3 else (chance.choice([8, 10, 12]),)
-            ):
+            ways = BARGAIN if chance.random() < 0.3 else ((chance.choice([8, 10, 12]), chance.choice(VALID)),)
+            for number, (factor, valid) in enumerate(ways):
                 terms = Terms(
                     chips=max(
                         1, chance.choice([need.missing_chips, need.missing_chips, pool.chips_per_node])
@@ -207,10 +205,14 @@ class Body:
                     chip_type=pool.chip,
                     jurisdiction=state.sites[pool.site].jurisdiction,
                 )
-                until = now.plus(chance.choice([HOUR, DAY])) if chance.random() < 0.5 else None
                 name = _plain(f"{need.id}.{pool.id}.{now}.{number}")
                 after = chance.choice([0, MINUTE, HOUR])
-                yield now.plus(after), SubmitQuote(name, need.id, pool.provider, pool.id, terms, until)
+                yield (
+                    now.plus(after),
+                    SubmitQuote(
+                        name, need.id, pool.provider, pool.id, terms, now.plus(valid) if valid else None
+                    ),
+                )
 
 
 def _plain(name: str) -> str:

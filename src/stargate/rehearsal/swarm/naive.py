@@ -122,7 +122,7 @@ class Judge:
             for clause in agreement.clauses:
                 if not isinstance(clause, FirstRefusal) or fact.party == agreement.supplier:
                     continue
-                if clause.threshold_chips or clause.until is not None or clause.suspended_by:
+                if clause.threshold_chips or clause.until is not None:
                     continue  # whether it covers this need is a longer story
                 name = f"{agreement.id}/{clause.id}"
                 asked = {need.id, need.root} | ({need.parent} if need.parent else set())
@@ -133,7 +133,9 @@ class Judge:
 
 
 def _settled(agreement: Agreement) -> bool:
-    return not any(isinstance(clause, LIFE) or clause.exception_to for clause in agreement.clauses)
+    return not any(
+        isinstance(clause, LIFE) or clause.exception_to or clause.suspended_by for clause in agreement.clauses
+    )
 
 
 def _inside(place: str, areas: Sequence[str]) -> bool:

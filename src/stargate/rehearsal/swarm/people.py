@@ -80,8 +80,11 @@ def _reopen(chance: random.Random, state: State, at: Instant) -> Command | None:
 
 def _award(chance: random.Random, state: State, at: Instant) -> Command | None:
     needs = list(state.sourcing.open_needs)
-    quotes = [*state.sourcing.quotes, *(f"list:{pool}" for pool in state.catalog_pools)]
-    return AwardNeed(chance.choice(needs), chance.choice(quotes)) if needs else None
+    if not needs:
+        return None
+    need = chance.choice(needs)
+    mine = [one.id for one in state.sourcing.quotes.values() if one.need == need]
+    return AwardNeed(need, chance.choice([*mine, *mine, *(f"list:{pool}" for pool in state.catalog_pools)]))
 
 
 def _unquote(chance: random.Random, state: State, at: Instant) -> Command | None:
@@ -110,6 +113,7 @@ _WISHES: tuple[Wish, ...] = (
     _withdraw,
     _reopen,
     _award,
+    _award,
     _unquote,
     _waive,
 )
@@ -122,9 +126,13 @@ def amend(chance: random.Random, state: State, plan: Plan, at: Instant) -> Comma
         policy = msgspec.structs.replace(state.records.policy, preemption=chance.random() < 0.5)
         return Declare(plan.infrastructure, kept, policy)
     holder = chance.choice(sorted(one.party for one in plan.infrastructure.providers))
+    if chance.random() < 0.3:
+        return DeclareFact(
+            WorldFact(name=chance.choice(MILESTONES), value=chance.random() < 0.7, valid_from=at)
+        )
     if chance.random() < 0.2:
         share = chance.choice([Decimal("0.2"), Decimal("0.9")])
         name = f"share/with-{holder}/home"
         return DeclareFact(WorldFact(name=name, value=share, valid_from=at))
-    names = [f"down/{holder}", f"shipped/phone/{holder}", f"declines/phone/{holder}", *MILESTONES]
+    names = [f"down/{holder}", f"shipped/phone/{holder}", f"declines/phone/{holder}"]
     return DeclareFact(WorldFact(name=chance.choice(names), value=chance.random() < 0.7, valid_from=at))

@@ -146,7 +146,7 @@ def _policy(chance: random.Random) -> Policy:
             market_window=Duration(chance.choice([0, 0, HOUR])),
             need_duration=Duration(chance.choice([6 * HOUR, DAY])),
             start_within=Duration(chance.choice([HOUR, DAY])),
-            manual_award=chance.random() < 0.1,
+            manual_award=chance.random() < 0.2,
             max_parts=chance.choice([1, 2, 8]),
             notice="on_acknowledgement" if chance.random() < 0.2 else "on_issue",
             delivery_grace=Duration(chance.choice([0, HOUR, DAY])),
@@ -172,7 +172,7 @@ def _habits(chance: random.Random) -> Habits:
     return Habits(
         together_us=chance.choice([0, SECOND, MINUTE, 10 * MINUTE]),
         singly=chance.random() < 0.3,
-        on_disk=chance.random() < 0.08,
+        on_disk=chance.random() < 0.1,
     )
 
 

@@ -37,8 +37,8 @@ MILESTONES = ("milestone", "closing", "dispute")
 def draw_agreements(chance: random.Random, holders: list[str], start: Instant) -> tuple[Agreement, ...]:
     """One paper with each of some of the holders, each with some clauses."""
     unique = sorted(set(holders))
-    signed = chance.sample(unique, chance.randint(0, len(unique)))
-    pro_rata = chance.random() < 0.4
+    pro_rata = chance.random() < 0.3
+    signed = chance.sample(unique, len(unique) if pro_rata else chance.randint(0, len(unique)))
     exclusive = chance.choice([*signed, ""]) if signed else ""
     rivals = chance.random() < 0.1
     return tuple(
@@ -51,11 +51,15 @@ def _agreement(
     chance: random.Random, holder: str, rank: int, start: Instant, *, exclusive: bool, pro_rata: bool
 ) -> Agreement:
     clauses: list[Any] = []
-    if chance.random() < 0.7:
+    if pro_rata or chance.random() < 0.7:
         clauses.append(_first_refusal(chance, 1 if pro_rata else rank, start, pro_rata=pro_rata))
     if exclusive and chance.random() < 0.5:
         relief = Failover(after=Duration(HOUR)) if chance.random() < 0.5 else None
-        clauses.append(ExclusiveServing(id="api", products=("api",), actions=("serve",), failover=relief))
+        clauses.append(
+            ExclusiveServing(
+                id="api", products=("api",), actions=("serve",), failover=relief, suspended_by=_rests(chance)
+            )
+        )
     if chance.random() < 0.3:
         clauses.append(_residency(chance))
     if chance.random() < 0.2:
@@ -90,7 +94,7 @@ def _residency(chance: random.Random) -> Residency:
     home = chance.choice(["US", "NO"])
     if chance.random() < 0.6:
         secrets = (Filter(field="product", operator="In", values=("secret",)),)
-        return Residency(id="home", jurisdictions=(home,), scope=secrets)
+        return Residency(id="home", jurisdictions=(home,), scope=secrets, suspended_by=_rests(chance))
     batch = (Filter(field="kind", operator="In", values=("batch",)),)
     return Residency(
         id="home",
@@ -99,6 +103,11 @@ def _residency(chance: random.Random) -> Residency:
         scope=(Filter(field="kind", operator="In", values=("finetune", "batch")),),
         exceptions=(CarveOut(id="batch", scope=batch),) if chance.random() < 0.5 else (),
     )
+
+
+def _rests(chance: random.Random) -> tuple[Comparison, ...]:
+    """Some clauses rest while something is so."""
+    return (Comparison(chance.choice(MILESTONES)),) if chance.random() < 0.2 else ()
 
 
 def _life(chance: random.Random, ids: list[str], start: Instant) -> list[Any]:
@@ -148,11 +157,11 @@ def _first_refusal(chance: random.Random, rank: int, start: Instant, *, pro_rata
         tolerance=chance.choice([Decimal(0), Decimal("0.05")]),
         sharing="pro_rata" if pro_rata else "cascade",
         weight=chance.randint(1, 3),
-        threshold_chips=chance.choice([0, 0, 16]),
+        threshold_chips=0 if pro_rata else chance.choice([0, 0, 16]),
         at_end=chance.choice(["complete", "void"]),
         on_amendment=chance.choice(["complete", "void"]),
         delivery_grace=Duration(chance.choice([0, HOUR])),
         cure=Duration(chance.choice([0, HOUR, DAY])),
-        suspended_by=(Comparison(chance.choice(MILESTONES)),) if chance.random() < 0.2 else (),
+        suspended_by=_rests(chance),
         until=start.plus(chance.randint(1, 40) * 6 * HOUR).iso() if chance.random() < 0.3 else None,
     )
