@@ -188,8 +188,8 @@ def _cost(year: Any, other: Any, says: str) -> str:
     down = year["chip_time"]["down_chip_hours"] - other["chip_time"]["down_chip_hours"]
     again = year["work"]["recoveries"] - other["work"]["recoveries"]
     return (
-        f"{says} {many(down)} chip-hours of capacity, {again} recoveries and {waited}, but no work that other pools did "
-        f"not take up (its sum is {abs(lost) / _worked(year):.1%} {'smaller' if lost > 0 else 'larger'}, since every "
+        f"{says} {many(down)} chip-hours of capacity, {again} recoveries and {waited}, but no work that other pools "
+        f"did not take up (its sum is {abs(lost) / _worked(year):.1%} {'smaller' if lost > 0 else 'larger'}, since every "
         f"later start comes at another moment)"
     )
 
