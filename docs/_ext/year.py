@@ -189,8 +189,8 @@ def _cost(year: Any, other: Any, says: str) -> str:
     again = year["work"]["recoveries"] - other["work"]["recoveries"]
     return (
         f"{says} {many(down)} chip-hours of capacity, {again} recoveries and {waited}, but no work that other pools "
-        f"did not take up (its sum is {abs(lost) / _worked(year):.1%} {'smaller' if lost > 0 else 'larger'}, since every "
-        f"later start comes at another moment)"
+        f"did not take up (its sum is {abs(lost) / _worked(year):.1%} {'smaller' if lost > 0 else 'larger'}, since "
+        f"every later start comes at another moment)"
     )
 
 
