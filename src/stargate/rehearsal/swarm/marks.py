@@ -110,6 +110,17 @@ WANTED: tuple[str, ...] = tuple(
 )
 """Rare states and branches, by name: each must be reached."""
 
+SELDOM = frozenset({
+    "LeaseSigned as cover", "OfferEnded unallocated", "TermsChanged", "clause ExclusiveServing ended",
+    "clause ExclusiveServing suspended", "clause FirstRefusal pending", "clause FirstRefusal suspended",
+    "clause Residency permit", "clause Residency suspended", "crash torn on disk", "lease active + CoverGranted",
+    "need asking + CoverGranted", "need asking + NeedReopened", "need asking + TermsChanged",
+    "need market + CoverGranted", "need market + TermsChanged", "offer partial + OfferAnswered",
+    "offer subscribed + OfferKept", "offer unallocated + OfferAnswered", "quote new + TermsChanged",
+    "quote open + TermsChanged", "reason suspended", "restart from a journal", "Stopping migrated",
+})  # fmt: skip
+"""Those that a million events reach fewer than thirty times: asked of long swarms only, since a million may miss one."""
+
 
 def moves_of(state: State, fact: Any) -> Iterator[str]:
     """The steps in the tables of states that a fact is; `state` is that before it."""
