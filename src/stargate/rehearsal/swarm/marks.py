@@ -119,7 +119,7 @@ SELDOM = frozenset({
     "offer subscribed + OfferKept", "offer unallocated + OfferAnswered", "quote new + TermsChanged",
     "quote open + TermsChanged", "reason suspended", "restart from a journal", "Stopping migrated",
 })  # fmt: skip
-"""Those that a million events reach fewer than thirty times: asked of long swarms only, since a million may miss one."""
+"""Those that a million events reach fewer than thirty times, or not: asked of long swarms only."""
 
 
 def moves_of(state: State, fact: Any) -> Iterator[str]:

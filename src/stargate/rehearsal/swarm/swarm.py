@@ -27,9 +27,9 @@ FAILURES_KEPT = 20
 """After so many runs that fail the swarm stops: there is enough to look at."""
 ALL_MARKS_BY = 1_000_000
 """Events in which every mark is reached, or what is tested has become less."""
-AHEAD = 8
 SELDOM_MARKS_BY = 20_000_000
 """Events in which those that are reached seldom are."""
+AHEAD = 8
 """Runs that are handed to each process before their turn."""
 RECORD_EVERY = 100
 """Runs between two records of how far it has come."""
