@@ -384,7 +384,9 @@ class _Pass(msgspec.Struct, gc=False):
         # What nothing held could ever serve stands in nobody's way.
         self._blocked += bool(survey.busy)
         self._unshaped.append((ask, survey))
-        if survey.busy and not self._only_starts():  # else those with room are found without asking the others
+        if (
+            survey.busy and not self._only_starts()
+        ):  # else those with room are found without asking the others
             self._note_quiet(waiting, ask, survey)
         if ask.budget_micro_usd is None and not self._state.teams:
             self._state.asks[waiting] = ask

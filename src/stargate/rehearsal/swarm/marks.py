@@ -111,13 +111,10 @@ WANTED: tuple[str, ...] = tuple(
 """Rare states and branches, by name: each must be reached."""
 
 SELDOM = frozenset({
-    "LeaseSigned as cover", "OfferEnded unallocated", "TermsChanged", "clause ExclusiveServing ended",
-    "clause ExclusiveServing suspended", "clause FirstRefusal pending", "clause FirstRefusal suspended",
-    "clause Residency permit", "clause Residency suspended", "crash torn on disk", "lease active + CoverGranted",
-    "need asking + CoverGranted", "need asking + NeedReopened", "need asking + TermsChanged",
-    "need market + CoverGranted", "need market + TermsChanged", "offer partial + OfferAnswered",
-    "offer subscribed + OfferKept", "offer unallocated + OfferAnswered", "quote new + TermsChanged",
-    "quote open + TermsChanged", "reason suspended", "restart from a journal", "Stopping migrated",
+    "LeaseSigned as cover", "OfferEnded unallocated", "Stopping migrated", "TermsChanged",
+    "clause Residency permit", "crash torn on disk", "need asking + NeedReopened", "need asking + TermsChanged",
+    "need market + TermsChanged", "offer partial + OfferAnswered", "offer subscribed + OfferKept",
+    "offer unallocated + OfferAnswered", "reason suspended", "restart from a journal",
 })  # fmt: skip
 """Those that a million events reach fewer than thirty times, or not: asked of long swarms only."""
 
