@@ -153,17 +153,23 @@ def placed(
 
 def _search(state: State, ask: Ask, at: Instant, reservation: Reservation | None) -> Survey:
     survey = Survey()
-    moves = bool(ask.workload.inputs or ask.moves_from)
     asked: list[tuple[Option, Allowed]] = []
     for option in ask.options:
         late, permits = at >= option.late_from, _permits(state, ask, option, at)
         asked.append((option, permits))
         for supply in _roomy(state, option, permits, survey):
             best, second = survey.choice, survey.runner_up
-            if best is not None and (best.late, best.score) < (late, _base_cost(option, supply)):
-                break
-            if second is not None and second.option is option and not (moves or second.loose):
-                break  # what comes later costs as much at least, and stands behind where it costs as much
+            if best is not None:
+                cost = _base_cost(option, supply)
+                if (best.late, best.score) < (late, cost):
+                    break
+                if (
+                    second is not None
+                    and second.option is option
+                    and second.score <= cost
+                    and not second.loose
+                ):
+                    break  # what comes later costs as much at least, and stands behind where it costs as much
             refusal = _refuse_one(state, ask, option, supply, at)
             if refusal is not None:
                 survey.refuse(refusal)
@@ -200,6 +206,15 @@ def _find_busy(
                     return
             elif state.nodes[supply.pool].free_chips < option.gang_chips:
                 survey.refuse(refusal)  # the others were looked at
+
+
+def least_marginals(state: State, ask: Ask, at: Instant) -> Iterator[tuple[Option, int]]:
+    """Of each alternative for which there may be room: for less by the chip-hour no supply that is let in has it."""
+    anywhere = forgiving(ask) if ask.avoid else ask
+    for option in ask.options:
+        for supply in _in_price_order(state, _permits(state, anywhere, option, at), option.gang_chips):
+            yield option, supply.marginal
+            break
 
 
 def _roomy(state: State, option: Option, permits: Allowed, survey: Survey) -> Iterable[Supply]:

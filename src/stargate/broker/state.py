@@ -425,8 +425,9 @@ class State:
         teams[work.team] = teams.get(work.team, 0) + chips
         providers[provider] = providers.get(provider, 0) + chips
         self.chips_in_use += chips
-        if self.records.policy.preemption:  # nobody else looks at it
-            (self.tally.add if chips > 0 else self.tally.remove)(attempt, work)
+        if self.records.policy.preemption or self.records.policy.migration.enabled:  # nobody else looks at it
+            supply = self.supplies.by_id.get(attempt.supply)
+            (self.tally.add if chips > 0 else self.tally.remove)(attempt, work, supply)
 
     def _derive(self) -> None:
         records = self.records

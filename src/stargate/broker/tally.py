@@ -1,13 +1,15 @@
-"""What runs, counted by team and priority: how much preemption could free at most, without asking every attempt."""
+"""What runs, counted by team and priority, and listed by what it costs: few attempts have to be asked one by one."""
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from stargate.broker.records import AttemptState
+    from stargate.broker.supply import Supply, SupplyIndex
     from stargate.workloads import Workload
 
 KeyT = TypeVar("KeyT")
@@ -24,16 +26,40 @@ class Tally:
         self._on_pool: dict[str, dict[Group, int]] = {}
         self._of_team: dict[str, dict[int, dict[str, int]]] = {}
         """Team, then priority, then pool."""
+        self._dear: list[tuple[int, str]] | None = None
+        """What each costs by the hour, the dearest first; None: nobody has asked since prices changed."""
+        self._changes = -1
 
-    def add(self, attempt: AttemptState, work: Workload) -> None:
+    def add(self, attempt: AttemptState, work: Workload, supply: Supply | None) -> None:
         """An attempt holds nodes."""
         self.teams.setdefault(work.team, {})[attempt.id] = attempt
         self._count(attempt, work, attempt.chips)
+        if self._dear is not None and supply is not None and supply.marginal > 0:
+            insort(self._dear, (-supply.marginal * attempt.chips, attempt.id))
 
-    def remove(self, attempt: AttemptState, work: Workload) -> None:
+    def remove(self, attempt: AttemptState, work: Workload, supply: Supply | None) -> None:
         """It no longer does."""
         del self.teams[work.team][attempt.id]
         self._count(attempt, work, -attempt.chips)
+        if self._dear is not None and supply is not None and supply.marginal > 0:
+            key = (-supply.marginal * attempt.chips, attempt.id)
+            at = bisect_left(self._dear, key)
+            if self._dear[at : at + 1] == [key]:
+                del self._dear[at]
+            else:
+                self._dear = None  # it was listed at another price
+
+    def dearest(self, live: Mapping[str, AttemptState], supplies: SupplyIndex) -> Iterator[AttemptState]:
+        """Attempts that are paid by use, those that cost most by the hour first."""
+        if self._dear is None or self._changes != supplies.changes:
+            self._changes = supplies.changes
+            self._dear = sorted(
+                (-supply.marginal * attempt.chips, attempt.id)
+                for attempt in live.values()
+                if (supply := supplies.by_id.get(attempt.supply)) is not None and supply.marginal > 0
+            )
+        for _, name in self._dear:
+            yield live[name]
 
     def groups(self, pool: str) -> dict[Group, int]:
         """Chips that preemptible attempts hold on a pool."""
