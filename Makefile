@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all fuzz lint docs validation bench bench-peer format lock clean
+.PHONY: help demo test test-all fuzz lint docs validation rehearsal-year bench bench-peer format lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.runtime  ## a training job loses its provider and ends as if it had not
 	$(BIN)/stargate demo --exit
@@ -38,17 +38,24 @@ docs: $(VENV)/.docs  ## the documentation, into docs/_build/html; a warning is a
 validation: $(VENV)/.test  ## score the measured rows (ROWS=folder) and write the page on validation
 	$(BIN)/python -m bench.validation $(if $(ROWS),--rows $(ROWS))
 
+rehearsal-year: $(VENV)/.test  ## rehearse the year of the example, with and without its troubles, and write the page about it
+	$(BIN)/python -m bench.year
+
 bench: $(VENV)/.test  ## the targets of the design, measured here
-	@for name in start placement journal ledger server_memory performance; do \
+	@for name in start placement journal ledger server_memory performance rehearsal fleet; do \
 	  echo "== bench/$$name.py"; $(BIN)/python -m bench.$$name || exit 1; done
 
-bench-peer: $(VENV)/.test  ## beside SkyPilot 0.14.1, llm-analysis 0.2.2 and Calculon (CALCULON=clone); .bench takes 800 MB
+bench-peer: $(VENV)/.test  ## beside SkyPilot 0.14.1, llm-analysis 0.2.2, Calculon (CALCULON=clone), AccaSim 1.1.3 and Helios (DATA=traces), Kueue; .bench takes 1 GB
 	@test -x .bench/skypilot/bin/python || $(PYTHON) -m venv .bench/skypilot
 	.bench/skypilot/bin/python -m pip install -q skypilot==0.14.1
 	$(BIN)/python -m bench.placement
 	@test -x .bench/performance/bin/python || $(PYTHON) -m venv .bench/performance
 	.bench/performance/bin/python -m pip install -q llm-analysis==0.2.2 pandas psutil
 	$(BIN)/python -m bench.performance
+	@test -x .bench/accasim/bin/python || $(PYTHON) -m venv .bench/accasim
+	.bench/accasim/bin/python -m pip install -q accasim==1.1.3
+	$(BIN)/python -m bench.simulators $(if $(DATA),--data $(DATA))
+	$(BIN)/python -m bench.kueue
 
 format: $(VENV)/.dev  ## put the source into its one form
 	$(BIN)/ruff check --fix --quiet

@@ -12,7 +12,7 @@ from stargate.base.errors import UserError
 from stargate.base.time import HOUR, MINUTE, Duration, Instant
 from stargate.broker import Envelope, Machine, Outcome
 from stargate.broker.command import Cancel, Command, MarkSupply, Report, SetCapacity, Submit, Wake
-from stargate.broker.fact import Ended, Entry, Placed, Stopping, Submitted, WorkloadEnded
+from stargate.broker.fact import Ended, Entry, Placed, Submitted, WorkloadEnded
 from stargate.broker.invariants import violations
 from stargate.broker.policy import SourcingPolicy, Team
 from stargate.broker.queue import decide_queue, queue_steps
@@ -96,8 +96,8 @@ def test_nothing_at_all_is_answered_with_nothing() -> None:
     assert Machine().handle_all([]) == ()
 
 
-def test_who_waits_for_room_that_others_took_looks_again() -> None:
-    """The head waits for what stops on one pool; once that room is taken, it sends running work away."""
+def test_room_that_is_being_made_is_kept_whatever_seems_free_sooner_elsewhere() -> None:
+    """What is overdue on one pool may run on for ever; what stops on the other makes the room."""
     bench = Bench(pool("a", tenure="owned", nodes=2), pool("b", "oracle", nodes=2), policy=policy())
     for name, where, nodes, chips in (("overdue", "a", 1, 8), ("goes", "a", 1, 8), ("spread", "b", 2, 4)):
         bench.submit(work(name, nodes, pool=where, chips_per_node=chips))
@@ -110,9 +110,9 @@ def test_who_waits_for_room_that_others_took_looks_again() -> None:
         Submit("head", work("head", 2, priority=7)),
         Submit("small", small),
     )
-    assert kinds(answers[-1]) == [Submitted, Placed, Stopping]
-    bench.state.at_rest = None
-    assert decide_queue(bench.state, bench.now) == ()
+    assert kinds(answers[-1]) == [Submitted]
+    bench.report("spread.0.1", "stopped")
+    assert (bench.where("head"), bench.where("small")) == ("b", "")
 
 
 COMMANDS = st.lists(

@@ -18,7 +18,17 @@ from stargate.broker.command import (
     SetCapacity,
     Submit,
 )
-from stargate.broker.fact import Accepted, Checkpointed, Declared, Ended, FactDeclared, Started, Stopping
+from stargate.broker.fact import (
+    Accepted,
+    Checkpointed,
+    Declared,
+    Ended,
+    Entry,
+    FactDeclared,
+    Started,
+    Stopping,
+    SupplyMarked,
+)
 from stargate.broker.policy import Team
 from stargate.catalog import Infrastructure
 from tests.broker.world import Bench, infrastructure, policy, pool, work
@@ -178,3 +188,36 @@ def test_a_drain_stops_each_attempt_once() -> None:
         assert len(bench.of(Stopping)) == (1 if scope == "pool" else 0)
     bench.do(MarkSupply("pool", "a", "lost"))
     assert [fact.outcome for fact in bench.of(Ended)] == ["lost"]
+
+
+def test_what_is_drained_and_lost_is_still_drained_when_it_is_back() -> None:
+    """Two people said two things: that an engine answers again does not undo what an operator wants."""
+    bench = Bench(pool("a", "oracle"), pool("b", "aws", price="9"), policy=policy())
+    marks: list[str | None] = []
+    for status in ("draining", "lost", "draining", "up", "up"):
+        bench.do(MarkSupply("pool", "a", status))
+        marks.append(bench.state.records.marks.get("pool:a"))
+        bench.submit(work(f"after-{len(marks)}"))
+    assert marks == ["draining", "lost", "lost", "draining", None]
+    assert [bench.where(f"after-{number}") for number in range(1, 6)] == ["b", "b", "b", "b", "a"]
+    assert not bench.state.records.drained
+
+
+def test_what_is_lost_can_be_drained_before_it_is_back() -> None:
+    """It stays lost until then; what it lost is told to stop when it is back."""
+    bench = running()
+    bench.do(MarkSupply("provider", "azure", "lost"))
+    bench.do(MarkSupply("provider", "azure", "draining"))
+    assert bench.state.records.marks == {"provider:azure": "lost"}
+    bench.do(MarkSupply("provider", "azure", "up"))
+    assert bench.state.records.marks == {"provider:azure": "draining"}
+    assert [effect.attempt for effect in bench.effects] == ["lm.0.1"]
+
+
+def test_the_marks_of_an_older_journal_mean_what_they_meant() -> None:
+    """There the loss took the place of the draining, and its end left neither."""
+    bench = Bench(pool("a"), policy=policy())
+    for status in ("draining", "lost", "up"):
+        fact = SupplyMarked("pool", "a", status)
+        bench.machine.apply(Entry(bench.state.records.seq + 1, bench.now, status, fact))
+    assert (bench.state.records.marks, bench.state.records.drained) == ({}, {})

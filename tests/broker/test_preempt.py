@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stargate.base.time import HOUR, MINUTE, Duration
+from stargate.base.time import HOUR, MINUTE, SECOND, Duration
 from stargate.broker.command import Cancel, Declare, MarkSupply
 from stargate.broker.fact import Stopping
 from stargate.broker.policy import Team
-from stargate.workloads import Topology
+from stargate.workloads import Checkpoint, Topology
 from tests.broker.oracle import fits, free_chips
 from tests.broker.world import Bench, policy, pool, work
 
@@ -102,6 +103,115 @@ def test_a_team_without_quota_any_more_gives_way() -> None:
     assert not stopped(bench)
     bench.do(Declare(bench.state.records.infrastructure, (), policy(teams=(Team("blue", 8),))))
     assert stopped(bench) == ["red.0.1"]
+
+
+# -- nobody goes round in circles ---------------------------------------------------------------------------
+
+
+def rounds(bench: Bench, limit: int = 200) -> int:
+    """What stops has stopped after a moment, and nothing else happens: how often somebody had to."""
+    count = 0
+    while bench.state.stopping:
+        count += 1
+        assert count < limit, "they take turns for ever"
+        bench.wait(10 * SECOND)
+        bench.report(min(bench.state.stopping), "stopped")
+        for attempt in tuple(bench.state.live.values()):
+            if attempt.status == "placed":
+                bench.run(attempt.id)
+    return count
+
+
+@pytest.mark.parametrize("order", ["sjf", "srtf"])
+def test_quota_is_not_reclaimed_from_who_would_be_first_again(order: Any) -> None:
+    """The shorter run goes first, borrowed quota or not: the longer waits."""
+    teams = (Team("red", 0), Team("blue", 8))
+    bench = Bench(pool("a", nodes=1), policy=policy(teams=teams, order=order))
+    bench.submit(work("short", team="red", time_limit=Duration(10 * MINUTE)))
+    bench.submit(work("long", team="blue", time_limit=Duration(HOUR)))
+    assert bench.where("short") == "a"
+    assert not stopped(bench)
+
+
+def test_quota_is_reclaimed_first_come_first_served_too() -> None:
+    """Priorities count for nothing in this order, also not here."""
+    teams = (Team("red", 0), Team("blue", 8))
+    bench = Bench(pool("a", nodes=1), policy=policy(teams=teams, order="fifo"))
+    bench.submit(work("lent", team="red", priority=3))
+    bench.submit(work("own", team="blue"))
+    assert stopped(bench) == ["lent.0.1"]
+    bench.report("lent.0.1", "stopped")
+    assert bench.where("own") == "a"
+
+
+def test_who_comes_back_within_its_own_quota_was_not_to_be_stopped() -> None:
+    """Red borrows with the large gang. Were both stopped, the small one would be its own, and would go first again."""
+    bench = Bench(pool("a", nodes=3), policy=policy(teams=(Team("red", 8), Team("blue", 24))))
+    bench.submit(work("small", team="red", chips_per_node=4))
+    bench.submit(work("large", nodes=2, team="red"))
+    bench.submit(work("wide", nodes=3, team="blue"))
+    assert not stopped(bench)
+    bench.do(Cancel("wide"))
+    bench.submit(work("narrow", nodes=2, team="blue"))
+    assert stopped(bench) == ["large.0.1"]
+
+
+def test_quota_that_a_team_makes_free_is_kept_for_whom_it_is_made() -> None:
+    """Smaller work of the same team that is less urgent does not slip in while the other stops."""
+    teams = (Team("red", 8, borrowing_limit_chips=0),)
+    bench = Bench(pool("a", nodes=4), policy=policy(teams=teams))
+    bench.submit(work("low", team="red", chips_per_node=4))
+    bench.submit(work("tiny", team="red", chips_per_node=1, nodes=4))
+    for number in range(3):
+        bench.submit(work(f"more{number}", team="red", chips_per_node=4))
+    bench.submit(work("urgent", team="red", priority=5))
+    assert sorted(stopped(bench)) == ["low.0.1", "tiny.0.1"]
+    bench.report("tiny.0.1", "stopped")
+    assert [name for name in ("more0", "more1", "more2", "tiny") if bench.where(name)] == []
+    bench.submit(work("late", team="red", chips_per_node=4))
+    assert not bench.where("late")
+    bench.report("low.0.1", "stopped")
+    assert bench.where("urgent") == "a"
+
+
+CROWDS = st.lists(
+    st.tuples(
+        st.sampled_from(["red", "blue"]), st.integers(1, 2), st.sampled_from([1, 4, 8, 8]),
+        st.sampled_from([0, 0, 5]),
+        st.sampled_from([10 * MINUTE, HOUR, 8 * HOUR]), st.booleans(), st.integers(0, 9),
+    ),
+    min_size=2,
+    max_size=12,
+)  # fmt: skip
+SHARES = st.lists(
+    st.tuples(st.sampled_from([0, 8, 16, 32]), st.sampled_from([None, None, 0])), min_size=2, max_size=2
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    crowd=CROWDS,
+    shares=SHARES,
+    order=st.sampled_from(["priority", "fifo", "sjf", "srtf"]),
+    backfill=st.sampled_from(["easy", "none"]),
+    lost=st.booleans(),
+)
+def test_nobody_is_stopped_in_circles(crowd: Any, shares: Any, order: Any, backfill: Any, lost: bool) -> None:
+    """Nothing arrives, ends or fails, also not after a heavy loss: soon nobody is stopped any more."""
+    teams = tuple(Team(name, *share) for name, share in zip(("red", "blue"), shares, strict=True))
+    bench = Bench(
+        pool("a", "oracle", nodes=2), pool("b", "aws", nodes=1, tenure="owned"), pool("c", "aws", nodes=1),
+        policy=policy(teams=teams, order=order, backfill=backfill),
+    )  # fmt: skip
+    for number, (team, nodes, chips, priority, limit, saves, firm) in enumerate(crowd):
+        bench.submit(
+            work(f"w{number}", nodes, chips_per_node=chips, team=team, priority=priority, preemptible=firm > 0,
+                 time_limit=Duration(limit), checkpoint=Checkpoint(path="ckpt") if saves else None)
+        )  # fmt: skip
+        bench.wait(MINUTE)
+    if lost:
+        bench.do(MarkSupply("pool", "a", "lost"))
+    assert rounds(bench) <= 4 * len(crowd)
 
 
 GANGS = st.lists(

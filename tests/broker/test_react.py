@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from stargate.base.time import SECOND
-from stargate.broker import Machine, StartAttempt, State, StopAttempt
+import pytest
+
+from stargate.agreements import Agreement
+from stargate.agreements.clause.access import FirstRefusal
+from stargate.agreements.right import Requirement, Window
+from stargate.base.time import HOUR, SECOND, Duration, Instant
+from stargate.broker import Machine, Notify, StartAttempt, State, StopAttempt, evolve
 from stargate.broker.command import Cancel, MarkSupply
+from stargate.broker.sourcing.command import OpenNeed
 from tests.broker.world import Bench, policy, pool, work
 
 
@@ -33,6 +39,27 @@ def test_what_is_outstanding_is_asked_again_under_the_same_ids() -> None:
     bench.report("over.0.1", "done")
     again = Machine(State.unpack(bench.state.pack())).outstanding()
     assert list(again) == [asked["runs"], asked["stops"]]
+
+
+def test_parties_are_told_again_what_they_were_told_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a replay as after a snapshot, under the same ids; of very many the oldest are left out."""
+    right = FirstRefusal(id="rofr", mode="capability", window=Window(6, "hours"))
+    paper = Agreement(
+        id="ms", parties=("lab", "microsoft"), customer="lab", supplier="microsoft", signed_on=Instant(0),
+        clauses=(right,),
+    )  # fmt: skip
+    bench = Bench(pool("a", tenure="market"), policy=policy(), agreements=(paper,))
+    needed = Requirement(8, ("H100-SXM",), bench.now.plus(9 * HOUR), Duration(HOUR))
+    told = []
+    for number in range(3):
+        bench.do(OpenNeed(f"n{number}", needed, "lab"))
+        told += bench.effects
+    assert [(type(one), one.party) for one in told] == [(Notify, "microsoft")] * 3
+    for state in (State.unpack(bench.state.pack()), bench.replayed()):
+        assert list(Machine(state).outstanding()) == told
+    monkeypatch.setattr(evolve, "NOTICES_LIMIT", 2)
+    bench.do(OpenNeed("n3", needed, "lab"))
+    assert list(bench.machine.outstanding()) == [told[-1], *bench.effects]
 
 
 def test_what_was_lost_is_told_to_stop_at_once_and_once_more_when_its_supply_is_back() -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from stargate.agreements import Agreement
+from stargate.agreements.clause.access import FirstRefusal
+from stargate.agreements.right import Requirement, Window
 from stargate.base.errors import NotFoundError
-from stargate.base.time import HOUR, Duration
-from stargate.broker.command import Declare, MarkSupply, SetCapacity
+from stargate.base.time import HOUR, Duration, Instant
+from stargate.broker.command import Declare, MarkSupply, SetCapacity, Wake
+from stargate.broker.sourcing.command import GrantWaiver, OpenNeed
 from stargate.broker.state import State
 from tests.broker.world import Bench, derived, infrastructure, policy, pool, work
 
@@ -91,3 +95,23 @@ def test_an_unknown_workload_is_said_to_be_unknown() -> None:
     """With the way out."""
     with pytest.raises(NotFoundError, match="no workload 'ghost'"):
         State().workload("ghost")
+
+
+def test_a_holder_is_asked_as_soon_as_its_waiver_ends() -> None:
+    """Nobody says anything then: the machine wakes by itself, and what it does is what a restarted one would do."""
+    right = FirstRefusal(id="rofr", mode="capability", window=Window(6, "hours"))
+    paper = Agreement(
+        id="ms", parties=("lab", "microsoft"), customer="lab", supplier="microsoft", signed_on=Instant(0),
+        clauses=(right,),
+    )  # fmt: skip
+    bench = Bench(pool("a", tenure="market", price="2"), policy=policy(), agreements=(paper,))
+    ends = bench.now.plus(HOUR)
+    bench.do(GrantWaiver("w", "ms/rofr", "microsoft", "microsoft", "until", waived_until=ends))
+    far = bench.now.plus(9 * HOUR)
+    needed = Requirement(8, ("H100-SXM",), far, Duration(HOUR), max_price_micro_usd_per_chip_hour=1)
+    bench.do(OpenNeed("n", needed, "lab"))
+    assert not bench.state.sourcing.offers
+    assert bench.machine.next_due() == ends
+    bench.now = ends
+    bench.do(Wake())
+    assert [offer.right.holder for offer in bench.state.sourcing.offers.values()] == ["microsoft"]

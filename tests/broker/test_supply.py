@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stargate.broker.nodes import NodeMap
 from stargate.broker.supply import Supply, SupplyClass, SupplyIndex
 
 KINDS = [SupplyClass("aws", "tx", "on_demand"), SupplyClass("oracle", "tx", "on_demand")]
@@ -19,9 +20,9 @@ def supply(name: str, price: int, kind: int = 0) -> Supply:
 @given(
     st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5), st.integers(0, 1), st.booleans()), max_size=40)
 )
-def test_every_class_is_listed_by_price(steps: list[tuple[int, int, int, bool]]) -> None:
+def test_every_supply_is_listed_by_price(steps: list[tuple[int, int, int, bool]]) -> None:
     """Whatever is added, repriced and removed."""
-    index = SupplyIndex()
+    index = SupplyIndex({"pool": NodeMap(1, 8, 1)})
     for number, price, kind, keep in steps:
         name = f"s{number}"
         if name not in index.by_id:
@@ -30,9 +31,13 @@ def test_every_class_is_listed_by_price(steps: list[tuple[int, int, int, bool]])
             index.set_marginal(index.by_id[name], price)
         else:
             index.remove(name)
-    for named in KINDS:
-        listed = index.by_chip.get("H100", {}).get(named, [])
-        assert listed == sorted((s.marginal, s.id) for s in index.by_id.values() if s.kind == named)
+    known = index.by_id.values()
+    if "H100" in index.by_chip:
+        listed = index.by_chip["H100"]
+        assert listed.supplies == sorted(known, key=lambda s: (s.marginal, s.id))
+        assert listed.keys == [(s.marginal, s.id) for s in listed.supplies]
+    counts = {named: sum(s.kind == named for s in known) for named in KINDS}
+    assert index.classes.get("H100", {}) == {named: count for named, count in counts.items() if count}
 
 
 def test_what_is_paid_already_costs_nothing_more() -> None:
@@ -52,7 +57,7 @@ def test_a_lease_has_only_so_many_chips() -> None:
 
 def test_ids_are_unique() -> None:
     """The same offer twice is a fault of ours."""
-    index = SupplyIndex()
+    index = SupplyIndex({"pool": NodeMap(1, 8, 1)})
     index.add(supply("s", 1))
     with pytest.raises(AssertionError, match="supply s is there already"):
         index.add(supply("s", 2))

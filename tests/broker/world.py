@@ -151,6 +151,8 @@ def derived(state: State) -> dict[str, Any]:
         "stopping": sorted(state.stopping),
         "lost_on": {pool: sorted(lost) for pool, lost in sorted(state.lost_on.items()) if lost},
         "teams": {team: chips for team, chips in sorted(state.team_chips.items()) if chips},
+        "tally": {pool: groups for pool in sorted(state.nodes) if (groups := state.tally.groups(pool))},
+        "of_teams": {team: sorted(live) for team, live in sorted(state.tally.teams.items()) if live},
         "providers": {name: chips for name, chips in sorted(state.provider_chips.items()) if chips},
         "spent_up": state.spent_up,
         "counts": (state.chips_in_use, state.open_workloads, state.held_chips(), state.nominal_chips),
@@ -163,8 +165,8 @@ def derived(state: State) -> dict[str, Any]:
             for name, s in sorted(state.supplies.by_id.items())
         },
         "listed": {
-            chip: {kind: listed for kind, listed in kinds.items() if listed}
-            for chip, kinds in state.supplies.by_chip.items()
-            if any(kinds.values())
+            chip: (listed.keys, listed.most_free(), state.supplies.classes[chip])
+            for chip, listed in state.supplies.by_chip.items()
+            if listed.keys
         },
     }

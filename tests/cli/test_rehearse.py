@@ -60,6 +60,23 @@ def test_a_trace_on_a_flat_pool(run: Run, folder: Path) -> None:
     assert [row[2] for row in rows[1:]] == ["0", "100", "150"]
 
 
+def test_rows_that_are_left_out_are_counted(run: Run, folder: Path) -> None:
+    trace = folder / "jobs.swf"
+    trace.write_text(TRACE + "4 30 -1 -1 4 -1 -1 4 10 -1 1 1 1 -1 1 -1 -1 -1\n")
+    ran = run("rehearse", str(trace), "--json")
+    assert json.loads(ran.out)["rows_left_out"] == {"the run time is missing or out of range": 1}
+    assert "the run time is missing" in run("rehearse", str(trace)).out
+
+
+def test_a_trace_on_nodes(run: Run, folder: Path) -> None:
+    """A plain pool of 12 starts the third beside the first; two nodes of 6 do not."""
+    for nodes, first in (("1", 20), ("6", 150)):
+        out = folder / f"{nodes}.csv"
+        words = ("--chips", "12", "--nodes-of", nodes, "--policy", "easy", "--schedule", str(out))
+        assert run("rehearse", str(folder / "jobs.swf"), *words).code == 0
+        assert [int(row["start"]) for row in csv.DictReader(out.read_text().splitlines())][2] == first
+
+
 def test_a_scenario(run: Run, folder: Path) -> None:
     out = folder / "out.csv"
     ran = run("rehearse", str(folder / "tiny.yaml"), "--schedule", str(out))
@@ -90,9 +107,11 @@ def test_its_journal_is_one_that_verifies(run: Run, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("nowhere.yaml",), "cannot be read"),
+        (("nowhere.yaml",), "no such file"),
         (("nowhere.swf",), "no such file"),
         (("tiny.yaml", "--chips", "8"), "--chips is for traces"),
+        (("tiny.yaml", "--nodes-of", "8"), "--nodes-of is for traces"),
+        (("jobs.swf", "--chips", "12", "--nodes-of", "8"), "no whole number of nodes of 8"),
         (("tiny.yaml", "--policy", "best"), "best"),
         (("jobs.swf", "--policy", "best"), "best"),
         (("jobs.swf", "--chips", "0"), "--chips"),

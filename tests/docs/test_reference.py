@@ -103,6 +103,25 @@ def test_every_record_of_the_catalog_has_a_section() -> None:
     assert [kind.__name__ for kind in kinds if f"### {kind.__name__}\n" not in text] == []
 
 
+def test_every_field_of_a_scenario_and_a_sweep_has_a_row() -> None:
+    from stargate.agreements import WorldFact
+    from stargate.rehearsal.scenario import Scenario
+    from stargate.rehearsal.sweep.document import Sweep
+
+    text = page("scenario")
+    kinds = records.reachable([Scenario, Sweep], leave=frozenset({WorldFact}))
+    titles = [models.title(kind) for kind in kinds]
+    assert {"Scenario", "`fault: outage`", "`do: slip`", "`do: scale`", "PartyModel", "Sweep"} <= set(titles)
+    assert len(set(titles)) == len(titles), "two records have one title"
+    missing = []
+    for kind, title in zip(kinds, titles, strict=True):
+        part = text.partition(f"### {title}\n")[2].partition("\n### ")[0]
+        missing += [
+            f"{title}.{field}" for field in kind.__struct_encode_fields__ if f"| `{field}` |" not in part
+        ]
+    assert missing == []
+
+
 def test_every_error_has_a_row() -> None:
     text = page("errors")
     assert StargateError in errors.classes()

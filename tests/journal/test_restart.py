@@ -102,6 +102,11 @@ def test_the_layout_shows_any_change_of_a_field() -> None:
     assert {fields for _, _, fields in _layout(Before)} != {fields for _, _, fields in _layout(After)}
 
 
+def test_the_layout_shows_a_new_word() -> None:
+    words = {fields for name, _, fields in _layout(Records) if not name}
+    assert any(("term_end", "") in fields for fields in words)
+
+
 def test_an_entry_reads_back() -> None:
     for entry in marks(1, 9):
         record = to_record(entry)

@@ -45,9 +45,9 @@ def test_they_part_where_a_naive_search_says(seed: int) -> None:
     found = divergence(ours, theirs)
     assert found is not None
     assert found.decisions == first
-    assert found.ours is not None
-    assert found.theirs is not None
-    for shown, (at, fact) in ((found.ours, one[first]), (found.theirs, other[first])):
+    assert found.first is not None
+    assert found.second is not None
+    for shown, (at, fact) in ((found.first, one[first]), (found.second, other[first])):
         assert shown.at == str(Instant(at))
         assert isinstance(fact, Placed)
         assert (shown.kind, shown.subject) == ("placed", subject(fact))
@@ -60,15 +60,15 @@ def test_backfilling_is_named_as_the_reason() -> None:
     theirs, _ = flat("easy", given=given)
     found = divergence(ours, theirs)
     assert found is not None
-    assert found.ours is not None
-    assert found.theirs is not None
+    assert found.first is not None
+    assert found.second is not None
     assert found.before is not None
     assert (found.before.kind, found.before.subject) == ("placed", "1.0")
-    assert (found.theirs.kind, found.theirs.subject) == ("placed", "3.0")
-    assert any("backfilled" in ground.says for ground in found.theirs.grounds)
-    assert found.ours_on_theirs is not None
-    assert found.ours_on_theirs.subject == "3.0"
-    assert found.ours_on_theirs.at > found.theirs.at, "ours did the same, later"
+    assert (found.second.kind, found.second.subject) == ("placed", "3.0")
+    assert any("backfilled" in ground.says for ground in found.second.grounds)
+    assert found.first_on_second is not None
+    assert found.first_on_second.subject == "3.0"
+    assert found.first_on_second.at > found.second.at, "ours did the same, later"
 
 
 def test_a_run_that_goes_on_longer_parts_at_the_end_of_the_other() -> None:
@@ -76,9 +76,9 @@ def test_a_run_that_goes_on_longer_parts_at_the_end_of_the_other() -> None:
     last = max(place for place, entry in enumerate(entries) if type(entry.fact) not in GIVEN)
     found = divergence(entries, entries[:last])
     assert found is not None
-    assert found.theirs is None
-    assert found.ours is not None
-    assert found.ours.seq == entries[last].seq
+    assert found.second is None
+    assert found.first is not None
+    assert found.first.seq == entries[last].seq
 
 
 def test_what_was_told_differently_stands_beside_it() -> None:
@@ -88,9 +88,9 @@ def test_what_was_told_differently_stands_beside_it() -> None:
     theirs, _ = flat("fifo", given=[*given, Job("9", 5, 10, 2, 10)])
     found = divergence(ours, theirs)
     assert found is not None
-    assert found.told_theirs is not None
-    assert (found.told_theirs.kind, found.told_theirs.subject) == ("submitted", "")
-    assert "id=9" in found.told_theirs.says
+    assert found.told_second is not None
+    assert (found.told_second.kind, found.told_second.subject) == ("submitted", "")
+    assert "id=9" in found.told_second.says
 
 
 def test_grounds_alone_do_not_part_runs() -> None:
@@ -123,12 +123,12 @@ def test_figures_are_matched_by_name_and_not_by_place() -> None:
     _, easy = flat("easy")
     found = {each.path: each for each in differences(fifo, easy)}
     waits = found["work.wait_seconds.average"]
-    assert (waits.ours, waits.theirs) == (fifo.work.wait_seconds.average, easy.work.wait_seconds.average)
+    assert (waits.first, waits.second) == (fifo.work.wait_seconds.average, easy.work.wait_seconds.average)
     assert waits.change == easy.work.wait_seconds.average - fifo.work.wait_seconds.average
     assert not any(path.startswith(("course", "identity")) for path in found)
     other = {each.path: each for each in differences(fifo, rich())}
-    assert other["pools.flat.held_chip_hours"].theirs is None
-    assert other["pools.p.held_chip_hours"].ours is None
+    assert other["pools.flat.held_chip_hours"].second is None
+    assert other["pools.p.held_chip_hours"].first is None
     assert other["pools.p.held_chip_hours"].change is None
 
 

@@ -77,6 +77,16 @@ def test_a_refused_command_is_kept_and_nothing_else_suffers() -> None:
     assert [type(entry.fact) for entry in heard][:2] == [Submitted, Placed]
 
 
+def test_a_play_that_goes_on_from_another_says_nothing_under_an_id_of_the_other() -> None:
+    """The first said more than it caused: numbers that go on from the last entry would meet its own."""
+    first, _ = stage()
+    refused = [(START, Cancel("nobody"))] * 30
+    first.run([*refused, (START, Submit("a", work("a")))])
+    again = Play(first.machine, Hourly(), Clock(first.clock.now))
+    again.run([(again.clock.now, Submit(f"b{number}", work("b"))) for number in range(60)])
+    assert len(first.machine.state.records.workloads) == 61
+
+
 def test_the_collector_is_as_it_was_afterwards() -> None:
     before = gc.get_threshold()
     with patient_collector():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from stargate.broker import Entry
 from stargate.journal import SqliteJournal, restart
 from stargate.rehearsal.flat import rehearse
 from stargate.rehearsal.recorder import Recorder
@@ -38,3 +39,26 @@ def test_what_failed_is_not_written_halfway(tmp_path: Path) -> None:
         failing()
     assert journal.head().seq == 0
     journal.close()
+
+
+def test_what_goes_on_from_a_journal_is_whole_again(tmp_path: Path) -> None:
+    """Entries of the former one come first; what it has got since then does not."""
+    first = tmp_path / "first.sqlite"
+    journal = SqliteJournal(first)
+    entries: list[Entry] = []
+    with Recorder(journal) as sink:
+
+        def tell(some: tuple[Entry, ...]) -> None:
+            entries.extend(some)
+            sink(some)
+
+        flat = rehearse(JOBS, 8, "easy", sink=tell)
+    journal.close()
+    second = SqliteJournal(tmp_path / "second.sqlite")
+    with Recorder(second, 7, before=first) as sink:
+        sink(tuple(entries[50:60]))
+        sink(tuple(entries[60:]))
+    assert sink.since == 50
+    assert second.head().seq == flat.facts
+    assert restart(second).state.state.digest() == flat.state_digest
+    second.close()

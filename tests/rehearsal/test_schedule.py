@@ -33,11 +33,14 @@ def test_a_cell_that_is_no_number_is_found_by_its_line() -> None:
     assert caught.value.problems[0].line == 2
 
 
-def test_every_difference_is_told() -> None:
-    theirs = [Row("1", 0, 6, 9, 2), Row("3", 0, 0, 0, 1)]
-    assert differences(ROWS, theirs) == [
-        "1: start is 5 and 6",
-        "job 2, of two is in the first schedule only",
+def test_every_difference_is_told_the_earliest_first() -> None:
+    theirs = [Row("1", 0, 6, 10, 2), Row("3", 1, 2, 3, 1)]
+    found = differences(ROWS, theirs)
+    assert [str(each) for each in found] == [
         "3 is in the second schedule only",
+        "job 2, of two is in the first schedule only",
+        "1: start is 5 and 6, end is 9 and 10",
     ]
-    assert differences(ROWS, ROWS) == []
+    assert [each.at for each in found] == [1, 3, 5]
+    assert (found[2].first, found[2].second) == (ROWS[0], theirs[0])
+    assert differences(ROWS, reversed(ROWS)) == [], "order does not matter, nor how long a job ran in all"

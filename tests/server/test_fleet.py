@@ -230,7 +230,7 @@ async def test_a_notice_is_written_to_the_log(caplog: pytest.LogCaptureFixture) 
     caplog.set_level("INFO")
     async with opened() as rig:
         rig.fleet.dispatch(Notify("1.0", "acme", "offer-1", "an offer awaits your answer"))
-        assert "to acme, about offer-1" in caplog.text
+        assert "1.0 to acme, about offer-1" in caplog.text
         assert rig.fleet.pending == 0
 
 

@@ -17,6 +17,8 @@ CHAPTERS: dict[str, Callable[[], str]] = {
     "request": models.request,
     "workload": models.workload,
     "policy": models.policy,
+    "scenario": models.scenario,
+    "sweep": models.sweep,
     "commands": machine.commands,
     "facts": machine.facts,
     "effects": machine.effects,

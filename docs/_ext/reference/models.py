@@ -82,3 +82,29 @@ def policy() -> str:
     from stargate.broker.policy import Policy
 
     return sections(reachable([Policy]))
+
+
+def scenario() -> str:
+    """Everything that may stand below `scenario:`; records that are told apart by a word have it in their title."""
+    from stargate.agreements import WorldFact
+    from stargate.rehearsal.scenario import Scenario
+
+    return _tagged(reachable([Scenario], leave=frozenset({WorldFact})))
+
+
+def sweep() -> str:
+    """What may stand below `sweep:`."""
+    from stargate.rehearsal.sweep.document import Sweep
+
+    return sections(reachable([Sweep]))
+
+
+def _tagged(kinds: list[Record]) -> str:
+    linked = frozenset[type](kinds)
+    return "\n\n".join(section(kind, title=title(kind), linked=linked) for kind in kinds)
+
+
+def title(kind: Record) -> str:
+    """`fault: outage` where a word tells the record from others; else its name."""
+    config = kind.__struct_config__
+    return kind.__name__ if config.tag is None else f"`{config.tag_field}: {config.tag}`"

@@ -120,6 +120,14 @@ class View:
         self._lives = {action: Shelf(found, action) for action, found in lives.items()}
         self._dormant = {action: Shelf(found, action) for action, found in dormant.items()}
 
+    def until(self, at: Instant) -> Instant:
+        """The next date at which what was answered here may change, seen from `at`; FOREVER: none is known."""
+        if self.soonest <= at:
+            self.soonest = min(
+                (until for _, until, _ in self.answers.values() if until > at), default=FOREVER
+            )
+        return min(self.horizon.before, self.soonest)
+
     def covering(self, question: Question) -> list[Live]:
         """Rules in force that the question meets."""
         return self._lives.get(question.action, EMPTY).covering(question)

@@ -10,6 +10,8 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 
 def is_name(text: str) -> bool:
     """Letters, digits, dot, dash and underscore inside; at most 128 characters."""
+    if text.isalnum() and text.isascii():  # most are, and need no pattern
+        return len(text) <= NAME_LIMIT
     return _NAME.fullmatch(text) is not None and ".." not in text
 
 

@@ -1,4 +1,4 @@
-"""What waits, by size and by expected run: whom a little room can serve is found without asking everybody."""
+"""What waits, by size, by expected run and by team: whom a little room can serve is found without asking everybody."""
 
 from __future__ import annotations
 
@@ -31,23 +31,45 @@ class Room(NamedTuple):
         )
 
 
+class Quiet(NamedTuple):
+    """A slot that waits for room and nothing else: without room it need not be asked again."""
+
+    epoch: int
+    """As long as who is let in where is what it was then."""
+    chips: tuple[str, ...]
+    """Any of these would do."""
+    gang_chips: int
+    run_us: int
+    provider: str
+    """One that would let it in."""
+
+
 class Backlog:
     """The waiting slots by the chips of the least gang that will do."""
 
     def __init__(self) -> None:
         self._by_size: dict[int, tuple[list[Waiting], list[tuple[int, Waiting]]]] = {}
         """Chips to slots in order of the queue, and in order of their expected run."""
+        self.lines: dict[str, dict[int, list[Waiting]]] = {}
+        """Team, then chips, to slots in order of the queue. Only work that names a team is here."""
 
-    def add(self, place: Waiting, chips: int, run_us: int) -> None:
+    def add(self, place: Waiting, chips: int, run_us: int, team: str = "") -> None:
         """A slot waits."""
+        if team:
+            insort(self.lines.setdefault(team, {}).setdefault(chips, []), place)
         held = self._by_size.get(chips)
         if held is None:
             held = self._by_size[chips] = ([], [])
         insort(held[0], place)
         insort(held[1], (run_us, place))
 
-    def remove(self, place: Waiting, chips: int, run_us: int) -> None:
+    def remove(self, place: Waiting, chips: int, run_us: int, team: str = "") -> None:
         """It no longer does."""
+        if team:
+            line = self.lines[team][chips]
+            del line[bisect_left(line, place)]
+            if not line:
+                del self.lines[team][chips]
         in_line, by_run = self._by_size[chips]
         del in_line[bisect_left(in_line, place)]
         del by_run[bisect_left(by_run, (run_us, place))]

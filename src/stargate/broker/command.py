@@ -74,7 +74,10 @@ class Report(msgspec.Struct, frozen=True, tag="report", gc=False):
 
 
 class MarkSupply(msgspec.Struct, frozen=True, tag="mark_supply"):
-    """The health of a provider, site or pool: `lost` comes from engines, `draining` from operators."""
+    """The health of a provider, site or pool: `lost` comes from engines, `draining` from operators.
+
+    Each has its own mark. `up` ends the loss of what is lost, and its draining only if it is not lost.
+    """
 
     scope: Literal["provider", "site", "pool"]
     id: str

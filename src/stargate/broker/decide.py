@@ -84,9 +84,11 @@ def _wake(state: State, command: Wake, at: Instant) -> tuple[Fact, ...]:
 
 def follow_up(state: State, at: Instant, *, due_dates: bool, reconsider: bool) -> Iterable[Fact]:
     """What `Wake` decides, each fact to be applied before the next is asked for; `()` when nothing is left."""
-    facts = _fallen_due(state, at, due_dates=due_dates)
-    if facts:
-        return facts
+    bought = state.records.sourcing
+    if due_dates or bought.timers or bought.open_needs or bought.leases:
+        facts = _fallen_due(state, at, due_dates=due_dates)
+        if facts:
+            return facts
     if queue.has_turns(state):
         return queue.queue_steps(state, at)
     return migrate.decide_moves(state, at) if reconsider else ()
@@ -94,11 +96,8 @@ def follow_up(state: State, at: Instant, *, due_dates: bool, reconsider: bool) -
 
 def _fallen_due(state: State, at: Instant, *, due_dates: bool) -> tuple[Fact, ...]:
     """What dates and changes bring about before anybody in the queue has a turn."""
-    facts: tuple[Fact, ...] = due.decide_due(state, at) if due_dates else ()
-    bought = state.records.sourcing
-    if facts or not (bought.timers or bought.open_needs or bought.leases):
-        return facts
-    return sourcing.decide_due(state, at) or sourcing.review(state, at)
+    facts = due.decide_due(state, at) if due_dates else ()
+    return facts or sourcing.decide_due(state, at) or sourcing.review(state, at)
 
 
 def _declare(state: State, command: Declare, at: Instant) -> tuple[Fact, ...]:
@@ -344,11 +343,22 @@ def _mark_supply(state: State, command: MarkSupply, at: Instant) -> tuple[Fact, 
         raise NotFoundError(
             f"no {command.scope} {command.id!r}", "`stargate pools` lists pools, sites and providers"
         )
-    if state.records.marks.get(f"{command.scope}:{command.id}", "up") == command.status:
+    key = f"{command.scope}:{command.id}"
+    before, drained = state.records.marks.get(key, "up"), key in state.records.drained
+    if before == command.status or (drained and command.status == "draining"):
         return ()
     said = command.evidence or "an operator said so"
     ground = Ground(f"{command.scope} {command.id} is {command.status}: {said}")
-    facts: list[Fact] = [SupplyMarked(command.scope, command.id, command.status, (ground,))]
+    marked = SupplyMarked(command.scope, command.id, command.status, (ground,))
+    if drained:
+        # It is back, and an operator wants it empty all the same.
+        again = Ground(f"{command.scope} {command.id} was being drained before it was lost")
+        return (marked, SupplyMarked(command.scope, command.id, "draining", (again,)))
+    if before == "lost" and command.status == "draining":
+        # It stays lost, and nothing runs there; that it is to be empty is remembered.
+        still = Ground(f"{command.scope} {command.id} is still lost")
+        return (marked, SupplyMarked(command.scope, command.id, "lost", (still,)))
+    facts: list[Fact] = [marked]
     if command.status == "up":
         return tuple(facts)
     ending: frozenset[str] = frozenset()

@@ -48,7 +48,10 @@ class CheckpointAttempt(msgspec.Struct, frozen=True, tag="checkpoint_attempt"):
 
 
 class Notify(msgspec.Struct, frozen=True, tag="notify"):
-    """Tell a party: an offer awaits its answer, a deal was signed, a delivery is late."""
+    """Tell a party: an offer awaits its answer, a deal was signed, a delivery is late.
+
+    Told again after a restart, however often: receivers deduplicate by `id`.
+    """
 
     id: str
     party: str

@@ -31,12 +31,14 @@ from stargate.broker.fact import (
     SupplyMarked,
     WorkloadEnded,
 )
-from stargate.broker.records import CAUSES_LIMIT, AttemptState, Slot, WorkloadState
+from stargate.broker.records import CAUSES_LIMIT, NOTICES_LIMIT, AttemptState, Slot, WorkloadState
 from stargate.broker.sourcing.fact import LeaseEnded, LeaseResized, NeedClosed, WaiverGranted
+from stargate.broker.spans import to_spans
 from stargate.broker.transitions import ATTEMPT, SLOT, WORKLOAD, Table
 from stargate.broker.trial import attempt_from
 
 if TYPE_CHECKING:
+    from stargate.broker.effect import Notify
     from stargate.broker.state import State
 
 
@@ -51,30 +53,37 @@ MARKET = frozenset(
 
 def evolve(state: State, entry: Entry) -> None:
     """Apply one entry. Its number must follow the last one's, its time must not run backwards."""
-    records = state.records
-    assert entry.seq == records.seq + 1, f"entry {entry.seq} after {records.seq}"
-    assert entry.at >= records.at, f"entry {entry.seq} is dated before entry {records.seq}"
-    records.seq, records.at = entry.seq, entry.at
-    state.clock = max(state.clock, entry.at)
-    fact = entry.fact
+    records, seq, at, fact = state.records, entry.seq, entry.at, entry.fact
+    assert seq == records.seq + 1, f"entry {seq} after {records.seq}"
+    assert at >= records.at, f"entry {seq} is dated before entry {records.seq}"
+    records.seq, records.at = seq, at
+    if at > state.clock:  # noqa: PLR1730  # comes with every fact, and `max` takes twice as long
+        state.clock = at
     kind = type(fact)
     if kind not in RESTFUL:
         state.at_rest = None
     if kind in MARKET:
-        state.market_seq = entry.seq
+        state.market_seq = seq
     handler = _HANDLERS.get(kind)
     if handler is None:
         sourcing.evolve(state, entry)
+        _remember(records.notices, sourcing.react(state, entry))
         if isinstance(fact, NeedClosed):
             state.await_retry(state.sourcing.needs[fact.need])
     else:
         handler(state, fact)
     causes = records.causes
-    causes[entry.cause] = entry.seq
+    causes[entry.cause] = seq
     if len(causes) > CAUSES_LIMIT:
         # Many at once: the oldest key is slow to find in a dict that keeps losing its front.
         for old in list(islice(causes, CAUSES_LIMIT // 8)):
             del causes[old]
+
+
+def _remember(kept: list[Notify], told: tuple[Notify, ...]) -> None:
+    kept += told
+    if len(kept) > NOTICES_LIMIT:
+        del kept[: len(kept) - NOTICES_LIMIT]
 
 
 def _step(table: Table, before: str, fact: type) -> str:
@@ -106,11 +115,15 @@ def _fact_declared(state: State, fact: FactDeclared) -> None:
 
 
 def _supply_marked(state: State, fact: SupplyMarked) -> None:
-    key = f"{fact.scope}:{fact.id}"
+    key, records = f"{fact.scope}:{fact.id}", state.records
+    before = records.marks.pop(key, None)
+    if fact.status == "lost" and before == "draining":
+        records.drained[key] = True
+    elif fact.status != "lost":
+        records.drained.pop(key, None)
     if fact.status != "up":
-        state.records.marks[key] = fact.status
+        records.marks[key] = fact.status
         return
-    state.records.marks.pop(key, None)
     back: list[AttemptState] = []
     for pool in [pool for pool in state.lost_on if _concerns(state, fact, pool)]:
         back += state.lost_on.pop(pool).values()
@@ -131,8 +144,7 @@ def _capacity_set(state: State, fact: CapacitySet) -> None:
     state.records.nodes[fact.pool] = fact.nodes
     if fact.counted:
         state.records.counted[fact.pool] = True
-    state.nodes[fact.pool].resize(fact.nodes)
-    state.forget_held()
+    state.resize(fact.pool, fact.nodes)
 
 
 def _repriced(state: State, fact: Repriced) -> None:
@@ -196,6 +208,7 @@ def _stopping(state: State, fact: Stopping) -> None:
     attempt.stop_reason = fact.reason
     attempt.stop_seq = state.records.seq
     state.stopping[attempt.id] = attempt
+    state.supplies.note(attempt.pool)
 
 
 def _accepted(state: State, fact: Accepted) -> None:
@@ -231,6 +244,7 @@ def _ended(state: State, fact: Ended) -> None:
         if before and not state.is_committed(agreement):
             state.reorder(agreement)
     state.vacate(attempt)
+    attempt.nodes, attempt.stood_on = (), to_spans(attempt.nodes)
     if fact.outcome == "lost":
         state.lost_on.setdefault(attempt.pool, {})[attempt.id] = attempt
     holder = state.records.workloads[attempt.workload]

@@ -11,7 +11,7 @@ from stargate.base.time import Duration, Instant
 from stargate.broker import quota
 from stargate.broker.ask import Ask, Option, ask_of, least_chips
 from stargate.broker.budget import over_budget
-from stargate.broker.filters import Refusal, refuse_class, refuse_supply
+from stargate.broker.filters import Refusal, refuse_class, refuse_share, refuse_supply
 from stargate.broker.ground import Ground
 from stargate.broker.place import Choice, fit, forgiving
 
@@ -123,8 +123,10 @@ def _judge(
     if option.chips and supply.chip not in option.chips:
         refusal = Refusal("chip", f"it has {supply.chip}; the work wants {' or '.join(option.chips)}")
     else:
-        refusal = refuse_class(state, ask, option, supply.kind, supply.chip, at) or refuse_supply(
-            state, ask, option, supply, at
+        refusal = (
+            refuse_class(state, ask, option, supply.kind, supply.chip, at)
+            or refuse_share(state, option, supply.kind)
+            or refuse_supply(state, ask, option, supply, at)
         )
     if refusal is not None:
         return _candidate(supply, option, at, "excluded", None, refusal), None

@@ -1,6 +1,7 @@
 """The hard filters of placement. Each gives a Refusal that says why, or None.
 
-Class filters are asked once for a (provider, site, tenure); supply filters once for each offer.
+Class filters are asked once for a (provider, site, tenure); supply filters once for each offer; what depends on what
+runs now, as a provider's share does, at every search.
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ from stargate.base.time import FOREVER, Instant
 from stargate.broker.ground import Ground
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from stargate.broker.ask import Ask, Option
     from stargate.broker.state import State
     from stargate.broker.supply import Supply, SupplyClass
@@ -73,7 +72,7 @@ def within(jurisdiction: str, allowed: tuple[str, ...]) -> bool:
 def refuse_class(
     state: State, ask: Ask, option: Option, kind: SupplyClass, chip: str, at: Instant
 ) -> Refusal | None:
-    """The filters that hold for a whole class and its supplies of one chip, cheapest first."""
+    """The filters that hold for a whole class and its supplies of one chip, whatever runs now; cheapest first."""
     wanted = option.resources
     if wanted.provider is not None and wanted.provider != kind.provider:
         return Refusal("place", f"the work asks for provider {wanted.provider}")
@@ -91,10 +90,6 @@ def refuse_class(
     ):
         allowed = ", ".join(ask.workload.residency)
         return Refusal("residency", f"{kind.site} is in {jurisdiction}; the work must stay in {allowed}")
-    if state.records.policy.max_provider_share is not None:
-        refusal = _refuse_share(state, option, kind, state.records.policy.max_provider_share)
-        if refusal is not None:
-            return refusal
     return refuse_by_agreement(state, ask, option, kind, chip, at) if state.book.agreements else None
 
 
@@ -127,15 +122,25 @@ def refusal_of(decision: Decision) -> Refusal | None:
     return Refusal("agreement", f"{reason.says}{change}", reason.clause)
 
 
-def _refuse_share(state: State, option: Option, kind: SupplyClass, cap: Decimal) -> Refusal | None:
+def may_carry(state: State, provider: str, chips: int) -> bool:
+    """Independence: whether policy allows the provider so many chips more than it carries now."""
+    cap = state.records.policy.max_provider_share
+    return cap is None or state.provider_chips.get(provider, 0) + chips <= cap * state.held_chips()
+
+
+def refuse_share(state: State, option: Option, kind: SupplyClass) -> Refusal | None:
+    """The same, with the reason why not."""
+    if may_carry(state, kind.provider, option.gang_chips):
+        return None
+    share, cap = (
+        state.provider_chips.get(kind.provider, 0) + option.gang_chips,
+        state.records.policy.max_provider_share,
+    )
     held = state.held_chips()
-    share = state.provider_chips.get(kind.provider, 0) + option.gang_chips
-    if share > cap * held:
-        return Refusal(
-            "independence",
-            f"{kind.provider} would carry {share} of {held} held chips; policy allows {cap:.0%} for one provider",
-        )
-    return None
+    return Refusal(
+        "independence",
+        f"{kind.provider} would carry {share} of {held} held chips; policy allows {cap:.0%} for one provider",
+    )
 
 
 def refuse_supply(state: State, ask: Ask, option: Option, supply: Supply, at: Instant) -> Refusal | None:

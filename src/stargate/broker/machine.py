@@ -65,30 +65,27 @@ class Machine:
         if turned:
             state.derive_committed(at)
         run = _Run(state)
-        answers: list[Outcome | UserError | None] = []
-        taken: list[tuple[int, int, int]] = []
-        for envelope in envelopes:
-            mark = (len(answers), len(run.entries), len(run.effects))
-            answer = run.take(envelope)
-            answers.append(answer)
-            if answer is None:
-                taken.append(mark)
-        if taken:
+        answers = [run.take(envelope) for envelope in envelopes]
+        if run.last is not None:
             state.clock = at
             due = state.pop_due(at) or run.due
             if due or turned or run.woken:
                 state.at_rest = None
-            if due or turned or run.woken or not run.quiet:
                 run.settle(at, due=due, turned=turned)
+            elif not run.quiet:
+                run.settle(at, due=False, turned=False)
             while state.pop_due(at):
                 # What followed has brought a date that has come already: a lease that begins within its notice.
                 state.at_rest = None
                 run.settle(at, due=True, turned=False)
-            entries, effects = len(run.entries), len(run.effects)
-            for place, first, asked in reversed(taken):
-                answers[place] = Outcome(tuple(run.entries[first:entries]), tuple(run.effects[asked:effects]))
-                entries, effects = first, asked
-        return tuple(answers)  # type: ignore[arg-type]  # each has its answer by now
+        return tuple(
+            [
+                Outcome(tuple(answer.entries), tuple(answer.effects))
+                if isinstance(answer, _Brought)
+                else answer
+                for answer in answers
+            ]
+        )
 
     def apply(self, entry: Entry) -> None:
         """Replay one journalled entry."""
@@ -103,65 +100,68 @@ class Machine:
         return self.state.next_due()
 
 
-class _Run:
+class _Brought(msgspec.Struct, gc=False):
+    """What a command has brought about so far."""
+
+    cause: str
+    entries: list[Entry] = []
+    effects: list[Effect] = []
+
+
+class _Run(msgspec.Struct, gc=False):
     """Commands of one batch on their way through."""
 
-    __slots__ = ("_at", "_cause", "_state", "due", "effects", "entries", "quiet", "reconsider", "woken")
+    state: State
+    last: _Brought | None = None
+    """Of the last command that was taken: what follows from all is added to it."""
+    quiet: bool = True
+    """Nothing happened yet that could let anything start, move or be bought."""
+    reconsider: bool = False
+    woken: bool = False
+    due: bool = False
 
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._cause = ""
-        self._at = state.clock
-        self.entries: list[Entry] = []
-        self.effects: list[Effect] = []
-        self.quiet = True
-        """Nothing happened yet that could let anything start, move or be bought."""
-        self.reconsider = False
-        self.woken = False
-        self.due = False
-
-    def take(self, envelope: Envelope) -> Outcome | UserError | None:
-        """Decide a command and apply it; an answer only where it is refused or was handled before."""
-        state, command = self._state, envelope.command
+    def take(self, envelope: Envelope) -> Outcome | UserError | _Brought:
+        """Decide a command and apply it; the error where it is refused, what is known where it was handled before."""
+        state, command = self.state, envelope.command
         seen = state.records.causes.get(envelope.id)
         if seen is not None:
             return Outcome(repeated_seq=seen)
-        at = max(state.clock, envelope.at)
         if isinstance(command, Wake):
             self.woken, self.due = True, self.due or command.due
             self.reconsider = self.reconsider or command.reconsider
-        else:
-            try:
-                facts = decide(state, command, at)
-            except UserError as error:
-                return error
-            self._at, self._cause = at, envelope.id
-            self._apply(facts)
-            return None
-        self._cause = envelope.id
-        return None
+            self.last = brought = _Brought(envelope.id)
+            return brought
+        at = max(state.clock, envelope.at)
+        try:
+            facts = decide(state, command, at)
+        except UserError as error:
+            return error
+        self.last = brought = _Brought(envelope.id)
+        self._apply(facts, brought, at)
+        return brought
 
     def settle(self, at: Instant, *, due: bool, turned: bool) -> None:
         """Follow-ups until nothing follows."""
-        self._at = at
+        assert self.last is not None, "somebody has asked for something"
         self.reconsider = self.reconsider or turned
         for _ in range(SETTLE_LIMIT):
-            facts = follow_up(self._state, at, due_dates=due, reconsider=self.reconsider)
+            facts = follow_up(self.state, at, due_dates=due, reconsider=self.reconsider)
             if facts == ():
-                self._state.due_pools.clear()
+                self.state.due_pools.clear()
                 return
-            self._apply(facts)
-        raise AssertionError(f"command {self._cause} does not settle")
+            self._apply(facts, self.last, at)
+        raise AssertionError(f"command {self.last.cause} does not settle")
 
-    def _apply(self, facts: Iterable[Fact]) -> None:
-        state, records, entries = self._state, self._state.records, self.entries
+    def _apply(self, facts: Iterable[Fact], brought: _Brought, at: Instant) -> None:
+        state, cause, entries = self.state, brought.cause, brought.entries
+        records = state.records
         for fact in facts:
-            entry = Entry(records.seq + 1, self._at, self._cause, fact)
+            entry = Entry(records.seq + 1, at, cause, fact)
             evolve(state, entry)
             entries.append(entry)
             kind = type(fact)
             if kind not in SILENT:
-                self.effects.extend(react(state, entry))
+                brought.effects += react(state, entry)
             if kind not in QUIET:
                 self.quiet = False
             if kind in RECONSIDER:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heapq import nsmallest
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from stargate.base.money import cost_micro_usd, format_usd, micro_usd
@@ -11,10 +11,11 @@ from stargate.broker import preempt
 from stargate.broker.ask import ask_of
 from stargate.broker.fact import Fact, Stopping
 from stargate.broker.ground import Ground
-from stargate.broker.place import move_cost, place, placed
+from stargate.broker.place import least_marginals, move_cost, place, placed
 from stargate.broker.trial import Trial
 
 if TYPE_CHECKING:
+    from stargate.broker.ask import Option
     from stargate.broker.records import AttemptState
     from stargate.broker.state import State
     from stargate.workloads import Workload
@@ -29,9 +30,10 @@ def decide_moves(state: State, at: Instant) -> tuple[Fact, ...]:
 
     Those that are moving already are counted where they will go: no two are sent to one place.
     """
-    policy = state.records.policy.migration
+    if state.queue or not state.records.policy.migration.enabled:
+        return ()
     moving = [attempt for attempt in state.stopping.values() if attempt.stop_reason == "migrated"]
-    if not policy.enabled or state.queue or len(moving) >= MOVES_AT_ONCE:
+    if len(moving) >= MOVES_AT_ONCE:
         return ()
     paying = _paying(state, at)
     if not paying:
@@ -48,16 +50,8 @@ def decide_moves(state: State, at: Instant) -> tuple[Fact, ...]:
 
 def _paying(state: State, at: Instant) -> list[AttemptState]:
     """Those that cost most by the hour, of those that are paid by use."""
-    movable = (
-        attempt
-        for supply in state.supplies.by_id.values()
-        if supply.marginal > 0
-        for attempt in state.live_on.get(supply.pool, {}).values()
-        if attempt.supply == supply.id and _movable(state, attempt, at)
-    )
-    return nsmallest(
-        LOOKS_PER_PASS, movable, key=lambda a: (-state.supplies.by_id[a.supply].marginal * a.chips, a.id)
-    )
+    dearest = state.tally.dearest(state.live, state.supplies)
+    return list(islice((attempt for attempt in dearest if _movable(state, attempt, at)), LOOKS_PER_PASS))
 
 
 def _movable(state: State, attempt: AttemptState, at: Instant) -> bool:
@@ -89,26 +83,37 @@ def _arrive(state: State, trial: Trial, attempt: AttemptState, at: Instant) -> N
 def _move(state: State, attempt: AttemptState, at: Instant) -> Stopping | None:
     holder = state.records.workloads[attempt.workload]
     ask = ask_of(state, holder, holder.slots[attempt.slot])
+    here, policy = state.supplies.by_id[attempt.supply], state.records.policy.migration
+    least = max(1, micro_usd(policy.min_saving_usd))
+    # What it loses, and what it pays while it starts again, wherever it goes: nobody looks where that is too much.
+    dear = cost_micro_usd(here.marginal, attempt.chips, policy.restart) + preempt.lost_work(
+        state, attempt, at
+    )
+    if all(_saving(state, attempt, o, m, at) - dear < least for o, m in least_marginals(state, ask, at)):
+        return None
     choice = place(state, ask, at).choice
     if choice is None:
         return None
-    here, there = state.supplies.by_id[attempt.supply], choice.supply
-    policy = state.records.policy.migration
-    remaining = attempt.expected_end - at
-    # What is left of it takes another time on other chips.
-    there_remaining = remaining * choice.option.duration // (attempt.expected_end - attempt.placed_at)
-    saving = cost_micro_usd(here.marginal, attempt.chips, remaining) - cost_micro_usd(
-        there.marginal, choice.option.gang_chips, there_remaining
-    )
+    there = choice.supply
+    saving = _saving(state, attempt, choice.option, there.marginal, at)
     cost = (
         cost_micro_usd(max(there.marginal, here.marginal), attempt.chips, policy.restart)
         + preempt.lost_work(state, attempt, at)
         + move_cost(state, ask, there.kind)
     )
-    if saving - cost < max(1, micro_usd(policy.min_saving_usd)):
+    if saving - cost < least:
         return None
     says = (
         f"moving to {there.kind.provider}/{there.pool} saves {format_usd(saving)} until {attempt.expected_end}"
         f" and costs {format_usd(cost)}"
     )
     return Stopping(attempt.id, "migrated", (Ground(says),))
+
+
+def _saving(state: State, attempt: AttemptState, option: Option, marginal: int, at: Instant) -> int:
+    """What the rest of it would cost less at this marginal price. It takes another time on other chips."""
+    here, remaining = state.supplies.by_id[attempt.supply], attempt.expected_end - at
+    there_remaining = remaining * option.duration // (attempt.expected_end - attempt.placed_at)
+    return cost_micro_usd(here.marginal, attempt.chips, remaining) - cost_micro_usd(
+        marginal, option.gang_chips, there_remaining
+    )

@@ -29,6 +29,7 @@ class NodeMap:
         "_by_free",
         "_by_spare",
         "_levels",
+        "_numbers",
         "_spare",
         "beyond",
         "chips_per_node",
@@ -43,6 +44,8 @@ class NodeMap:
         assert block_nodes > 0, "a block has nodes"
         self.chips_per_node = chips_per_node
         self._block_nodes = block_nodes
+        self._numbers: tuple[int, ...] = ()
+        """Every node. Gangs are made of these, so that a number is kept once, however many attempts are remembered."""
         self.nodes = 0
         self.free_chips = 0
         self.free_nodes = 0
@@ -64,7 +67,7 @@ class NodeMap:
     def copy(self) -> NodeMap:
         """The same, to try things on."""
         twin = NodeMap(0, self.chips_per_node, self._block_nodes)
-        twin.nodes, twin.beyond = self.nodes, self.beyond
+        twin._numbers, twin.nodes, twin.beyond = self._numbers, self.nodes, self.beyond
         twin.free_chips, twin.free_nodes = self.free_chips, self.free_nodes
         twin._blocks, twin._by_free, twin._levels = self._blocks.copy(), self._by_free.copy(), self._levels
         twin._spare, twin._by_spare = self._spare.copy(), self._by_spare.copy()
@@ -81,6 +84,8 @@ class NodeMap:
     def resize(self, nodes: int) -> None:
         """Grow or shrink to `nodes`. Nodes beyond the new end are never handed out again; those in use drain."""
         old, self.nodes = self.nodes, nodes
+        if nodes > len(self._numbers):
+            self._numbers = (*self._numbers, *range(len(self._numbers), nodes))
         if nodes > old:
             self._grow(old, nodes)
         for node in range(nodes, old):
@@ -108,7 +113,10 @@ class NodeMap:
             topology = "any"  # one node is within one block wherever it is
             if chips == self.chips_per_node:
                 block = self._best_block(1)
-                return None if block is None else self._pick(block, 1)
+                if block is None:
+                    return None
+                free = self._blocks[block]
+                return (self._numbers[block * self._block_nodes + (free & -free).bit_length() - 1],)
         if topology == "block" and chips < self.chips_per_node:
             return self._find_in_shared_block(count, chips) or self._find_whole(count, "block")
         partly = () if chips == self.chips_per_node else self._find_spare(count, chips)
@@ -117,6 +125,15 @@ class NodeMap:
             return partly
         whole = self._find_whole(rest, topology)
         return None if whole is None else (*partly, *whole)
+
+    def fits(self, count: int, chips: int, topology: Topology = "any") -> bool:
+        """Whether `find` would find them: where the gang may be spread over blocks, counting is enough."""
+        if chips * count > self.free_chips or chips > self.chips_per_node:
+            return False
+        if topology == "block" and count > 1:
+            return self.find(count, chips, topology) is not None
+        partly = sum([nodes.bit_count() for nodes in self._by_spare[chips:]])
+        return self.free_nodes + partly >= count
 
     def take(self, nodes: tuple[int, ...], chips: int) -> None:
         """Use `chips` of each node. The nodes must have them."""
@@ -273,13 +290,16 @@ class NodeMap:
             low = mask & -mask
             rest = mask & (mask + low)
             start = first + low.bit_length() - 1
-            found.extend(range(start, start + min((mask ^ rest).bit_count(), count - len(found))))
+            found.extend(self._numbers[start : start + min((mask ^ rest).bit_count(), count - len(found))])
             mask = rest
         return tuple(found)
 
     def _set_whole(self, nodes: Sequence[int], *, free: bool) -> None:
         """Nodes become wholly free, or no longer are. A gang lies in few blocks: each is counted anew once."""
         size = self._block_nodes
+        if len(nodes) == 1:
+            self._flip(nodes[0] // size, 1 << nodes[0] % size, free=free)
+            return
         block, mask = 0, 0
         for node in nodes:
             if node // size != block:
@@ -293,16 +313,14 @@ class NodeMap:
     def _flip(self, block: int, mask: int, *, free: bool) -> None:
         old = self._blocks[block]
         assert old & mask == (0 if free else mask), f"block {block}: {mask:b} of {old:b} was already so"
-        new = old ^ mask
-        self._blocks[block] = new
-        before, after, bit = old.bit_count(), new.bit_count(), 1 << block
-        self._by_free[after] |= bit
-        self._by_free[before] ^= bit
-        self._levels |= 1 << after
-        if not self._by_free[before]:
-            self._levels ^= 1 << before
-        self.free_nodes += after - before
-        self.free_chips += (after - before) * self.chips_per_node
+        self._blocks[block] = new = old ^ mask
+        before, after, bit, by_free = old.bit_count(), new.bit_count(), 1 << block, self._by_free
+        by_free[after] |= bit
+        by_free[before] = left = by_free[before] ^ bit
+        self._levels = (self._levels | 1 << after) ^ (0 if left else 1 << before)
+        gained = after - before
+        self.free_nodes += gained
+        self.free_chips += gained * self.chips_per_node
 
     # A full node is never looked for: it is neither shown nor hidden.
 

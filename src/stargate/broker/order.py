@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from stargate.base.ids import attempt_id
@@ -14,7 +15,7 @@ from stargate.broker.ask import expected_run
 if TYPE_CHECKING:
     from stargate.base.time import Instant
     from stargate.broker.records import AttemptState, WorkloadState
-    from stargate.broker.state import State
+    from stargate.broker.state import State, Waiting
 
 PREEMPTIVE = frozenset({"priority", "srtf"})
 """Orders under which what runs may have to give way to what waits."""
@@ -35,10 +36,10 @@ def waiting_rank(state: State, holder: WorkloadState, slot: int) -> int:
 
 
 def running_rank(state: State, attempt: AttemptState, at: Instant) -> int:
-    """The same for what runs now; the highest number is the first to give way."""
+    """The same for what runs now, were it to stop and wait; the highest number is the first to give way."""
     holder = state.records.workloads[attempt.workload]
     if state.records.policy.order != "srtf":
-        return -holder.workload.priority
+        return waiting_rank(state, holder, attempt.slot)
     done = _kept(state, holder, attempt.slot, attempt.number - 1)
     since = attempt.started_at if attempt.started_at is not None else attempt.placed_at
     return max(0, expected_run(state, holder.workload) - done - (at - since))
@@ -47,6 +48,23 @@ def running_rank(state: State, attempt: AttemptState, at: Instant) -> int:
 def gives_way(state: State, attempt: AttemptState, rank: int, at: Instant) -> bool:
     """Whether what runs ranks below what waits at `rank`. Under `fifo` and `sjf` nothing that runs ever does."""
     return state.records.policy.order in PREEMPTIVE and running_rank(state, attempt, at) > rank
+
+
+def join(queue: list[Waiting], place: Waiting) -> None:
+    """Into the queue, in order: most come last."""
+    if not queue or queue[-1] < place:
+        queue.append(place)
+        return
+    at = bisect_left(queue, place)
+    assert queue[at] != place, f"{place.workload} slot {place.slot} waits already"
+    queue.insert(at, place)
+
+
+def leave(queue: list[Waiting], place: Waiting) -> None:
+    """Out of the queue: most are first."""
+    at = 0 if queue and queue[0] == place else bisect_left(queue, place)
+    assert queue[at : at + 1] == [place], f"{place.workload} slot {place.slot} does not wait"
+    del queue[at]
 
 
 def _kept(state: State, holder: WorkloadState, slot: int, attempts: int) -> int:

@@ -7,8 +7,7 @@ checkpoints costs. Supplies come in order of marginal price, so the search stops
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -20,15 +19,20 @@ from stargate.base.money import cost_micro_usd, format_usd, micro_usd
 from stargate.base.time import Instant
 from stargate.broker.ask import expected_end
 from stargate.broker.fact import Placed
-from stargate.broker.filters import Refusal, refuse_class, refuse_supply
+from stargate.broker.filters import Refusal, refuse_share, refuse_supply
 from stargate.broker.ground import Ground
 
 if TYPE_CHECKING:
     from stargate.broker.ask import Ask, Option
+    from stargate.broker.permits import Permit
+    from stargate.broker.pricelist import PriceList
     from stargate.broker.records import Slot
     from stargate.broker.reserve import Reservation
     from stargate.broker.state import State
     from stargate.broker.supply import Supply, SupplyClass
+
+    Allowed = list[tuple[str, Permit]]
+    """Chips that will do, and who is let in to each."""
 
 
 class Choice(msgspec.Struct, frozen=True, gc=False):
@@ -55,15 +59,14 @@ class Choice(msgspec.Struct, frozen=True, gc=False):
         return (self.late, self.score, self.loose, self.option.use, supply.marginal, supply.id)
 
 
-@dataclass(slots=True)
-class Survey:
+class Survey(msgspec.Struct, gc=False):
     """What a search found: the choice, the runner-up, who was busy, who was out and why."""
 
     choice: Choice | None = None
     runner_up: Choice | None = None
-    busy: list[tuple[Option, Supply]] = field(default_factory=list)
+    busy: list[tuple[Option, Supply]] = []
     """Passed every filter, but has too little free at the moment (at most BUSY_LIMIT are kept)."""
-    refusals: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    refusals: dict[tuple[str, str, str], int] = {}
     """(filter, sentence, clause) to how many offers it excluded."""
 
     def refuse(self, refusal: Refusal, offers: int = 1) -> None:
@@ -150,24 +153,107 @@ def placed(
 
 def _search(state: State, ask: Ask, at: Instant, reservation: Reservation | None) -> Survey:
     survey = Survey()
-    # Behind the first in line nobody asks where a busy place will be free, unless a deadline has to be met.
-    brief = reservation is not None and ask.workload.deadline is None
+    asked: list[tuple[Option, Allowed]] = []
     for option in ask.options:
-        late = at >= option.late_from
-        for supply in _in_price_order(state, ask, option, at, survey):
-            best = survey.choice
-            if best is not None and (best.late, best.score) < (late, _base_cost(option, supply)):
-                break
-            if brief and survey.busy and state.nodes[supply.pool].free_chips < option.gang_chips:
-                continue
-            refusal = refuse_supply(state, ask, option, supply, at)
+        late, permits = at >= option.late_from, _permits(state, ask, option, at)
+        asked.append((option, permits))
+        for supply in _roomy(state, option, permits, survey):
+            best, second = survey.choice, survey.runner_up
+            if best is not None:
+                cost = _base_cost(option, supply)
+                if (best.late, best.score) < (late, cost):
+                    break
+                if (
+                    second is not None
+                    and second.option is option
+                    and second.score <= cost
+                    and not second.loose
+                ):
+                    break  # what comes later costs as much at least, and stands behind where it costs as much
+            refusal = _refuse_one(state, ask, option, supply, at)
             if refusal is not None:
                 survey.refuse(refusal)
                 continue
             _consider(state, ask, option, supply, at, reservation, survey)
         if ask.workload.ordered and survey.choice is not None and not survey.choice.late:
             break
+    if survey.choice is None:
+        # Behind the first in line nobody asks where a busy place will be free, unless a deadline has to be met.
+        brief = reservation is not None and ask.workload.deadline is None
+        _find_busy(state, ask, at, survey, 1 if brief else BUSY_LIMIT, asked)
     return survey
+
+
+def _refuse_one(state: State, ask: Ask, option: Option, supply: Supply, at: Instant) -> Refusal | None:
+    return refuse_share(state, option, supply.kind) or refuse_supply(state, ask, option, supply, at)
+
+
+def _find_busy(
+    state: State,
+    ask: Ask,
+    at: Instant,
+    survey: Survey,
+    limit: int,
+    asked: list[tuple[Option, Allowed]],
+) -> None:
+    """Where the gang may stand and has no room now, cheapest first."""
+    for option, permits in asked:
+        for supply in _in_price_order(state, permits, 0):
+            refusal = _refuse_one(state, ask, option, supply, at)
+            if refusal is None:
+                survey.busy.append((option, supply))
+                if len(survey.busy) == limit:
+                    return
+            elif state.nodes[supply.pool].free_chips < option.gang_chips:
+                survey.refuse(refusal)  # the others were looked at
+
+
+def least_marginals(state: State, ask: Ask, at: Instant) -> Iterator[tuple[Option, int]]:
+    """Of each alternative for which there may be room: for less by the chip-hour no supply that is let in has it."""
+    anywhere = forgiving(ask) if ask.avoid else ask
+    for option in ask.options:
+        for supply in _in_price_order(state, _permits(state, anywhere, option, at), option.gang_chips):
+            yield option, supply.marginal
+            break
+
+
+def _roomy(state: State, option: Option, permits: Allowed, survey: Survey) -> Iterable[Supply]:
+    """Supplies of the right chip whose class is let in and whose pool has enough chips free, cheapest first."""
+    offered = False
+    for chip, permit in permits:
+        offered = offered or bool(state.supplies.classes.get(chip))
+        for refusal, offers in permit.counts:
+            survey.refuse(refusal, offers)
+    if not offered and option.resources.chip is not None:
+        survey.refuse(Refusal("chip", f"no held capacity has the chip {option.resources.chip}"), 0)
+    return _in_price_order(state, permits, option.gang_chips)
+
+
+def _permits(state: State, ask: Ask, option: Option, at: Instant) -> Allowed:
+    """The chips that will do, and who is let in to each."""
+    chips = option.chips or tuple(state.supplies.by_chip)
+    return [(chip, state.permits.of(state, ask, option, chip, at)) for chip in chips]
+
+
+def _in_price_order(state: State, permits: Allowed, free_chips: int) -> Iterable[Supply]:
+    """Supplies whose class is let in and whose pool has so much free, cheapest first."""
+    by_chip = state.supplies.by_chip
+    streams = [
+        _let_in(by_chip[chip], permit, free_chips) for chip, permit in permits if not permit.all_refused
+    ]
+    if len(streams) == 1:
+        return streams[0]
+    return heapq.merge(*streams, key=lambda supply: (supply.marginal, supply.id))
+
+
+def _let_in(listed: PriceList, permit: Permit, free_chips: int) -> Iterator[Supply]:
+    supplies, refused = listed.supplies, permit.refused
+    at = listed.roomy(0, free_chips)
+    while at >= 0:
+        supply = supplies[at]
+        if supply.kind not in refused:
+            yield supply
+        at = listed.roomy(at + 1, free_chips)
 
 
 def _consider(
@@ -181,14 +267,10 @@ def _consider(
 ) -> None:
     choice = fit(state, ask, option, supply, at)
     if choice is None:
-        if len(survey.busy) < BUSY_LIMIT:
-            survey.busy.append((option, supply))
         survey.refuse(Refusal("capacity", f"{supply.kind.provider}/{supply.pool} has too little free now"))
         return
     refusal = None if reservation is None else reservation.refuse(ask, option, supply, choice.nodes, at)
     if refusal is not None:
-        if len(survey.busy) < BUSY_LIMIT:
-            survey.busy.append((option, supply))
         survey.refuse(refusal)
     elif choice.better_than(survey.choice):
         survey.runner_up, survey.choice = survey.choice, choice
@@ -233,26 +315,3 @@ def move_cost(state: State, ask: Ask, kind: SupplyClass) -> int:
     if ask.moves_from and ask.moves_from != kind.provider and ask.workload.checkpoint is not None:
         total += ask.workload.checkpoint.size_gib * state.egress_usd_per_gib(provider=ask.moves_from)
     return micro_usd(total)
-
-
-def _in_price_order(state: State, ask: Ask, option: Option, at: Instant, survey: Survey) -> Iterable[Supply]:
-    """Supplies of the right chip whose class is let in, cheapest first."""
-    index = state.supplies
-    chips = option.chips or tuple(index.by_chip)
-    streams = []
-    for chip in chips:
-        for kind, listed in index.by_chip.get(chip, {}).items():
-            if not listed:
-                continue
-            refusal = refuse_class(state, ask, option, kind, chip, at)
-            if refusal is None:
-                streams.append(listed)
-            else:
-                survey.refuse(refusal, len(listed))
-    if not streams:
-        wanted = option.resources.chip
-        if wanted is not None and not any(index.by_chip.get(chip) for chip in chips):
-            survey.refuse(Refusal("chip", f"no held capacity has the chip {wanted}"), 0)
-    if len(streams) == 1 and len(streams[0]) == 1:
-        return (index.by_id[streams[0][0][1]],)
-    return (index.by_id[supply_id] for _, supply_id in heapq.merge(*streams))

@@ -9,27 +9,31 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
-from itertools import groupby
+from bisect import bisect_left, bisect_right
+from collections.abc import Generator, Iterable, Iterator
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
-from stargate.base.time import Duration, Instant
+from stargate.base.time import FOREVER, Duration, Instant
 from stargate.broker import preempt, quota, shortage
 from stargate.broker.ask import Ask, ask_of, least_chips
-from stargate.broker.backlog import Room
+from stargate.broker.backlog import Quiet, Room
 from stargate.broker.budget import over_budget
 from stargate.broker.fact import Fact, Placed, Stopping
+from stargate.broker.filters import may_carry
 from stargate.broker.ground import Ground
 from stargate.broker.place import Choice, Survey, place, placed
 from stargate.broker.reserve import Reservation, Rest, earliest
 from stargate.broker.trial import Trial
 
 if TYPE_CHECKING:
+    from stargate.broker.ask import Option
     from stargate.broker.records import Slot, WorkloadState
     from stargate.broker.state import State, Waiting
+    from stargate.broker.supply import Supply
     from stargate.workloads import Workload
 
 PLACEMENTS_PER_PASS = 1_000
@@ -45,7 +49,7 @@ def decide_queue(state: State, at: Instant) -> tuple[Fact, ...]:
             facts.append(fact)
             if isinstance(fact, Placed):
                 trial.occupy(fact)
-    state.at_rest = None if facts else Rest(found.head, found.reservation, at)
+    state.at_rest = None if facts else found.rest()
     return tuple(facts)
 
 
@@ -59,27 +63,30 @@ def queue_steps(state: State, at: Instant) -> Iterator[Fact]:
     return _Pass(state, at).steps(applied=True)
 
 
-class _Pass:
+class _Pass(msgspec.Struct, gc=False):
     """The state of one pass: its reservation and what it knows to be blocked."""
 
-    def __init__(self, state: State, at: Instant) -> None:
-        self._state = state
-        self._at = at
-        self.reservation: Reservation | None = None
-        self.head: Waiting | None = None
-        self._placed: set[str] = set()
-        self._beside: int | None = None
-        """Free chips of the roomiest pool but the one in which room is kept."""
-        self._blocked_shapes: dict[bytes, Survey] = {}
-        self._unshaped: list[tuple[Ask, Survey]] = []
-        """Those that were blocked last: their shapes are needed only if somebody comes after them."""
-        self._blocked = 0
-        self._stopping: set[str] = set()
-        self._sourced = False
-        self._spent: dict[str, int] = {}
-        """The least that was too much for a team."""
-        self._yielded: set[str] = set()
-        """Teams whose most urgent slot over quota has looked for room among its own."""
+    _state: State
+    _at: Instant
+    reservation: Reservation | None = None
+    head: Waiting | None = None
+    _placed: set[str] = set()
+    _beside: int | None = None
+    """Free chips of the roomiest pool but the one in which room is kept."""
+    _rooms: dict[str, Room] = {}
+    """By kind of chip, once room is kept for the first in line."""
+    _blocked_shapes: dict[bytes, Survey] = {}
+    _unshaped: list[tuple[Ask, Survey]] = []
+    """Those that were blocked last: their shapes are needed only if somebody comes after them."""
+    _blocked: int = 0
+    _stopping: set[str] = set()
+    _sourced: bool = False
+    _spent: dict[str, int] = {}
+    """The least that was too much for a team."""
+    _clears: bool = False
+    """Quota is kept for a slot for which others are stopped."""
+    _yielded: set[str] = set()
+    """Teams whose most urgent slot over quota has looked for room among its own."""
 
     def steps(self, *, applied: bool = False) -> Iterator[Fact]:
         """Every decision. Once a slot is placed, its gang must hold its nodes before the pass goes on.
@@ -96,12 +103,13 @@ class _Pass:
             slot = holder.slots[waiting.slot]
             if slot.not_before > self._at or holder.status != "active" or self._over_budget(holder, slot):
                 continue
+            if state.teams and self._over_quota(holder.workload):
+                yield from self._yield_own(waiting, holder.workload.team)
+                continue
+            if self._is_hopeless(waiting):
+                self._blocked += 1
+                continue
             ask = self._ask(waiting, holder, slot)
-            if state.teams:
-                if self._over_quota(holder.workload):
-                    yield from self._yield_own(waiting, holder.workload.team)
-                    continue
-                ask = self._within_quota(ask)
             survey = self._known_blocked(ask) if self._blocked_shapes or self._unshaped else None
             if survey is None:
                 survey = place(state, ask, self._at, self.reservation)
@@ -119,10 +127,19 @@ class _Pass:
             and (not self._placed or self._settled())
         ):
             # Who has started left less room to the others: none of them need be asked again.
-            state.at_rest = Rest(self.head, self.reservation, self._at)
+            state.at_rest = self.rest()
+
+    def rest(self) -> Rest:
+        """What is known when nothing is left to do."""
+        return Rest(self.head, self.reservation, self._at, clears=self._clears)
 
     def _ask(self, waiting: Waiting, holder: WorkloadState, slot: Slot) -> Ask:
-        """What a slot asks for. While it waits nothing of it changes but what its workload has left to spend."""
+        """What a slot asks for, as far as its team may have it.
+
+        While it waits nothing of it changes but what its workload has left to spend.
+        """
+        if self._state.teams:
+            return self._within_quota(ask_of(self._state, holder, slot))
         asks = self._state.asks
         known = asks.get(waiting) if asks else None
         return ask_of(self._state, holder, slot) if known is None else known
@@ -133,6 +150,50 @@ class _Pass:
             self._blocked_shapes[blocked.shape] = survey
         self._unshaped.clear()
         return self._blocked_shapes.get(ask.shape)
+
+    def _is_hopeless(self, waiting: Waiting) -> bool:
+        """Whether a slot behind the first in line is known to wait for nothing but room, and there is none for it."""
+        state, kept = self._state, self.reservation
+        quiet = None if kept is None else state.quiet.get(waiting)
+        if kept is None or quiet is None or quiet.epoch != state.permits.epoch(state, self._at):
+            return False
+        if any(self._room_of(chip, kept).may_serve(quiet.gang_chips, quiet.run_us) for chip in quiet.chips):
+            return False
+        return may_carry(state, quiet.provider, quiet.gang_chips)
+
+    def _room_of(self, chip: str, kept: Reservation) -> Room:
+        """Bounds on what can start on one kind of chip; what has started since they were taken has only taken of it."""
+        room = self._rooms.get(chip)
+        if room is None:
+            listed = self._state.supplies.by_chip[chip]
+            pool = kept.supply.pool
+            free = self._state.nodes[pool].free_chips if kept.supply.chip == chip else 0
+            room = Room(listed.most_free(pool), free, kept.spare_chips, kept.starts - self._at)
+            self._rooms[chip] = room
+        return room
+
+    def _note_quiet(self, waiting: Waiting, ask: Ask, survey: Survey) -> None:
+        """Remember what can only wait for room: nothing is bought for it, and it asks for the same every time."""
+        work, (option, supply) = ask.workload, survey.busy[0]
+        gangs = {(one.gang_chips, one.duration) for one in ask.options}
+        if (
+            len(gangs) > 1
+            or work.deadline is not None
+            or work.sizes
+            or ask.budget_micro_usd is not None
+            or supply.until < FOREVER
+            or "pool" in self._state.book.fields
+        ):
+            return
+        chips = tuple(chip for one in ask.options for chip in one.chips or self._state.supplies.by_chip)
+        run = FOREVER if work.kind == "serve" else option.duration
+        self._state.quiet[waiting] = Quiet(
+            self._state.permits.epoch(self._state, self._at),
+            tuple(chip for chip in dict.fromkeys(chips) if chip in self._state.supplies.by_chip),
+            option.gang_chips,
+            run,
+            supply.kind.provider,
+        )
 
     # -- whose turn it is --------------------------------------------------------------------------------------
 
@@ -169,31 +230,55 @@ class _Pass:
 
     def _overtakes(self, place: Waiting, head: Waiting) -> bool:
         """With quotas, who uses its own goes before who borrows."""
+        if not self._state.teams or place.order != head.order:
+            return False
         work = self._state.records.workloads[place.workload].workload
-        return place.order == head.order and quota.may_reclaim(self._state, work.team, least_chips(work))
+        return quota.may_reclaim(self._state, work.team, least_chips(work))
 
     def _in_order(self) -> Iterator[Waiting]:
-        """The queue; at equal rank those who would borrow quota come after those who use their own."""
+        """The queue."""
         queue = self._state.queue
-        if not self._state.records.policy.teams:
-            place = 0
-            while place < len(queue):
-                waiting = queue[place]
-                yield waiting
-                # Who has started may have left the queue by now.
-                if place < len(queue) and queue[place] is waiting:
-                    place += 1
+        if self._state.records.policy.teams:
+            yield from self._with_quotas()
             return
-        for _, level in groupby(tuple(queue), key=lambda waiting: waiting.order):
-            borrowers: list[Waiting] = []
-            for waiting in level:
-                holder, _ = self._state.slot(waiting)
-                chips = least_chips(holder.workload)
-                if quota.may_reclaim(self._state, holder.workload.team, chips):
-                    yield waiting
-                else:
-                    borrowers.append(waiting)
-            yield from borrowers
+        place = 0
+        while place < len(queue):
+            waiting = queue[place]
+            yield waiting
+            # Who has started may have left the queue by now.
+            if place < len(queue) and queue[place] is waiting:
+                place += 1
+
+    def _with_quotas(self) -> Iterator[Waiting]:
+        """The queue; at equal rank those who would borrow quota come after those who use their own.
+
+        What is too much for a team is not looked at slot by slot: of those alike the first has been refused.
+        """
+        lines = [
+            (team, chips, line)
+            for team, sizes in self._state.backlog.lines.items()
+            for chips, line in sizes.items()
+        ]
+        heads = [
+            (line[0].order, self._borrows(team, chips), line[0], number)
+            for number, (team, chips, line) in enumerate(lines)
+        ]
+        heapify(heads)
+        while heads:
+            order, borrows, waiting, number = heappop(heads)
+            team, chips, line = lines[number]
+            if chips >= self._spent.get(team, chips + 1):
+                continue
+            if not borrows and self._borrows(team, chips):
+                heappush(heads, (order, True, waiting, number))
+                continue
+            yield waiting
+            place = bisect_right(line, waiting)
+            if place < len(line):
+                heappush(heads, (line[place].order, self._borrows(team, chips), line[place], number))
+
+    def _borrows(self, team: str, chips: int) -> bool:
+        return not quota.may_reclaim(self._state, team, chips)
 
     def _only_starts(self) -> bool:
         """Whether nothing but a start can come of a look at a slot: nobody yields to its own team, nobody buys."""
@@ -249,14 +334,32 @@ class _Pass:
         self._spent[work.team] = chips
         return True
 
+    def _keep_quota(self, work: Workload) -> None:
+        """While room is made for a slot, those behind it in its team do not take what it may have of the quota."""
+        state, chips = self._state, least_chips(work)
+        if not state.teams:
+            return
+        more = range(1, state.nominal_chips + 2)
+        least = more[
+            bisect_left(more, x=True, key=lambda one: bool(quota.over_quota(state, work.team, chips + one)))
+        ]
+        self._spent[work.team] = min(self._spent.get(work.team, least), least)
+        self._clears = True
+
     def _yield_own(self, waiting: Waiting, team: str) -> Iterator[Fact]:
         """Within a team the urgent goes first: at its quota, it takes the place of what is less urgent."""
-        if team in self._yielded or self._stopping or not self._state.records.policy.preemption:
+        if team in self._yielded or not self._state.records.policy.preemption:
             return
         self._yielded.add(team)
         ask = ask_of(self._state, *self._state.slot(waiting))
         chips = least_chips(ask.workload)
-        for attempt in preempt.own_victims(self._state, ask, waiting.order, chips, self._at):
+        victims = preempt.own_victims(self._state, ask, waiting.order, chips, self._at)
+        if victims is None:
+            return
+        # Room is being made: what becomes free of the quota is for this slot, and not for those behind it.
+        self._spent[team] = 0
+        self._clears = True
+        for attempt in () if self._stopping else victims:
             self._stopping.add(attempt.id)
             says = f"{self._named(waiting)} is more urgent, and its team is at its quota"
             yield Stopping(attempt.id, "preempted", (Ground(says),))
@@ -286,16 +389,25 @@ class _Pass:
         # What nothing held could ever serve stands in nobody's way.
         self._blocked += bool(survey.busy)
         self._unshaped.append((ask, survey))
+        if (
+            survey.busy and not self._only_starts()
+        ):  # else those with room are found without asking the others
+            self._note_quiet(waiting, ask, survey)
         if ask.budget_micro_usd is None and not self._state.teams:
             self._state.asks[waiting] = ask
         easy = self._state.records.policy.backfill == "easy"
         first = bool(survey.busy) and (self.reservation if easy else self.head) is None
         asks = not self._sourced and shortage.may_open(self._state, waiting, self._at)
+        busy = survey.busy
         if first:
-            yield from self._preempt(waiting, ask, survey)
+            cleared = yield from self._preempt(waiting, ask, survey)
+            # Room that is being made is waited for: what seems free sooner elsewhere may be overdue, and run on.
+            if cleared is not None:
+                busy = [cleared]
+                self._keep_quota(ask.workload)
         start = None
         if (first and easy) or (asks and survey.busy and ask.workload.deadline is not None):
-            start = earliest(self._state, ask, survey.busy, self._at, frozenset(self._stopping))
+            start = earliest(self._state, ask, busy, self._at, frozenset(self._stopping))
         if first and easy and start is not None:
             self.reservation = Reservation(self._state, ask, waiting.slot, start)
         if first and (self.reservation is not None or not easy):
@@ -306,14 +418,17 @@ class _Pass:
             self._sourced = bool(facts)
             yield from facts
 
-    def _preempt(self, waiting: Waiting, ask: Ask, survey: Survey) -> Iterator[Fact]:
+    def _preempt(
+        self, waiting: Waiting, ask: Ask, survey: Survey
+    ) -> Generator[Fact, None, tuple[Option, Supply] | None]:
+        """Have others stopped; the place that is being cleared."""
         policy = self._state.records.policy
         if self._stopping or not policy.preemption:
-            return
+            return None
         found = preempt.victims(self._state, ask, waiting.order, survey.busy, self._at, self._placed)
         if found is None:
-            return
-        supply, chosen = found
+            return None
+        option, supply, chosen = found
         for attempt in chosen:
             self._stopping.add(attempt.id)
             lost = preempt.lost_work(self._state, attempt, self._at)
@@ -322,9 +437,13 @@ class _Pass:
                 f" {attempt.workload} loses little: {lost} micro-USD of work"
             )
             yield Stopping(attempt.id, "preempted", (Ground(says),))
+        return option, supply
 
     def _named(self, waiting: Waiting) -> str:
         """A waiting slot with its rank in words."""
-        if self._state.records.policy.order != "srtf":
-            return f"{waiting.workload} (priority {-waiting.order})"
-        return f"{waiting.workload} (with {Duration(waiting.order)} left to run)"
+        said = {
+            "priority": f" (priority {-waiting.order})",
+            "sjf": f" (expected to run for {Duration(waiting.order)})",
+            "srtf": f" (with {Duration(waiting.order)} left to run)",
+        }
+        return waiting.workload + said.get(self._state.records.policy.order, "")

@@ -53,16 +53,19 @@ def react(state: State, entry: Entry) -> tuple[Effect, ...]:
 
 
 def outstanding(state: State) -> tuple[Effect, ...]:
-    """What must be asked (again) of the engines after a restart: everything not known to be over.
+    """What must be asked and told (again) after a restart, under the ids that it had.
 
-    First the fences of what was given up for lost: the one that followed from the fact may not have gone out.
+    First the fences of what was given up for lost: the one that followed from the fact may not have gone out. Then
+    everything of the engines that is not known to be over. Last what parties were told last: they know by its id what
+    they have heard.
     """
     lost = (attempt for attempt in state.records.attempts.values() if attempt.outcome == "lost")
     fences = tuple(fence(attempt, f"{attempt.placed_seq}.1") for attempt in lost)
-    return fences + tuple(
+    doing = tuple(
         stop(state, attempt) if attempt.status == "stopping" else start(state, attempt)
         for attempt in state.live.values()
     )
+    return (*fences, *doing, *state.records.notices)
 
 
 def start(state: State, attempt: AttemptState) -> StartAttempt:
@@ -85,7 +88,7 @@ def start(state: State, attempt: AttemptState) -> StartAttempt:
 def _layout(state: State, attempt: AttemptState) -> Layout | None:
     """That of the size with which the attempt was placed; what the workload itself says where it has none."""
     work = state.records.workloads[attempt.workload].workload
-    pool = state.catalog_pools.get(attempt.pool)
+    pool = state.catalog_pools.get(attempt.pool) if work.sizes else None
     if pool is None:
         return work.layout
     for size in work.sizes:

@@ -14,6 +14,7 @@ import msgspec
 from stargate.agreements import Agreement, WorldFact
 from stargate.base.time import Instant
 from stargate.broker.command import FailureClass
+from stargate.broker.effect import Notify
 from stargate.broker.fact import StopReason
 from stargate.broker.policy import Policy
 from stargate.broker.sourcing.records import SourcingState
@@ -36,6 +37,7 @@ class AttemptState(msgspec.Struct, gc=False):
     pool: str
     provider: str
     nodes: tuple[int, ...]
+    """One rank each, as long as it holds them: what has ended holds none."""
     chips_per_node: int
     price_micro_usd_per_chip_hour: int
     placed_at: Instant
@@ -59,11 +61,13 @@ class AttemptState(msgspec.Struct, gc=False):
     cost_micro_usd: int = 0
     detail: str = ""
     metrics: dict[str, Decimal] = {}
+    stood_on: tuple[int, ...] = ()
+    """The nodes it had, once it has ended, as `spans`: it is remembered for ever, however large it was."""
 
     @property
     def chips(self) -> int:
         """Accelerators of the whole gang."""
-        return len(self.nodes) * self.chips_per_node
+        return (len(self.nodes) or sum(self.stood_on[1::2])) * self.chips_per_node
 
 
 class Slot(msgspec.Struct, gc=False):
@@ -114,6 +118,8 @@ class Records(msgspec.Struct):
     world_facts: list[WorldFact] = []
     marks: dict[str, Literal["draining", "lost"]] = {}
     """`provider:azure`, `site:abilene`, `pool:x` to its status; absent means up."""
+    drained: dict[str, bool] = {}
+    """Of those that are lost: what an operator wants empty, also once it is back."""
     nodes: dict[str, int] = {}
     """Nodes of each pool as last set."""
     counted: dict[str, bool] = {}
@@ -123,6 +129,8 @@ class Records(msgspec.Struct):
     workloads: dict[str, WorkloadState] = {}
     attempts: dict[str, AttemptState] = {}
     sourcing: SourcingState = msgspec.field(default_factory=SourcingState)
+    notices: list[Notify] = []
+    """What parties were told last, at most NOTICES_LIMIT: told again after a restart, under the same ids."""
     burned: dict[str, int] = {}
     """Micro-USD used so far under each agreement."""
     causes: dict[str, int] = {}
@@ -130,3 +138,5 @@ class Records(msgspec.Struct):
 
 
 CAUSES_LIMIT = 100_000
+NOTICES_LIMIT = 1_000
+"""More than one batch of commands brings: what a crash may have kept from being told is among them."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from stargate.base.time import FOREVER, Instant
 from stargate.broker.ask import expected_end, required
 from stargate.broker.filters import Refusal
@@ -36,6 +38,14 @@ class Start(NamedTuple):
     """Free in the pool then, if nothing else is placed."""
 
 
+StartKey = tuple[str, int | None, int, int, str]
+"""A supply with its chips, and nodes, chips of a node and topology of a gang."""
+Starts = dict[StartKey, tuple[int, Start | None, Instant]]
+"""What was found when its pool had moved so often: the start, or None where there is none before a moment."""
+UNKNOWN: tuple[int, Start | None, Instant] = (-1, None, Instant(0))
+STARTS_KEPT = 10_000
+
+
 class Reservation:
     """Room for a gang on one supply from `starts` on, and the nodes of its pool as they will be then."""
 
@@ -56,15 +66,15 @@ class Reservation:
         self._left: int | None = None
         """Whole nodes beside the gang's, where counting them is enough."""
         self._map: NodeMap | None = None
+        self._beside = start.chips - start.option.gang_chips
+        """Chips of the pool that are free then, without the gang's."""
         if counts(state, start.supply.pool, ask, start.option):
             self._left = start.chips // self._chips - self._count
 
     @property
     def spare_chips(self) -> int:
         """What cannot be exceeded by all work that will still be there."""
-        if self._left is not None:
-            return self._left * self._chips
-        return self._then.free_chips - self._count * self._chips
+        return self._beside if self._left is None else self._left * self._chips
 
     @property
     def _then(self) -> NodeMap:
@@ -97,7 +107,7 @@ class Reservation:
         self._left = None
         then = self._then
         then.restore(nodes, chips)
-        room = then.find(self._count, self._chips, self._topology) is not None
+        room = then.fits(self._count, self._chips, self._topology)
         then.give(nodes, chips)
         return room
 
@@ -110,6 +120,7 @@ class Reservation:
             if self._map is None:
                 self._passing.append((nodes, chips))
             return
+        self._beside -= len(nodes) * chips
         if self._left is not None:
             self._left -= len(nodes)
         if self._map is not None:
@@ -118,19 +129,22 @@ class Reservation:
             self._spare -= len(nodes) * chips
 
 
-class Rest:
+class Rest(msgspec.Struct, gc=False):
     """A pass over the queue left nothing to do: who is the first in line, and who has come since."""
 
-    def __init__(self, head: Waiting | None, reservation: Reservation | None, at: Instant) -> None:
-        self.head = head
-        """The first that is blocked."""
-        self.reservation = reservation
-        self.at = at
-        self.newcomers: list[Waiting] = []
+    head: Waiting | None
+    """The first that is blocked."""
+    reservation: Reservation | None
+    at: Instant
+    clears: bool = False
+    """A team makes quota free for one of its own: newcomers of the team must not take it, so all are looked at."""
+    newcomers: list[Waiting] = []
 
     def holds(self, at: Instant) -> bool:
-        """Whether the reservation is what it would be if it were made now."""
+        """Whether what is kept is what it would be if it were looked at now."""
         kept = self.reservation
+        if self.clears:
+            return False
         return kept is None or (not kept.tied and (at == self.at or at < kept.starts))
 
 
@@ -145,12 +159,39 @@ def earliest(
 
     An attempt past its expected end, or one that was asked to stop, counts as ending now.
     """
-    best: Start | None = None
-    for option, supply in busy:
-        # What is sized differs in time from chip to chip: the first to be done is sought, not the first to start.
-        before = FOREVER if best is None else Instant(best.option.ends(best.at) - option.duration)
-        best = _on_supply(state, ask, option, supply, at, stopping, before) or best
-    return best
+    notice = state.records.policy.migration.lease_end_notice
+    topology = required(ask.workload)
+    best: tuple[int, int, Start] | None = None
+    open_yet: list[tuple[int, Option, Supply, StartKey, Instant]] = []
+    told = stopping <= state.stopping.keys()
+    for place, (option, supply) in enumerate(busy):
+        key: StartKey = (supply.id, supply.chips, option.nodes, option.chips_per_node, topology)
+        moves, start, bound = state.starts.get(key, UNKNOWN)
+        past = start is not None and start.at <= at
+        if past or not told or moves != state.supplies.moves.get(supply.pool, 0):
+            start, bound = None, at
+        if start is None:
+            open_yet.append((place, option, supply, key, bound))
+        elif start.at < supply.until.plus(-notice):
+            # What ends between then and now counts as ending now: it was needed for a start that is still to come.
+            ends = option.ends(start.at)
+            if best is None or ends < best[0]:
+                best = (ends, place, start._replace(option=option))
+    for place, option, supply, known, bound in open_yet:
+        before = supply.until.plus(-notice)
+        if best is not None:
+            # What is sized differs in time from chip to chip: the first to be done is sought, not the first to start.
+            before = min(before, Instant(best[0] - option.duration + (place < best[1])))
+        if bound >= before:
+            continue
+        start = _on_supply(state, ask, option, supply, at, stopping, before)
+        if told:
+            if len(state.starts) >= STARTS_KEPT:
+                state.starts.clear()
+            state.starts[known] = (state.supplies.moves.get(supply.pool, 0), start, before)
+        if start is not None:
+            best = (option.ends(start.at), place, start)
+    return None if best is None else best[2]
 
 
 def counts(state: State, pool: str, ask: Ask, option: Option) -> bool:
@@ -174,7 +215,6 @@ def _on_supply(
     before: Instant,
 ) -> Start | None:
     nodes, count = state.nodes[supply.pool], option.nodes
-    before = min(before, supply.until.plus(-state.records.policy.migration.lease_end_notice))
     counting = counts(state, supply.pool, ask, option)
     chips, spare = nodes.free_chips, supply.spare
     freed: list[AttemptState] = []
@@ -193,7 +233,7 @@ def _on_supply(
                 for one in freed[given:]:
                     nodes.give(one.nodes, one.chips_per_node)
                 given = len(freed)
-            if counting or nodes.find(count, option.chips_per_node, required(ask.workload)) is not None:
+            if counting or nodes.fits(count, option.chips_per_node, required(ask.workload)):
                 return Start(end, option, supply, freed, chips)
     finally:
         for attempt in reversed(freed[:given]):
@@ -206,7 +246,7 @@ def _ends(
 ) -> Iterator[tuple[Instant, int, AttemptState]]:
     """What runs on a pool with its end and chips, the soonest and then the smallest first; services do not end."""
     live = state.live_on.get(pool, {})
-    listed = state.ends.get(pool, [])
+    listed = state.ends.on(pool)
     late = bisect_left(listed, (at + 1, 0, ""))
     going: set[str] = set()
     if state.stopping or stopping:

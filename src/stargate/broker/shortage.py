@@ -80,6 +80,19 @@ def needs_of(state: State, workload: str, slot: int) -> list[Need]:
     return found
 
 
+def waits_for(state: State, need: Need) -> bool:
+    """Whether the slot that a need was opened for still waits; a need of nobody's work always is waited for."""
+    holder = state.records.workloads.get(need.workload or "")
+    if holder is None:
+        return True
+    if holder.ended or holder.status == "cancelling":
+        return False
+    number = need.id.removeprefix(f"need-{holder.id}.").partition("-")[0]
+    if need.id.startswith(f"need-{holder.id}.") and number.isdigit() and int(number) < len(holder.slots):
+        return holder.slots[int(number)].status == "waiting"
+    return True
+
+
 def requirement_of(state: State, ask: Ask, at: Instant) -> Requirement:
     """What a provider would have to offer for this ask, each part testable."""
     policy = state.records.policy

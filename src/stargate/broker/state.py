@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from bisect import bisect_left, insort
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,18 +15,21 @@ from stargate.base import wire
 from stargate.base.errors import NotFoundError
 from stargate.base.time import FOREVER, Instant
 from stargate.broker.ask import Ask, expected_run, least_chips
-from stargate.broker.backlog import Backlog
+from stargate.broker.backlog import Backlog, Quiet
 from stargate.broker.budget import spent_up
 from stargate.broker.commitment import committed_micro_usd
+from stargate.broker.ends import Ends
 from stargate.broker.nodes import NodeMap
-from stargate.broker.order import waiting_rank
+from stargate.broker.order import join, leave, waiting_rank
+from stargate.broker.permits import Permits
 from stargate.broker.policy import SourcingPolicy, Team
 from stargate.broker.records import AttemptState, Records, Slot, WorkloadState
-from stargate.broker.reserve import Rest
-from stargate.broker.shortage import needs_of
+from stargate.broker.reserve import Rest, Starts
+from stargate.broker.shortage import needs_of, waits_for
 from stargate.broker.sourcing.records import Lease, Need, SourcingState
 from stargate.broker.sourcing.timers import look_unless_covered
 from stargate.broker.supply import Supply, SupplyClass, SupplyIndex
+from stargate.broker.tally import Tally
 from stargate.catalog import Pool, Provider, Site
 from stargate.workloads import Workload
 
@@ -54,6 +56,7 @@ class State:
 
     _held: int | None
     _backlog: Backlog | None  # the queue by size, once somebody has asked for it
+    quiet: dict[Waiting, Quiet]  # those that wait for room and nothing else
 
     def __init__(self, records: Records | None = None) -> None:
         self.records = records if records is not None else Records()
@@ -66,7 +69,7 @@ class State:
         self.catalog_pools: Mapping[str, Pool] = {}
         self.book = Book.compile(())
         self.nodes: dict[str, NodeMap] = {}
-        self.supplies = SupplyIndex()
+        self.supplies, self.permits, self.tally = SupplyIndex(self.nodes), Permits(), Tally()
         self.queue: list[Waiting] = []
         self.asks: dict[Waiting, Ask] = {}
         """What those that have been looked at ask for, as long as they wait."""
@@ -74,8 +77,8 @@ class State:
         """Attempts that hold nodes."""
         self.live_on: dict[str, dict[str, AttemptState]] = {}
         """The same by pool."""
-        self.ends: dict[str, list[tuple[Instant, int, str]]] = {}
-        """By pool, in order: when each is expected to end, its chips, its id."""
+        self.ends = Ends(self.live_on)
+        """The same in order of their expected ends."""
         self.sharing: dict[str, int] = {}
         """By pool: how many of them use only part of their nodes."""
         self.stopping: dict[str, AttemptState] = {}
@@ -100,6 +103,7 @@ class State:
         """The last fact after which an open need may find what it did not find before."""
         self._reviewed: tuple[int, Instant] = (-1, FOREVER)
         """Which of these open needs have seen, and until when agreements say the same to them."""
+        self.starts: Starts = {}
         self.at_rest: Rest | None = None
         """Set while nothing that matters to the queue has happened, but for newcomers, since a pass found no work."""
         self.due_pools: set[str] = set()
@@ -129,15 +133,7 @@ class State:
 
     def wanted(self, need: Need) -> bool:
         """Whether the slot that a need was opened for still waits; a need of nobody's work always is wanted."""
-        holder = self.records.workloads.get(need.workload or "")
-        if holder is None:
-            return True
-        if holder.ended or holder.status == "cancelling":
-            return False
-        number = need.id.removeprefix(f"need-{holder.id}.").partition("-")[0]
-        if need.id.startswith(f"need-{holder.id}.") and number.isdigit() and int(number) < len(holder.slots):
-            return holder.slots[int(number)].status == "waiting"
-        return True
+        return waits_for(self, need)
 
     def chip_id(self, name: str) -> str:
         """The catalog's id of a chip as a person calls it. Raises NotFoundError."""
@@ -193,26 +189,22 @@ class State:
 
     @property
     def backlog(self) -> Backlog:
-        """The queue by size and expected run."""
+        """The queue by size, expected run and team."""
         if self._backlog is None:
             self._backlog = Backlog()
             for place in self.queue:
                 self._backlog.add(place, *self._size(self.records.workloads[place.workload].workload))
         return self._backlog
 
-    def _size(self, work: Workload) -> tuple[int, int]:
-        """The least gang that will do, and how long it should be there."""
-        return least_chips(work), FOREVER if work.kind == "serve" else expected_run(self, work)
+    def _size(self, work: Workload) -> tuple[int, int, str]:
+        """The least gang that will do, how long it should be there, and whose it is."""
+        run_us = FOREVER if work.kind == "serve" else expected_run(self, work)
+        return least_chips(work), run_us, work.team
 
     def held_chips(self) -> int:
         """All chips under owned, reserved, on-demand or leased supply."""
         if self._held is None:
-            self._held = sum(
-                self.nodes[supply.pool].nodes * self.nodes[supply.pool].chips_per_node
-                if supply.chips is None
-                else supply.chips
-                for supply in self.supplies.by_id.values()
-            )
+            self._held = self.supplies.held_chips()
         return self._held
 
     def egress_usd_per_gib(self, *, site: str = "", provider: str = "") -> Decimal:
@@ -225,22 +217,21 @@ class State:
         due = self.timers[0][0] if self.timers else None
         if sourcing.timers and (due is None or sourcing.timers[0].at < due):
             due = sourcing.timers[0].at
-        if self.queue or sourcing.open_needs:
+        if self.book.agreements and (self.queue or sourcing.open_needs):
             promised = self.promised_until()
             if promised is not None and (due is None or promised < due):
                 due = promised
         return due
 
     def promised_until(self) -> Instant | None:
-        """The next date at which what agreements said so far may change; None: none is known."""
+        """The next date at which what agreements or waivers said so far may change; None: none is known."""
         if not self.book.agreements:
             return None
-        view = self.book.view(self.records.world_facts, self.clock)
-        if view.soonest <= self.clock:
-            view.soonest = min(
-                (until for _, until, _ in view.answers.values() if until > self.clock), default=FOREVER
+        until = self.book.view(self.records.world_facts, self.clock).until(self.clock)
+        if self.sourcing.waivers:
+            until = min(
+                until, *(one.until for one in self.sourcing.waivers if one.until > self.clock), FOREVER
             )
-        until = min(view.horizon.before, view.soonest)
         return until if until < FOREVER else None
 
     def digest(self) -> str:
@@ -272,9 +263,9 @@ class State:
 
     def pop_due(self, at: Instant) -> bool:
         """Take the timers that are due; whether there were any. Their pools are in `due_pools` from now on."""
-        due = bool(self.due_pools)
-        while self.timers and self.timers[0][0] <= at:
-            _, pool = heapq.heappop(self.timers)
+        due, timers = bool(self.due_pools), self.timers
+        while timers and timers[0][0] <= at:
+            _, pool = heapq.heappop(timers)
             due = True
             if pool in self.catalog_pools:
                 self.due_pools.add(pool)
@@ -283,10 +274,7 @@ class State:
     def enqueue(self, holder: WorkloadState, slot: int) -> Waiting:
         """A slot waits; its place."""
         place = self.place_of(holder, slot)
-        queue = self.queue
-        index = bisect_left(queue, place)
-        assert index == len(queue) or queue[index] != place, f"{holder.id} slot {slot} waits already"
-        queue.insert(index, place)
+        join(self.queue, place)
         if self._backlog is not None:
             self._backlog.add(place, *self._size(holder.workload))
         self._set_waiting_timers(holder, holder.slots[slot])
@@ -295,7 +283,8 @@ class State:
     def _set_waiting_timers(self, holder: WorkloadState, slot: Slot) -> None:
         """When the slot may be tried, and when it is too late to wait for held capacity."""
         work = holder.workload
-        self._set_timer_ahead(slot.not_before)
+        if slot.not_before:
+            self._set_timer_ahead(slot.not_before)
         if work.deadline is not None:
             usual = expected_run(self, work)
             durations = {size.duration or usual for size in work.sizes} or {usual}
@@ -310,12 +299,9 @@ class State:
     def dequeue(self, holder: WorkloadState, slot: int) -> None:
         """A slot no longer waits."""
         place = self.place_of(holder, slot)
-        queue = self.queue
-        index = bisect_left(queue, place)
-        assert index < len(queue) and queue[index] == place, f"{holder.id} slot {slot} does not wait"  # noqa: PT018
-        del queue[index]
-        if self.asks:
-            self.asks.pop(place, None)
+        leave(self.queue, place)
+        self.quiet.pop(place, None)
+        self.asks.pop(place, None)
         if self._backlog is not None:
             self._backlog.remove(place, *self._size(holder.workload))
         if self.records.sourcing.needs:
@@ -324,37 +310,47 @@ class State:
 
     def occupy(self, attempt: AttemptState) -> None:
         """The attempt's gang takes its nodes (again: after a restart some may be nodes that the pool has lost)."""
-        assert attempt.id not in self.live, f"{attempt.id} holds nodes already"
-        self.nodes[attempt.pool].restore(attempt.nodes, attempt.chips_per_node)
-        chips = attempt.chips
+        name, pool, per_node = attempt.id, attempt.pool, attempt.chips_per_node
+        assert name not in self.live, f"{name} holds nodes already"
+        nodes, chips = self.nodes[pool], attempt.chips
+        nodes.restore(attempt.nodes, per_node)
+        self.supplies.note(pool)
         supply = self.supplies.by_id.get(attempt.supply)
         if supply is not None:
             supply.used += chips
             assert supply.chips is None or supply.used <= supply.chips, f"supply {supply.id} is over-used"
-        self.live[attempt.id] = attempt
-        self.live_on.setdefault(attempt.pool, {})[attempt.id] = attempt
-        insort(self.ends.setdefault(attempt.pool, []), (attempt.expected_end, chips, attempt.id))
-        if attempt.chips_per_node < self.nodes[attempt.pool].chips_per_node:
-            self.sharing[attempt.pool] = self.sharing.get(attempt.pool, 0) + 1
+        self.live[name] = attempt
+        self.live_on.setdefault(pool, {})[name] = attempt
+        self.ends.add(attempt)
+        if per_node < nodes.chips_per_node:
+            self.sharing[pool] = self.sharing.get(pool, 0) + 1
         if attempt.status == "stopping":
-            self.stopping[attempt.id] = attempt
+            self.stopping[name] = attempt
         self._count(attempt, chips)
 
     def vacate(self, attempt: AttemptState) -> None:
         """The attempt's gang gives its nodes back."""
-        del self.live[attempt.id]
-        self.stopping.pop(attempt.id, None)
-        del self.live_on[attempt.pool][attempt.id]
-        chips, ends = attempt.chips, self.ends[attempt.pool]
-        del ends[bisect_left(ends, (attempt.expected_end, chips, attempt.id))]
-        if attempt.chips_per_node < self.nodes[attempt.pool].chips_per_node:
-            self.sharing[attempt.pool] -= 1
-        self.nodes[attempt.pool].give(attempt.nodes, attempt.chips_per_node)
+        name, pool, per_node = attempt.id, attempt.pool, attempt.chips_per_node
+        del self.live[name]
+        self.stopping.pop(name, None)
+        del self.live_on[pool][name]
+        self.ends.remove(attempt)
+        chips, nodes = attempt.chips, self.nodes[pool]
+        if per_node < nodes.chips_per_node:
+            self.sharing[pool] -= 1
+        nodes.give(attempt.nodes, per_node)
+        self.supplies.note(pool)
         supply = self.supplies.by_id.get(attempt.supply)
         if supply is not None:
             supply.used -= chips
             assert supply.used >= 0, f"supply {supply.id} got back more than it gave"
         self._count(attempt, -chips)
+
+    def resize(self, pool: str, nodes: int) -> None:
+        """A pool has so many nodes from now on."""
+        self.nodes[pool].resize(nodes)
+        self.supplies.note(pool)
+        self.forget_held()
 
     def add_lease(self, lease: Lease) -> None:
         """An active lease becomes supply."""
@@ -418,20 +414,23 @@ class State:
     def redeclare(self) -> None:
         """Rebuild what follows from the declared catalog, agreements and policy; running work keeps its nodes."""
         self.live, self.live_on, self.stopping, self.lost_on = {}, {}, {}, {}
-        self.ends, self.sharing = {}, {}
+        self.ends, self.sharing, self.tally = Ends(self.live_on), {}, Tally()
         self.queue, self.timers = [], []
         self.team_chips, self.provider_chips, self.chips_in_use = {}, {}, 0
         self._derive()
 
     def _count(self, attempt: AttemptState, chips: int) -> None:
-        team, provider = self.records.workloads[attempt.workload].workload.team, attempt.provider
-        self.team_chips[team] = self.team_chips.get(team, 0) + chips
-        self.provider_chips[provider] = self.provider_chips.get(provider, 0) + chips
+        work, provider = self.records.workloads[attempt.workload].workload, attempt.provider
+        teams, providers = self.team_chips, self.provider_chips
+        teams[work.team] = teams.get(work.team, 0) + chips
+        providers[provider] = providers.get(provider, 0) + chips
         self.chips_in_use += chips
+        if self.records.policy.preemption or self.records.policy.migration.enabled:  # nobody else looks at it
+            supply = self.supplies.by_id.get(attempt.supply)
+            (self.tally.add if chips > 0 else self.tally.remove)(attempt, work, supply)
 
     def _derive(self) -> None:
-        records = self.records
-        catalog = records.infrastructure
+        records, catalog = self.records, self.records.infrastructure
         self.providers = catalog.providers_by_id
         self.sites = catalog.sites_by_id
         self.catalog_pools = catalog.pools_by_id
@@ -442,7 +441,8 @@ class State:
         }
         self.teams = {team.id: team for team in records.policy.teams}
         self.nominal_chips = sum(team.nominal_chips for team in records.policy.teams)
-        self.due_pools, self.supplies = set(self.catalog_pools), SupplyIndex()
+        self.due_pools = set(self.catalog_pools)
+        self.supplies, self.permits, self.starts = SupplyIndex(self.nodes), Permits(), {}
         self.spent_up = spent_up(records.world_facts)
         self._held, self._egress, self._chip_ids = None, {}, {}
         self.committed = committed_micro_usd(self.book, records.world_facts, records.at)
@@ -495,6 +495,6 @@ class State:
                 if slot.status == "waiting":
                     waiting.append(self.place_of(holder, number))
                     self._set_waiting_timers(holder, slot)
-        self.queue, self._backlog, self.asks = sorted(waiting), None, {}
+        self.queue, self._backlog, self.asks, self.quiet = sorted(waiting), None, {}, {}
         for need in self.sourcing.needs.values():
             self.await_retry(need)

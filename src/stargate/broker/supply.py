@@ -6,10 +6,14 @@ whole class is let in or shut out by one question, however many thousand offers 
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from stargate.base.time import FOREVER, Instant
+from stargate.broker.pricelist import PriceList
+
+if TYPE_CHECKING:
+    from stargate.broker.nodes import NodeMap
 
 Tenure = Literal["owned", "reserved", "on_demand", "market"]
 
@@ -73,33 +77,65 @@ class Supply:
 
 
 class SupplyIndex:
-    """Supplies by chip and class, cheapest first."""
+    """Supplies by chip, cheapest first; and by chip and class, to be let in or shut out together."""
 
-    def __init__(self) -> None:
+    def __init__(self, nodes: Mapping[str, NodeMap]) -> None:
+        self._nodes = nodes
         self.by_id: dict[str, Supply] = {}
-        self.by_chip: dict[str, dict[SupplyClass, list[tuple[int, str]]]] = {}
+        self.by_chip: dict[str, PriceList] = {}
+        self.classes: dict[str, dict[SupplyClass, int]] = {}
+        """Chip to classes, and how many supplies each has."""
+        self._chip_of: dict[str, str] = {}
+        """Of pools that are held, in part or wholly."""
+        self.changes = 0
+        """How often a supply came, went or was repriced."""
+        self.moves: dict[str, int] = {}
+        """By pool: how often what is free there, now or in time to come, was noted to be another."""
 
     def add(self, supply: Supply) -> None:
         """Supply ids are unique."""
         assert supply.id not in self.by_id, f"supply {supply.id} is there already"
         self.by_id[supply.id] = supply
-        classes = self.by_chip.setdefault(supply.chip, {})
-        insort(classes.setdefault(supply.kind, []), (supply.marginal, supply.id))
+        listed = self.by_chip.get(supply.chip)
+        if listed is None:
+            listed = self.by_chip[supply.chip] = PriceList(self._nodes)
+        listed.add(supply)
+        classes = self.classes.setdefault(supply.chip, {})
+        classes[supply.kind] = classes.get(supply.kind, 0) + 1
+        self._chip_of[supply.pool] = supply.chip
+        self.changes += 1
 
     def remove(self, supply_id: str) -> None:
         """The supply is no longer offered; what runs on it runs on."""
         supply = self.by_id.pop(supply_id)
-        self._unlist(supply)
+        self.by_chip[supply.chip].remove(supply)
+        classes = self.classes[supply.chip]
+        classes[supply.kind] -= 1
+        if not classes[supply.kind]:
+            del classes[supply.kind]
+        self.changes += 1
 
     def set_marginal(self, supply: Supply, marginal: int) -> None:
         """Move a supply to its new place in the price order."""
         if marginal != supply.marginal:
-            self._unlist(supply)
+            listed = self.by_chip[supply.chip]
+            listed.remove(supply)
             supply.marginal = marginal
-            insort(self.by_chip[supply.chip][supply.kind], (marginal, supply.id))
+            listed.add(supply)
+            self.changes += 1
 
-    def _unlist(self, supply: Supply) -> None:
-        listed = self.by_chip[supply.chip][supply.kind]
-        at = bisect_left(listed, (supply.marginal, supply.id))
-        assert listed[at] == (supply.marginal, supply.id), "a supply is listed under its marginal price"
-        del listed[at]
+    def held_chips(self) -> int:
+        """All chips under all supplies."""
+        return sum(
+            self._nodes[supply.pool].nodes * self._nodes[supply.pool].chips_per_node
+            if supply.chips is None
+            else supply.chips
+            for supply in self.by_id.values()
+        )
+
+    def note(self, pool: str) -> None:
+        """More or less is free in a pool than was, or will be."""
+        self.moves[pool] = self.moves.get(pool, 0) + 1
+        chip = self._chip_of.get(pool)
+        if chip is not None:
+            self.by_chip[chip].note(pool)

@@ -62,8 +62,8 @@ def form() -> str:
 
 
 def _layout(root: type) -> set[tuple[str, str, tuple[tuple[str, str], ...]]]:
-    """Every record inside a record: its name, its tag, and its fields as they are annotated."""
-    found: dict[type, tuple[str, str, tuple[tuple[str, str], ...]]] = {}
+    """Every record inside a record: its name, its tag, its fields as annotated; and every closed vocabulary."""
+    found: dict[object, tuple[str, str, tuple[tuple[str, str], ...]]] = {}
     waiting: list[object] = [msgspec.inspect.type_info(root)]
     while waiting:
         info = waiting.pop()
@@ -73,6 +73,8 @@ def _layout(root: type) -> set[tuple[str, str, tuple[tuple[str, str], ...]]]:
                 fields |= {name: str(kind) for name, kind in vars(base).get("__annotations__", {}).items()}
             found[info.cls] = (info.cls.__qualname__, repr(info.tag), tuple(fields.items()))
             waiting.extend(field.type for field in info.fields)
+        elif isinstance(info, msgspec.inspect.LiteralType):
+            found[info.values] = ("", "", tuple((str(word), "") for word in info.values))
         for part in ("types", "item_types"):
             waiting.extend(getattr(info, part, ()))
         inner = (getattr(info, part, None) for part in ("item_type", "key_type", "value_type"))

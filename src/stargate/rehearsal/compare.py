@@ -1,8 +1,11 @@
-"""Two runs side by side: which figures differ, and the first decision on which they part, with both grounds."""
+"""Two runs side by side: which figures and jobs differ, and the first decision on which they part, with both grounds.
+
+A run is what was kept of it: see `outcome`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -26,7 +29,10 @@ from stargate.broker.fact import (
     WorkloadEnded,
 )
 from stargate.broker.sourcing.fact import OfferAnswered, OfferReceived, QuoteReceived
-from stargate.rehearsal.report.summary import Summary
+from stargate.rehearsal import schedule
+from stargate.rehearsal.outcome import Outcome
+from stargate.rehearsal.report.headline import headlines
+from stargate.rehearsal.report.summary import Identity, Summary
 
 GIVEN: frozenset[type] = frozenset(
     {
@@ -62,14 +68,14 @@ class Divergence(msgspec.Struct, frozen=True):
     """Decisions on which they had agreed until then."""
     before: Step | None
     """The last of these."""
-    ours: Step | None
-    theirs: Step | None
-    ours_on_theirs: Step | None = None
-    """What our run decided about what theirs decided about, if it did within AHEAD_LIMIT entries."""
-    theirs_on_ours: Step | None = None
-    told_ours: Step | None = None
-    """The first thing that our run was told and the other was not, or not then, before they parted."""
-    told_theirs: Step | None = None
+    first: Step | None
+    second: Step | None
+    first_on_second: Step | None = None
+    """What the first decided about what the second decided about, if it did within AHEAD_LIMIT entries."""
+    second_on_first: Step | None = None
+    told_first: Step | None = None
+    """What the first was told, and the second was not, or not then, before they parted."""
+    told_second: Step | None = None
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -77,37 +83,115 @@ class Difference(msgspec.Struct, frozen=True):
 
     path: str
     """As `work.wait_seconds.average`, `providers.azure.owed_micro_usd`."""
-    ours: float | None
+    first: float | None
     """None: that run does not have it."""
-    theirs: float | None
+    second: float | None
 
     @property
     def change(self) -> float | None:
-        """By how much theirs is more than ours; None where one is missing."""
-        return None if self.ours is None or self.theirs is None else self.theirs - self.ours
+        """By how much the second is more than the first; None where one is missing."""
+        return None if self.first is None or self.second is None else self.second - self.first
 
     @property
     def change_fraction(self) -> float | None:
-        """The same as a fraction of ours; None where there is none."""
-        return self.change / abs(self.ours) if self.ours and self.change is not None else None
+        """The same as a fraction of the first; None where there is none."""
+        return self.change / abs(self.first) if self.first and self.change is not None else None
 
 
-def differences(ours: Summary, theirs: Summary) -> tuple[Difference, ...]:
+class Jobs(msgspec.Struct, frozen=True):
+    """Two schedules, job by job."""
+
+    both: int
+    """Jobs that both have."""
+    differ: int
+    """Of these, jobs that did not come, begin and end at the same seconds on as many chips."""
+    only_first: int
+    only_second: int
+    first_difference: schedule.Difference | None
+    """The earliest of all."""
+
+    @property
+    def equal(self) -> bool:
+        """Every job of each is in the other, and alike."""
+        return self.first_difference is None
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """Two runs. A part is None where one of them has not kept what it takes."""
+
+    first: Identity
+    second: Identity
+    equal: bool
+    """Nothing of what could be compared differs."""
+    jobs: Jobs | None
+    headlines: tuple[Difference, ...] | None
+    """The figures that stand first, whether they differ or not."""
+    figures: tuple[Difference, ...] | None
+    """Every figure that differs."""
+    decisions: bool
+    """Decisions were compared: both runs have a journal."""
+    parting: Divergence | None
+    """None: they decided the same, or decisions were not compared."""
+
+
+def compare(first: Outcome, second: Outcome) -> Comparison:
+    """Whatever both have kept. Raises JournalError where a journal cannot be read."""
+    figures: tuple[Difference, ...] | None = None
+    leading: tuple[Difference, ...] | None = None
+    if first.summary is not None and second.summary is not None:
+        figures = differences(first.summary, second.summary)
+        one, other = headlines(first.summary), headlines(second.summary)
+        leading = tuple(Difference(name, value, other[name]) for name, value in one.items())
+    jobs = None
+    if first.rows is not None and second.rows is not None:
+        jobs = paired(first.rows, second.rows)
+    parting = None
+    decisions = first.journal is not None and second.journal is not None
+    if decisions:
+        with first.entries() as ours, second.entries() as theirs:
+            parting = divergence(ours, theirs)
+    return Comparison(
+        first=first.identity,
+        second=second.identity,
+        equal=not figures and parting is None and (jobs is None or jobs.equal),
+        jobs=jobs,
+        headlines=leading,
+        figures=figures,
+        decisions=decisions,
+        parting=parting,
+    )
+
+
+def paired(first: Sequence[schedule.Row], second: Sequence[schedule.Row]) -> Jobs:
+    """Two schedules, counted."""
+    found = schedule.differences(first, second)
+    only_first = sum(each.second is None for each in found)
+    only_second = sum(each.first is None for each in found)
+    return Jobs(
+        both=len(first) - only_first,
+        differ=len(found) - only_first - only_second,
+        only_first=only_first,
+        only_second=only_second,
+        first_difference=found[0] if found else None,
+    )
+
+
+def differences(first: Summary, second: Summary) -> tuple[Difference, ...]:
     """Every figure that differs, in the order of the summary; lists are matched by `id` or `clause`."""
-    one, other = dict(_figures(wire.to_plain(ours))), dict(_figures(wire.to_plain(theirs)))
+    one, other = dict(_figures(wire.to_plain(first))), dict(_figures(wire.to_plain(second)))
     paths = [*one, *(path for path in other if path not in one)]
     return tuple(
         Difference(path, one.get(path), other.get(path)) for path in paths if one.get(path) != other.get(path)
     )
 
 
-def divergence(ours: Iterable[Entry], theirs: Iterable[Entry]) -> Divergence | None:
+def divergence(first: Iterable[Entry], second: Iterable[Entry]) -> Divergence | None:
     """The first decision on which two streams of entries part; None: they decided the same at the same times.
 
     What the broker was told is not compared, nor are numbers, causes and grounds: two runs with different policies
     part where they first do something different. The streams are read once, and only as far as is needed.
     """
-    one, other = _Stream(ours), _Stream(theirs)
+    one, other = _Stream(first), _Stream(second)
     before: Entry | None = None
     agreed = 0
     while True:
@@ -121,12 +205,12 @@ def divergence(ours: Iterable[Entry], theirs: Iterable[Entry]) -> Divergence | N
     return Divergence(
         decisions=agreed,
         before=None if before is None else step(before),
-        ours=None if mine is None else step(mine),
-        theirs=None if yours is None else step(yours),
-        ours_on_theirs=None if yours is None else one.about(subject(yours.fact), mine),
-        theirs_on_ours=None if mine is None else other.about(subject(mine.fact), yours),
-        told_ours=told[0],
-        told_theirs=told[1],
+        first=None if mine is None else step(mine),
+        second=None if yours is None else step(yours),
+        first_on_second=None if yours is None else one.about(subject(yours.fact), mine),
+        second_on_first=None if mine is None else other.about(subject(mine.fact), yours),
+        told_first=told[0],
+        told_second=told[1],
     )
 
 

@@ -2,12 +2,14 @@
 
 The broker and its driver are the ones of every other rehearsal; only the world is plain. Jobs that are larger than the
 pool are left out. Under `fifo`, `sjf` and `easy` the schedule is that of the textbook.
+
+The chips may stand in nodes: a job that fits one node gets its chips on one, and a larger one gets whole nodes.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,8 +36,11 @@ BEGINNING = Instant.parse("2000-01-01")
 CHIP = "H100-SXM"
 POOL = "flat"
 BLOCK_NODES = 64
-"""The size of the bitmaps; it has no meaning, as nobody asks for a block."""
+"""Of single chips the size of the bitmaps; it has no meaning, as nobody asks for a block."""
 _CHECKPOINT = Checkpoint(path="checkpoint")
+
+Cost = Callable[[Job], int]
+"""Seconds that a job loses each time it is stopped: to save, and to read it back."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class Flat:
     chips: int
     jobs: tuple[Job, ...]
     """In order of submission, those left out too."""
+    nodes_of: int
+    """Chips of a node."""
     rows: tuple[Row, ...]
     """In order of submission."""
     too_large: tuple[str, ...]
@@ -56,8 +63,8 @@ class Flat:
 
     @cached_property
     def input_digest(self) -> str:
-        """Of jobs, chips and policy: equal inputs, equal digest."""
-        return digest(self.jobs, self.chips, self.policy)
+        """Of jobs, chips, nodes and policy: equal inputs, equal digest."""
+        return digest(self.jobs, self.chips, self.nodes_of, self.policy)
 
     @cached_property
     def state_digest(self) -> str:
@@ -66,25 +73,38 @@ class Flat:
 
 
 def rehearse(
-    jobs: Iterable[Job], chips: int, policy: str, *, own: Policy | None = None, sink: Sink | None = None
+    jobs: Iterable[Job],
+    chips: int,
+    policy: str,
+    *,
+    own: Policy | None = None,
+    sink: Sink | None = None,
+    nodes_of: int = 1,
+    stop_cost: Cost | None = None,
 ) -> Flat:
     """Run the jobs to their end on `chips` under a policy of `policies`; `own` is what the name `own` means.
 
-    Raises NotFoundError for an unknown policy, InputError where two jobs have one id.
+    Rows with one id are jobs of their own. Raises NotFoundError for an unknown policy, InputError where the nodes do
+    not come to `chips`.
     """
+    if nodes_of < 1 or chips % nodes_of:
+        message = f"{chips} chips are no whole number of nodes of {nodes_of}"
+        raise InputError((Problem(message, f"Give a multiple of {nodes_of} chips."),))
     chosen = named(policy, own)
-    given = sorted(jobs, key=lambda job: (job.submit_seconds, _by_number(job.id)))
+    given = ordered(jobs)
     fitting = [job for job in given if 0 < job.chips <= chips]
-    machine, engine = Machine(), _Engine()
-    declared = machine.handle(_declared(chips, chosen)).entries
+    machine, engine = Machine(), _Engine(nodes_of, stop_cost)
+    begins = Instant(BEGINNING + min(0, given[0].submit_seconds if given else 0) * SECOND)
+    declared = machine.handle(_declared(chips, nodes_of, chosen, begins)).entries
     if sink is not None:
         sink(declared)
-    play = Play(machine, engine, Clock(BEGINNING), sink)
+    play = Play(machine, engine, Clock(begins), sink)
     play.run(engine.arrivals(fitting))
     return Flat(
         policy=chosen,
         chips=chips,
         jobs=tuple(given),
+        nodes_of=nodes_of,
         rows=tuple(engine.rows()),
         too_large=tuple(job.id for job in given if job.chips > chips),
         facts=len(declared) + play.facts,
@@ -92,10 +112,15 @@ def rehearse(
     )
 
 
-def digest(jobs: Sequence[Job], chips: int, policy: Policy) -> str:
+def ordered(jobs: Iterable[Job]) -> list[Job]:
+    """As they come: of one moment by their numbers."""
+    return sorted(jobs, key=lambda job: (job.submit_seconds, _by_number(job.id)))
+
+
+def digest(jobs: Sequence[Job], chips: int, nodes_of: int, policy: Policy) -> str:
     """A fingerprint of all that decides the outcome."""
     summed = hashlib.blake2b(digest_size=16)
-    summed.update(msgspec.json.encode((chips, msgspec.to_builtins(policy, enc_hook=str))))
+    summed.update(msgspec.json.encode((chips, nodes_of, msgspec.to_builtins(policy, enc_hook=str))))
     for job in jobs:
         summed.update(
             f"{job.id},{job.submit_seconds},{job.run_seconds},{job.chips},{job.requested_seconds}\n".encode()
@@ -104,10 +129,16 @@ def digest(jobs: Sequence[Job], chips: int, policy: Policy) -> str:
 
 
 def _by_number(job_id: str) -> tuple[int, str]:
-    return (int(job_id), "") if job_id.isdecimal() else (0, job_id)
+    try:
+        return int(job_id), ""
+    except ValueError:
+        return 0, job_id
 
 
-def _declared(chips: int, policy: Policy) -> Envelope:
+def _declared(chips: int, nodes_of: int, policy: Policy, at: Instant) -> Envelope:
+    nodes = chips // nodes_of
+    # Nodes are all alike, wherever they are: of those that fit best the first is taken.
+    block = nodes if nodes_of > 1 else min(nodes, BLOCK_NODES)
     infrastructure = Infrastructure(
         parties=(Party(id="lab"),),
         providers=(Provider(id="lab", party="lab"),),
@@ -119,14 +150,14 @@ def _declared(chips: int, policy: Policy) -> Envelope:
                 site="site",
                 chip=CHIP,
                 tenure="owned",
-                chips_per_node=1,
-                block_nodes=min(chips, BLOCK_NODES),
-                nodes=(DatedCount(nodes=chips, from_=Instant(0)),),
+                chips_per_node=nodes_of,
+                block_nodes=block,
+                nodes=(DatedCount(nodes=nodes, from_=Instant(0)),),
                 engine=EngineRef(kind="local"),
             ),
         ),
     )
-    return Envelope("declare", BEGINNING, Declare(infrastructure, (), policy))
+    return Envelope("declare", at, Declare(infrastructure, (), policy))
 
 
 class _Run(msgspec.Struct, gc=False):
@@ -146,24 +177,23 @@ class _Run(msgspec.Struct, gc=False):
 class _Engine:
     """Runs every job for as long as the trace says; what is stopped saves its work and goes on later."""
 
-    def __init__(self) -> None:
+    def __init__(self, nodes_of: int, stop_cost: Cost | None) -> None:
+        self._nodes_of, self._stop_cost = nodes_of, stop_cost
         self._runs: dict[str, _Run] = {}
 
     def arrivals(self, jobs: Iterable[Job]) -> Iterator[Event]:
         """Every job at its moment."""
-        resources = (Resources(chip=CHIP, chips_per_node=1),)
+        node = self._nodes_of
+        resources = [(Resources(chip=CHIP, chips_per_node=chips),) for chips in range(1, node + 1)]
         for number, job in enumerate(jobs):
-            name = job.id if is_name(job.id) else f"job-{number}"
-            if name in self._runs:
-                problem = Problem(
-                    f"two jobs of the trace have the id {job.id!r}", "Give each job an id of its own."
-                )
-                raise InputError((problem,))
+            name = job.id if is_name(job.id) and job.id not in self._runs else f"job-{number}"
+            while name in self._runs:
+                name = f"{name}-again"
             self._runs[name] = _Run(job, job.run_seconds * SECOND)
             work = Workload(
                 name=name,
-                alternatives=resources,
-                nodes=job.chips,
+                alternatives=resources[min(job.chips, node) - 1],
+                nodes=-(-job.chips // node),
                 time_limit=Duration(job.requested_seconds * SECOND),
                 checkpoint=_CHECKPOINT,
             )
@@ -181,6 +211,8 @@ class _Engine:
         if isinstance(effect, StopAttempt):
             run = self._runs[effect.attempt.rpartition(".")[0].rpartition(".")[0]]
             run.left_us -= now - run.since_us
+            if self._stop_cost is not None:
+                run.left_us += self._stop_cost(run.job) * SECOND
             return ((now, Report(effect.attempt, "stopped")),)
         return ()
 

@@ -25,6 +25,9 @@ Sink = Callable[[tuple[Entry, ...]], object]
 """Where entries go before anybody acts on them: a journal, or nowhere."""
 
 
+NOBODY: Event = (FOREVER, Wake())
+"""The arrival after the last."""
+
 PATIENCE = (100_000, 50, 50)
 """Python's thresholds of collection while a rehearsal runs: it makes many records and no cycles of them."""
 
@@ -55,8 +58,10 @@ class Play:
         self.clock = clock
         self._model = model
         self._sink = sink
-        self._said = machine.state.records.seq
-        """Commands so far: their numbers are their ids, and none is one that a former play has used."""
+        self._said = 0
+        self._named = f"r{machine.state.records.seq}."
+        """What ids of commands begin with. A former play that began at this entry, too, has added none: none of its
+        commands is remembered."""
         self.facts = 0
         self.refused: list[tuple[Instant, Command, UserError]] = []
         """What the machine would not have, in order."""
@@ -68,20 +73,17 @@ class Play:
 
     def _run(self, arrivals: Iterable[Event], until: Instant) -> None:
         coming = iter(arrivals)
-        arrival = next(coming, None)
+        arrival = next(coming, NOBODY)
         clock = self.clock
         due = self.machine.next_due() or FOREVER
         while True:
-            at = min(clock.next(), due)
-            if arrival is not None and arrival[0] < at:
-                at = arrival[0]
-            at = max(at, clock.now)
+            at = max(min(clock.next(), due, arrival[0]), clock.now)
             if at >= FOREVER or at > until:
                 return
             commands = clock.pop(at)
-            while arrival is not None and arrival[0] <= at:
+            while arrival[0] <= at:
                 commands.append(arrival[1])
-                arrival = next(coming, None)
+                arrival = next(coming, NOBODY)
             if due <= at:
                 commands.append(Wake())
             self._say(at, commands)
@@ -89,18 +91,19 @@ class Play:
             assert due > at, f"something is due at {due} and does not come about"
 
     def _say(self, at: Instant, commands: list[Command]) -> None:
-        envelopes = []
-        for command in commands:
-            self._said += 1
-            envelopes.append(Envelope(f"r{self._said}", at, command))
-        answers = self.machine.handle_all(envelopes)
+        named, said = self._named, self._said + 1
+        self._said += len(commands)
+        answers = self.machine.handle_all(
+            [Envelope(f"{named}{number}", at, command) for number, command in enumerate(commands, said)]
+        )
         for place, answer in enumerate(answers):
             if isinstance(answer, UserError):
                 self.refused.append((at, commands[place], answer))
                 continue
-            self.facts += len(answer.entries)
-            if self._sink is not None and answer.entries:
-                self._sink(answer.entries)
+            entries = answer.entries
+            self.facts += len(entries)
+            if entries and self._sink is not None:
+                self._sink(entries)
             for effect in answer.effects:
                 for moment, command in self._model.answer(effect, at):
                     self.clock.set(moment, command)

@@ -11,8 +11,8 @@ from stargate.broker.policy import Migration, Policy, SourcingPolicy
 
 PolicyName = Literal["fifo", "sjf", "easy", "srtf", "own"]
 """`fifo`: in order of arrival, nobody passes the first. `sjf`: the shortest requested time first, likewise. `easy`:
-`fifo`, and behind the first whoever cannot delay it. `srtf`: what has least left first, also before what runs. `own`:
-the policy that is given."""
+`fifo`, and behind the first whoever cannot delay it. `srtf`: what has least left first, also before what runs, and
+behind the first whoever cannot delay it. `own`: the policy that is given."""
 
 NAMES: tuple[PolicyName, ...] = get_args(PolicyName)
 DEPTH = 1_000_000
@@ -30,7 +30,7 @@ def named(name: str, own: Policy | None = None) -> Policy:
         "fifo": ("fifo", "none"),
         "sjf": ("sjf", "none"),
         "easy": ("fifo", "easy"),
-        "srtf": ("srtf", "none"),
+        "srtf": ("srtf", "easy"),
     }
     if name not in orders:
         raise NotFoundError(f"no policy is called {name!r}", f"choose one of {', '.join(NAMES)}")

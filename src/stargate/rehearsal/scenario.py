@@ -58,7 +58,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     from_journal: str = ""
     """Goes on where this journal (the file, or a server's folder) ends. The file is only read."""
     infrastructure: Paths = ()
-    """Files and folders, beside this file. With a journal: in place of what it knows."""
+    """Files and folders, beside this file. With a journal: in place of what it knows, each of the three for itself."""
     agreements: Paths = ()
     policy: Paths = ()
     policy_named: PolicyName = "own"
@@ -87,12 +87,12 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
 
 class Declared(msgspec.Struct, frozen=True):
-    """What files say exists, was promised, is known and decides."""
+    """What files say exists, was promised, is known and decides. None: they do not say, and a journal does."""
 
-    infrastructure: Infrastructure
-    agreements: tuple[Agreement, ...]
+    infrastructure: Infrastructure | None
+    agreements: tuple[Agreement, ...] | None
     facts: tuple[WorldFact, ...]
-    policy: Policy
+    policy: Policy | None
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -195,11 +195,17 @@ class _Reader:
         try:
             infrastructure = assemble_catalog(named["infrastructure"]).infrastructure
             promised = assemble_agreements(named["agreements"])
-            policy = typed(policies[0], Policy, "policy") if policies else Policy()
+            policy = typed(policies[0], Policy, "policy") if policies else None
         except InputError as error:
             self._problems += error.problems
             return None
-        return Declared(infrastructure, promised.agreements, promised.facts, policy)
+        known = bool(scenario.from_journal)
+        return Declared(
+            None if known and not infrastructure.pools else infrastructure,
+            None if known and not promised.agreements else promised.agreements,
+            promised.facts,
+            policy if known else policy or Policy(),
+        )
 
     def _documents(self, paths: Iterable[str], role: str) -> list[Document]:
         found: list[Document] = []

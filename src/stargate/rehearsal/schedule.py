@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
@@ -63,19 +64,57 @@ def read(lines: Iterable[str], name: str = "") -> list[Row]:
     return found
 
 
-def differences(ours: Sequence[Row], theirs: Sequence[Row]) -> list[str]:
-    """Every job whose submission, start, end or chips differ, or that only one of them has; empty if they are equal."""
-    other = {row.job_id: row for row in theirs}
-    found = []
-    for row in ours:
-        match = other.pop(row.job_id, None)
-        if match is None:
-            found.append(f"{row.job_id} is in the first schedule only")
-            continue
-        found += [
-            f"{row.job_id}: {column} is {getattr(row, column)} and {getattr(match, column)}"
-            for column in COLUMNS[1:]
-            if getattr(row, column) != getattr(match, column)
+class Difference(msgspec.Struct, frozen=True):
+    """A job that two schedules do not have alike. A side is None where that one does not have it."""
+
+    job_id: str
+    first: Row | None
+    second: Row | None
+
+    @property
+    def at(self) -> int:
+        """The earliest second at which it shows."""
+        one, other = self.first, self.second
+        if one is None or other is None:
+            return min(row.submit for row in (one, other) if row is not None)
+        pairs = [(getattr(one, name), getattr(other, name)) for name in ("submit", "start", "end")]
+        return min((min(pair) for pair in pairs if pair[0] != pair[1]), default=one.submit)
+
+    def __str__(self) -> str:
+        if self.first is None or self.second is None:
+            return f"{self.job_id} is in the {'first' if self.second is None else 'second'} schedule only"
+        said = [
+            f"{name} is {getattr(self.first, name)} and {getattr(self.second, name)}"
+            for name in COLUMNS[1:]
+            if getattr(self.first, name) != getattr(self.second, name)
         ]
-    found += [f"{job_id} is in the second schedule only" for job_id in other]
+        return f"{self.job_id}: {', '.join(said)}"
+
+
+def differences(first: Iterable[Row], second: Iterable[Row]) -> list[Difference]:
+    """Every job that only one of them has, or whose submission, start, end or chips differ; the earliest first.
+
+    Several jobs of one id are paired in the order of their submission and start.
+    """
+    one, other = _numbered(first), _numbered(second)
+    found = [
+        Difference(key[0], row, match)
+        for key, row in one.items()
+        if (match := other.get(key)) is None or _said(row) != _said(match)
+    ]
+    found += [Difference(key[0], None, row) for key, row in other.items() if key not in one]
+    return sorted(found, key=lambda each: (each.at, each.job_id))
+
+
+def _numbered(rows: Iterable[Row]) -> dict[tuple[str, int], Row]:
+    """By id, and by place among the jobs of that id."""
+    seen: Counter[str] = Counter()
+    found = {}
+    for row in sorted(rows, key=_said):
+        found[row.job_id, seen[row.job_id]] = row
+        seen[row.job_id] += 1
     return found
+
+
+def _said(row: Row) -> tuple[int, ...]:
+    return row.submit, row.start, row.end, row.procs

@@ -24,7 +24,7 @@ from stargate.rehearsal.clock import Clock, Event
 from stargate.rehearsal.demand import Shaper, Source, Submission, submissions
 from stargate.rehearsal.play import Play, Sink
 from stargate.rehearsal.policies import named
-from stargate.rehearsal.scenario import Plan, end_of, journal_file
+from stargate.rehearsal.scenario import Declared, Plan, end_of, journal_file
 from stargate.rehearsal.schedule import Row
 from stargate.rehearsal.traces import Job, open_trace
 from stargate.rehearsal.traces.demand import generated
@@ -67,12 +67,17 @@ class Stage:
     @cached_property
     def input_digest(self) -> str:
         """Of everything that decides the outcome."""
-        return blake2b(f"{self.plan.digest}/{self.seed}".encode(), digest_size=16).hexdigest()
+        return input_digest(self.plan.digest, self.seed)
 
     @property
     def state_digest(self) -> str:
         """Of the broker's records as they are now."""
         return self.play.machine.state.digest()
+
+
+def input_digest(plan_digest: str, seed: int) -> str:
+    """Of a plan and a seed: equal inputs, equal digest."""
+    return blake2b(f"{plan_digest}/{seed}".encode(), digest_size=16).hexdigest()
 
 
 def stage(plan: Plan, seed: int | None = None, sink: Sink | None = None) -> Stage:
@@ -87,10 +92,10 @@ def stage(plan: Plan, seed: int | None = None, sink: Sink | None = None) -> Stag
     records = machine.state.records
     start = max(records.at, scenario.start or records.at)
     until = end_of(scenario, start)
-    declared = plan.declared
-    infrastructure = records.infrastructure if declared is None else declared.infrastructure
-    agreements = records.agreements if declared is None else declared.agreements
-    policy = named(scenario.policy_named, records.policy if declared is None else declared.policy)
+    declared = plan.declared or Declared(None, None, (), None)
+    infrastructure = records.infrastructure if declared.infrastructure is None else declared.infrastructure
+    agreements = records.agreements if declared.agreements is None else declared.agreements
+    policy = named(scenario.policy_named, declared.policy or records.policy)
     wrong = what_if.problems(scenario.changes, infrastructure, agreements)
     wrong += trouble.problems(scenario.faults, infrastructure)
     if wrong:

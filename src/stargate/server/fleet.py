@@ -79,7 +79,10 @@ class Fleet:
         """Send an effect on its way. Returns at once; what goes wrong is reported, never raised."""
         if isinstance(effect, Notify):
             due = f"; due {effect.due}" if effect.due is not None else ""
-            _log.info("to %s, about %s: %s%s", effect.party, effect.subject, effect.message, due)
+            # Under its number: after a restart what was told last is told again.
+            _log.info(
+                "%s to %s, about %s: %s%s", effect.id, effect.party, effect.subject, effect.message, due
+            )
             return
         before = self._last.get(effect.attempt)
         task = asyncio.create_task(self._carry_out(effect, before), name=effect.id)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stargate.base.errors import ForbiddenError, StateConflictError, UserError
-from stargate.base.time import DAY, HOUR, Duration
+from stargate.base.time import DAY, HOUR, Duration, Instant
 from stargate.broker.sourcing.command import ReportDelivery, SubmitQuote
 from stargate.broker.sourcing.fact import CoverGranted, DeliveryDue, DeliveryFailed, NeedReopened
 from tests.broker.sourcing.world import T0, World, pool, requirement, right, terms, usd
@@ -256,6 +256,19 @@ def test_a_need_that_is_still_short_when_its_term_ends_is_not_met() -> None:
     world.answer("partial", chips=16)
     world.run_until(world.days(70))
     assert world.need().outcome == "unmet"
+    assert not world.sourcing.timers
+
+
+@pytest.mark.parametrize("moving", [False, True])
+def test_a_need_that_lost_its_supplier_ends_with_its_term_by_itself(moving: bool) -> None:
+    world = World(pools=(pool("oci-tx", "oci"),))
+    world.open(wanted=requirement(start_by=T0.plus(60 * DAY)), moving_start=moving)
+    world.marks["oci"] = "lost"
+    world.lose("n.l1")
+    world.run_until(Instant(world.days(30) - 1))
+    assert world.need().status == "market"
+    world.run_until(world.days(30))
+    assert (world.need().status, world.need().outcome) == ("closed", "unmet")
     assert not world.sourcing.timers
 
 

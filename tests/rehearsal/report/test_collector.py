@@ -17,6 +17,7 @@ from stargate.broker.evolve import evolve
 from stargate.rehearsal.figures import figures
 from stargate.rehearsal.flat import rehearse
 from stargate.rehearsal.report.collector import Collector
+from stargate.rehearsal.report.gait import Gait
 from stargate.rehearsal.report.job import Line
 from stargate.rehearsal.report.summary import Identity, Summary
 from stargate.rehearsal.traces import Job
@@ -126,7 +127,7 @@ def test_where_steps_take_a_known_time_a_late_checkpoint_counts_as_made() -> Non
     bench.wait(HOUR)
     bench.report("job.0.1", "checkpointed", step=40)
     bench.report("job.0.1", "failed", failure="infrastructure", step=40)
-    time = summed(bench, pace=lambda _: MINUTE).chip_time
+    time = summed(bench, pace=lambda _: Gait(MINUTE)).chip_time
     assert time.useful_chip_hours == round(8 * 40 / 60, 6)
     assert time.redone_chip_hours == round(8 * 20 / 60, 6)
 

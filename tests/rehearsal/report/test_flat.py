@@ -9,7 +9,7 @@ import pytest
 from stargate.rehearsal.figures import figures
 from stargate.rehearsal.flat import rehearse
 from stargate.rehearsal.report.flat import reported
-from stargate.rehearsal.report.write import read
+from stargate.rehearsal.report.write import Folder, read
 from stargate.rehearsal.traces import Job
 
 JOBS = tuple(
@@ -25,9 +25,13 @@ JOBS = tuple(
 
 
 def test_the_report_agrees_with_the_schedule(tmp_path: Path) -> None:
-    plain, flat = rehearse(JOBS, 8, "easy"), reported(JOBS, 8, "easy", tmp_path, title="forty")
+    plain = rehearse(JOBS, 8, "easy")
+    with Folder(tmp_path) as folder:
+        flat, summary = reported(JOBS, 8, "easy", title="forty", lines=folder)
+        folder.close(summary)
     assert flat.state_digest == plain.state_digest
-    summary, told = read(tmp_path), figures(plain.rows, 8)
+    assert read(tmp_path) == summary
+    told = figures(plain.rows, 8)
     assert summary.identity.state_digest == plain.state_digest
     assert summary.identity.title == "forty on 8 chips"
     assert summary.work.succeeded == 40

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from stargate.base import wire
-from stargate.rehearsal.compare import divergence
-from stargate.rehearsal.report.contrast import contrast
+from stargate.rehearsal.compare import Comparison, Divergence, differences, divergence
+from stargate.rehearsal.report.contrast import contrast, joined
 from stargate.rehearsal.report.page import page
 from stargate.rehearsal.report.summary import Summary
 from tests.rehearsal.report.histories import HOSTILE, flat, rich
@@ -131,20 +131,33 @@ def test_the_ink_of_plots_is_that_of_the_page(summary: Summary) -> None:
     assert "default-src &#x27;none&#x27;" in text
 
 
+def beside(first: Summary, second: Summary, parting: Divergence | None) -> Comparison:
+    """Figures and decisions of two runs."""
+    return Comparison(
+        first=first.identity, second=second.identity, equal=False, jobs=None, headlines=None,
+        figures=differences(first, second), decisions=True, parting=parting,
+    )  # fmt: skip
+
+
+def test_levels_of_shorter_parts_are_put_together() -> None:
+    assert joined([1, 3, 5, 7, 9], 2) == [2, 6, 9]
+    assert joined([1, 3], 1) == [1, 3]
+
+
 def test_a_comparison_is_sound_too() -> None:
     ours, first = flat("fifo")
     theirs, second = flat("easy")
-    found = read(contrast(first, second, divergence(ours, theirs)))
+    found = read(contrast(first, second, beside(first, second, divergence(ours, theirs))))
     assert "Where they part" in found.text
     assert "work.wait_seconds.average" in found.text
-    same = read(contrast(first, first, None))
+    same = read(contrast(first, first, beside(first, first, None)))
     assert "No figure differs" in same.text
     assert "Both decided the same" in same.text
 
 
 def test_a_hostile_comparison_stays_text() -> None:
     nasty = rich(title=HOSTILE, team=HOSTILE, says=HOSTILE)
-    assert "<script>alert" not in contrast(nasty, rich(), None)
+    assert "<script>alert" not in contrast(nasty, rich(), beside(nasty, rich(), None))
 
 
 def test_the_same_run_gives_the_same_bytes_under_any_hash_seed(tmp_path: Path, repository: Path) -> None:

@@ -199,6 +199,7 @@ _DUE: dict[TimerKind, Callable[[View, Timer, Instant], Facts]] = {
     "tail_end": _tail_ended,
     "market_close": _market_closes,
     "start_by": _start_missed,
+    "term_end": _look,
     "quote_end": lambda _view, timer, _at: quote.expire(timer.id),
     "lease_start": lambda view, timer, at: delivery.start(view, view.sourcing.leases[timer.id], at),
     "delivery_end": lambda view, timer, at: delivery.fail(view, view.sourcing.leases[timer.id], at),

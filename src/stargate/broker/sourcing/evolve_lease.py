@@ -7,6 +7,7 @@ from typing import Any
 
 from stargate.base.time import Instant
 from stargate.broker.sourcing import fact as facts
+from stargate.broker.sourcing.evolve_need import prolong
 from stargate.broker.sourcing.records import (
     Failure,
     Lease,
@@ -79,7 +80,7 @@ def _lease_signed(sourcing: SourcingState, fact: facts.LeaseSigned, at: Instant)
     sourcing.leases[lease.id] = lease
     need.leases.append(lease.id)
     need.held_chips += lease.ordered_chips
-    need.until = max(need.until or lease.until, lease.until)
+    prolong(sourcing, need, lease.until)
     _count_leased(sourcing, lease.pool, lease.ordered_chips)
     arm(sourcing, lease.start, "lease_start", lease.id)
     arm(sourcing, lease.until, "lease_end", lease.id)

@@ -30,14 +30,25 @@ def move_need(sourcing: SourcingState, id: str, fact: type) -> Need:
     return need
 
 
-def _start_timer(sourcing: SourcingState, need: Need) -> None:
-    """A fixed start that passes closes the need."""
-    if not need.moving_start and need.status not in {"covered", "closed"}:
+def _start_timers(sourcing: SourcingState, need: Need) -> None:
+    """While chips are missing, a fixed start that passes closes the need, and so does the end of its term."""
+    if need.status in {"covered", "closed"}:
+        return
+    if not need.moving_start:
         arm(sourcing, missed_start(need), "start_by", need.id)
+    arm(sourcing, need.until, "term_end", need.id)
 
 
-def _stop_start_timer(sourcing: SourcingState, need: Need) -> None:
+def _stop_timers(sourcing: SourcingState, need: Need) -> None:
     disarm(sourcing, missed_start(need), "start_by", need.id)
+    disarm(sourcing, need.until, "term_end", need.id)
+
+
+def prolong(sourcing: SourcingState, need: Need, until: Instant) -> None:
+    """A lease was signed: the term of the need lasts as long, if it did not already."""
+    _stop_timers(sourcing, need)
+    need.until = max(need.until or until, until)
+    _start_timers(sourcing, need)
 
 
 def _need_opened(sourcing: SourcingState, fact: facts.NeedOpened, at: Instant) -> None:
@@ -63,7 +74,7 @@ def _need_opened(sourcing: SourcingState, fact: facts.NeedOpened, at: Instant) -
     sourcing.opened.append(need.id)
     sourcing.open_needs[need.id] = at
     sourcing.families.setdefault(need.root, []).append(need.id)
-    _start_timer(sourcing, need)
+    _start_timers(sourcing, need)
     look(sourcing, need, at)
 
 
@@ -71,7 +82,7 @@ def _need_revised(sourcing: SourcingState, fact: facts.NeedRevised, at: Instant)
     need = sourcing.needs[fact.need]
     assert fact.version == need.version + 1, f"{need.id} is at version {need.version}"
     assert fact.requirement.chips >= need.held_chips, f"{need.id} holds more than it requires"
-    _stop_start_timer(sourcing, need)
+    _stop_timers(sourcing, need)
     need = move_need(sourcing, fact.need, facts.NeedRevised)
     need.version = fact.version
     need.requirement = fact.requirement
@@ -83,7 +94,7 @@ def _need_revised(sourcing: SourcingState, fact: facts.NeedRevised, at: Instant)
         forget_refusal(sourcing, need, clause)
     need.changed = {}
     need.market_heard = False
-    _start_timer(sourcing, need)
+    _start_timers(sourcing, need)
     look(sourcing, need, at)
 
 
@@ -150,20 +161,20 @@ def _tail_expired(sourcing: SourcingState, fact: facts.TailExpired, at: Instant)
 def _need_covered(sourcing: SourcingState, fact: facts.NeedCovered, at: Instant) -> None:
     need = sourcing.needs[fact.need]
     assert need.held_chips == need.requirement.chips, f"{need.id} lacks {need.missing_chips} chips"
-    _stop_start_timer(sourcing, need)
+    _stop_timers(sourcing, need)
     need = move_need(sourcing, fact.need, facts.NeedCovered)
     looked(sourcing, need)
 
 
 def _need_reopened(sourcing: SourcingState, fact: facts.NeedReopened, at: Instant) -> None:
     need = sourcing.needs[fact.need]
-    _stop_start_timer(sourcing, need)
+    _stop_timers(sourcing, need)
     need = move_need(sourcing, fact.need, facts.NeedReopened)
     need.notice_at = fact.notice_at
     need.shift = Duration(need.shift + fact.shift)
     need.changed = {}
     need.market_heard = False
-    _start_timer(sourcing, need)
+    _start_timers(sourcing, need)
     look(sourcing, need, at)
 
 
@@ -171,7 +182,7 @@ def _need_closed(sourcing: SourcingState, fact: facts.NeedClosed, at: Instant) -
     need = sourcing.needs[fact.need]
     open_offers = [id for id in need.offers if sourcing.offers[id].status in {"offered", "subscribed"}]
     assert not open_offers, f"{need.id} closes with open offers {open_offers}"
-    _stop_start_timer(sourcing, need)
+    _stop_timers(sourcing, need)
     need = move_need(sourcing, fact.need, facts.NeedClosed)
     looked(sourcing, need)
     for clause in tuple(need.refusals):

@@ -40,6 +40,7 @@ TimerKind = Literal[
     "quote_end",
     "market_close",
     "start_by",
+    "term_end",
     "lease_start",
     "delivery_end",
     "cure_end",

@@ -36,6 +36,8 @@ class Stand(msgspec.Struct):
     owed_micro_usd_us: int = 0
     """Micro-USD per hour x microseconds so far."""
     since_us: int = 0
+    by_use_micro_usd: int = 0
+    """Metered use of what is on demand."""
 
     def owe(self, at: int) -> None:
         """Count what is owed up to now."""
@@ -60,6 +62,8 @@ class Capacity:
         self.signed: dict[str, LeaseSigned] = {}
         self.agreements: dict[str, str] = {}
         """Supply (a pool or a lease) to the agreement it is held under."""
+        self._by_use: set[str] = set()
+        """Supplies that are paid for as they are used."""
         self.happenings: list[Happening] = []
         self.happened = 0
         self.changes = 0
@@ -76,6 +80,8 @@ class Capacity:
             stand.price_micro_usd = records.prices.get(stand.pool.id, 0)
         for lease in records.sourcing.leases.values():
             self.agreements[lease.id] = lease.agreement
+            if lease.kind == "on_demand":
+                self._by_use.add(lease.id)
             if lease.status == "active" and lease.pool in self.stands:
                 rate = _rate(lease.price_micro_usd_per_chip_hour, lease.chips, lease.kind)
                 self.stands[lease.pool].leases[lease.id] = (lease.chips, rate)
@@ -132,6 +138,8 @@ class Capacity:
         """A deal."""
         self.signed[fact.lease] = fact
         self.agreements[fact.lease] = fact.agreement
+        if fact.kind == "on_demand":
+            self._by_use.add(fact.lease)
         price = format_usd(fact.price_micro_usd_per_chip_hour)
         says = f"{fact.chips} chips of {fact.pool} at {price} a chip-hour, {fact.start} to {fact.until}"
         self._note(at, "lease_signed", fact.lease, says)
@@ -171,6 +179,11 @@ class Capacity:
             for level in (stand.held, stand.used, stand.down):
                 level.settle(at)
 
+    def meter(self, pool: str, supply: str, cost_micro_usd: int) -> None:
+        """An attempt in a pool is over, and cost so much."""
+        if supply in self._by_use:
+            self.stands[pool].by_use_micro_usd += cost_micro_usd
+
     def agreement_of(self, supply: str) -> str:
         """The agreement that a supply is held under; empty: none."""
         return self.agreements.get(supply, "")
@@ -184,6 +197,8 @@ class Capacity:
                 self._weigh(stand, at)
         for pool in infrastructure.pools:
             self.agreements[pool.id] = pool.agreement or ""
+            if pool.tenure == "on_demand":
+                self._by_use.add(pool.id)
             stand_of = self.stands.get(pool.id)
             if stand_of is None:
                 held, used, down = (Level(self._grid, at) for _ in range(3))

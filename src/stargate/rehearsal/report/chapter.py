@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from stargate.base.time import SECOND, Instant
 from stargate.rehearsal.report import plots
 from stargate.rehearsal.report.plots import Curve, Span, colour
-from stargate.rehearsal.report.summary import Place, Summary
+from stargate.rehearsal.report.summary import Place, Size, Summary
 from stargate.rehearsal.report.table import (
     Amount,
     Cell,
@@ -57,7 +57,8 @@ def _key(summary: Summary) -> str:
         ("Average bounded slowdown", work.bounded_slowdown.average),
         ("Utilisation", Amount(percent(time.utilisation), time.utilisation)),
         ("Goodput", Amount(percent(time.goodput), time.goodput)),
-        ("Metered cost", Amount(money(summary.metered_micro_usd))),
+        ("Paid: what is owed, and use of what is on demand", Amount(money(summary.paid_micro_usd))),
+        ("Metered by use, of all capacity", Amount(money(summary.metered_micro_usd))),
         ("Owed for reservations and leases", Amount(money(summary.owed_micro_usd))),
         ("Energy", Amount(f"{number(summary.energy_mwh)} MWh")),
         ("Largest provider's share of chip-hours", Amount(percent(summary.largest_provider_share))),
@@ -82,6 +83,7 @@ def _use(summary: Summary) -> str:
     rows = (
         ("kept", time.useful_chip_hours),
         ("thrown away: the run failed or was cancelled", time.discarded_chip_hours),
+        ("saving checkpoints", time.saving_chip_hours),
         ("done again: lost since the last checkpoint", time.redone_chip_hours),
         ("starting and stopping", time.overhead_chip_hours),
         ("idle", idle),
@@ -130,6 +132,7 @@ def _work(summary: Summary) -> str:
     if work.deadlines_met or work.deadlines_missed:
         counts += [("deadlines met", work.deadlines_met), ("deadlines missed", work.deadlines_missed)]
     parts.append(table("Preemptions, migrations, recoveries", ("event", "number"), counts))
+    parts.append(table("Runs by the size of their gangs", _SIZES, [_size(each) for each in summary.sizes]))
     teams = [
         (
             team.id or "(no team)", team.workloads, team.used_chip_hours, team.useful_chip_hours,
@@ -140,6 +143,23 @@ def _work(summary: Summary) -> str:
     heads = ("team", "workloads", "chip-hours", "kept", "cost", "average wait", "preempted")
     parts.append(table("Teams", heads, teams))
     return "\n".join(parts)
+
+
+_SIZES = (
+    "chips at most", "runs", "average wait", "longest wait", "chip-hours", "interruptions", "effective", "saving",
+    "done again", "starting and stopping",
+)  # fmt: skip
+
+
+def _size(each: Size) -> tuple[Cell, ...]:
+    used = max(1e-9, each.used_chip_hours)
+    parts = (each.saving_chip_hours, each.redone_chip_hours, each.overhead_chip_hours)
+    return (
+        "more" if each.most_chips is None else each.most_chips, each.workloads,
+        Amount(span(each.wait_seconds.average)), Amount(span(each.wait_seconds.most)), each.used_chip_hours,
+        each.interruptions, Amount(percent(each.effective), each.effective),
+        *[Amount(percent(part / used)) for part in parts],
+    )  # fmt: skip
 
 
 def _places(summary: Summary) -> str:
@@ -189,16 +209,18 @@ def _place(place: Place) -> tuple[Cell, ...]:
 
 def _cost(summary: Summary) -> str:
     parts = []
-    total = max(1, summary.owed_micro_usd + summary.metered_micro_usd)
+    total = max(1, summary.paid_micro_usd)
     rows = [
         (
             place.id,
-            Amount(money(place.owed_micro_usd), place.owed_micro_usd / total),
-            Amount(money(place.metered_micro_usd), place.metered_micro_usd / total),
+            Amount(money(place.paid_micro_usd), place.paid_micro_usd / total),
+            Amount(money(place.owed_micro_usd)),
+            Amount(money(place.metered_micro_usd)),
         )
         for place in summary.providers
     ]
-    parts.append(table("Cost by provider", ("provider", "owed, used or not", "metered by use"), rows))
+    heads = ("provider", "paid", "owed, used or not", "metered by use, of all capacity")
+    parts.append(table("Cost by provider", heads, rows))
     agreements = [each for each in summary.agreements if each.committed_micro_usd or each.burned_micro_usd]
     if agreements:
         burned = summary.course.burned_usd
@@ -316,6 +338,10 @@ def _energy(summary: Summary) -> str:
     drawn = _over_time(
         summary, "power", "Power, MW", [curve], "Power of chips, hosts and halls over time, in MW."
     )
+    sites = [Curve(name, summary.course.power_mw[name]) for name in _largest(summary.sites)]
+    if len(sites) > 1:
+        says = "Power of the chips, hosts and halls of each site, one upon the other, in MW."
+        drawn += _over_time(summary, "power-sites", "Power by site, MW", sites, says, kind="stacked")
     rows = [(site.id, site.energy_mwh) for site in summary.sites]
     return drawn + table("Energy by site", ("site", "MWh"), rows)
 

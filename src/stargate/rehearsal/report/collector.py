@@ -35,9 +35,10 @@ from stargate.broker.sourcing.fact import (
 from stargate.rehearsal.report.binding import Bindings
 from stargate.rehearsal.report.capacity import Capacity
 from stargate.rehearsal.report.energy import Draws
+from stargate.rehearsal.report.gait import Pace
 from stargate.rehearsal.report.grid import Grid, Level, Sums
 from stargate.rehearsal.report.job import Lines
-from stargate.rehearsal.report.progress import Attempt, Pace, Progress
+from stargate.rehearsal.report.progress import Attempt, Progress
 from stargate.rehearsal.report.rights import Rights
 from stargate.rehearsal.report.stranded import Stranded
 from stargate.rehearsal.report.summary import Identity, Summary
@@ -55,7 +56,7 @@ class Collector:
     collector follows the entries with a state of its own, as for a journal that is read from its first entry.
 
     `begins` is when time is counted from, if not with the state's last or the first entry. `lines` gets every
-    workload as it ends. `pace` says how long a step takes in a pool, where that is known.
+    workload as it ends. `pace` says how work goes on in a pool, where that is known.
     """
 
     def __init__(
@@ -193,6 +194,7 @@ class Collector:
         self.rights.signed(fact, at)
 
     def _burn(self, attempt: Attempt, cost: int, at: Instant) -> None:
+        self.capacity.meter(attempt.pool, attempt.supply, cost)
         agreement = self.capacity.agreement_of(attempt.supply)
         if agreement and cost:
             if agreement not in self.burned:

@@ -3,14 +3,13 @@
 An attempt holds its gang from placement to end. Of that time is kept: for what finished, all since the program began;
 for what was stopped in good order and saves checkpoints, all until it was asked to; for what broke, up to its last
 checkpoint; for a replica of a service, all that it served. Where it is known how long a step takes (`Pace`), steps
-decide, as a checkpoint may be reported long after it was made.
+decide, as a checkpoint may be reported long after it was made; and of what is kept, the time to save is told apart.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable
 
 import msgspec
 
@@ -31,11 +30,10 @@ from stargate.broker.fact import (
 )
 from stargate.broker.records import AttemptState, WorkloadState
 from stargate.rehearsal.figures import SHORT_SECONDS
+from stargate.rehearsal.report.gait import Pace
 from stargate.rehearsal.report.job import Line, Lines, Outcome
+from stargate.rehearsal.report.sizes import Sizes
 from stargate.workloads import Workload
-
-Pace = Callable[[str], float]
-"""Of a pool: microseconds that a step takes there."""
 
 
 class Attempt(msgspec.Struct, gc=False):
@@ -70,6 +68,8 @@ class Toil(msgspec.Struct, gc=False):
     team: str
     kind: str
     saves: bool
+    interval_us: int
+    """Of work between two checkpoints; 0: none."""
     submit_us: int
     deadline_us: int | None
     start_us: int = -1
@@ -130,7 +130,8 @@ class Progress:
         self.slowdowns = array("d")
         self.met = self.missed = self.recoveries = self.restarts = self.submitted = 0
         self.used_chip_us = self.useful_chip_us = self.discarded_chip_us = 0
-        self.redone_chip_us = self.overhead_chip_us = 0
+        self.redone_chip_us = self.overhead_chip_us = self.saving_chip_us = 0
+        self.sizes = Sizes()
 
     # -- a state that had lived before ---------------------------------------------------------------------------
 
@@ -178,10 +179,12 @@ class Progress:
 
     def _enter(self, name: str, work: Workload, at: int) -> None:
         self.submitted += 1
+        saves = work.checkpoint is not None and work.kind != "serve"
         self.open[name] = Toil(
             team=work.team,
             kind=work.kind,
             saves=work.checkpoint is not None,
+            interval_us=work.checkpoint.interval if work.checkpoint is not None and saves else 0,
             submit_us=at,
             deadline_us=None if work.deadline is None else int(work.deadline),
         )
@@ -197,6 +200,8 @@ class Progress:
             team = self.team(toil.team)
             team.waits += 1
             team.waited_us += at - toil.submit_us
+            if toil.kind != "serve":
+                self.sizes.of(chips).waits.append(at - toil.submit_us)
         toil.attempts += 1
         toil.provider, toil.pool = fact.provider, fact.pool
         attempt = Attempt(
@@ -227,12 +232,23 @@ class Progress:
     def _found_again(self, toil: Toil, step: int, pace: Pace) -> None:
         """It begins after steps that nobody had said were saved: the attempt before had kept them after all."""
         if step - 1 > toil.safe_step and toil.doubt_us and toil.kind != "serve":
-            more = round((step - 1 - max(toil.safe_step, 0)) * pace(toil.doubt_pool))
-            kept = min(more, toil.doubt_us)
-            toil.kept_us += kept
-            toil.kept_chip_us += kept * toil.doubt_chips
-            self.redone_chip_us -= kept * toil.doubt_chips
+            more = pace(toil.doubt_pool).span_us(step - 1 - max(toil.safe_step, 0), toil.interval_us)
+            found = min(more, toil.doubt_us)
+            self.redone_chip_us -= found * toil.doubt_chips
+            self.sizes.of(toil.doubt_chips).redone_chip_us -= found * toil.doubt_chips
+            self._keep(toil, found, toil.doubt_pool, toil.doubt_chips)
             toil.safe_step = step - 1
+
+    def _keep(self, toil: Toil, span_us: int, pool: str, chips: int) -> None:
+        """Count running time that was kept: work, and saving it."""
+        saving = 0 if self._pace is None else self._pace(pool).saving_us(span_us, toil.interval_us)
+        toil.kept_us += span_us - saving
+        toil.kept_chip_us += (span_us - saving) * chips
+        self.saving_chip_us += saving * chips
+        if toil.kind != "serve":
+            size = self.sizes.of(chips)
+            size.worked_chip_us += (span_us - saving) * chips
+            size.saving_chip_us += saving * chips
 
     def checkpointed(self, fact: Checkpointed, at: int) -> None:
         """The state is safe."""
@@ -270,6 +286,8 @@ class Progress:
             self.failures[cause] += 1
             if cause != "user":
                 self.broken[attempt.pool] += 1
+                if self.open[attempt.workload].kind != "serve":
+                    self.sizes.of(attempt.chips).interruptions += 1
         self._account(attempt, at, self._kept_until(attempt, fact, at), fact.cost_micro_usd)
         return attempt
 
@@ -281,8 +299,10 @@ class Progress:
             shortest = max(toil.kept_us, SHORT_SECONDS * SECOND)
             self.slowdowns.append(max(1.0, (at - toil.submit_us) / shortest))
         if toil.deadline_us is not None and fact.outcome != "cancelled":
-            in_time = fact.outcome == "succeeded" and at <= toil.deadline_us
-            self.met, self.missed = self.met + in_time, self.missed + (not in_time)
+            # What failed before its deadline has neither met nor missed it.
+            late = at > toil.deadline_us
+            self.met += fact.outcome == "succeeded" and not late
+            self.missed += late
         self._close(fact.workload, toil, fact.outcome, at)
 
     # -- the end --------------------------------------------------------------------------------------------------
@@ -326,8 +346,8 @@ class Progress:
         saved = saved and not (counted and fact.last_step == attempt.safe_step)
         if self._pace is not None and fact.first_step is not None and (counted or not saved):
             safe = fact.last_step if saved and fact.last_step is not None else attempt.safe_step
-            worked = max(0, safe - fact.first_step + 1) * self._pace(attempt.pool)
-            return min(at, attempt.started_us + round(worked))
+            steps = max(0, safe - fact.first_step + 1)
+            return min(at, attempt.started_us + self._pace(attempt.pool).span_us(steps, toil.interval_us))
         return asked if saved else attempt.safe_us
 
     def _account(self, attempt: Attempt, at: int, until: int, cost: int) -> None:
@@ -347,9 +367,13 @@ class Progress:
         self.redone_chip_us += (held - kept - overhead) * chips
         if ran:
             toil.doubt_us, toil.doubt_chips, toil.doubt_pool = held - kept - overhead, chips, attempt.pool
+        if toil.kind != "serve":
+            size = self.sizes.of(chips)
+            size.used_chip_us += held * chips
+            size.overhead_chip_us += overhead * chips
+            size.redone_chip_us += (held - kept - overhead) * chips
         toil.held_us += held
-        toil.kept_us += kept
-        toil.kept_chip_us += kept * chips
+        self._keep(toil, kept, attempt.pool, chips)
         toil.metered_micro_usd += cost
         team.used_chip_us += held * chips
         team.metered_micro_usd += cost
@@ -357,6 +381,8 @@ class Progress:
 
     def _close(self, name: str, toil: Toil, outcome: Outcome, at: int | None) -> None:
         self.outcomes[outcome] += 1
+        if toil.chips and toil.kind != "serve":
+            self.sizes.of(toil.chips).workloads += 1
         if outcome in {"succeeded", "unfinished"} or toil.kind == "serve":
             self.useful_chip_us += toil.kept_chip_us
             self.team(toil.team).useful_chip_us += toil.kept_chip_us
@@ -365,6 +391,10 @@ class Progress:
             unsaved = toil.doubt_us * toil.doubt_chips
             self.redone_chip_us -= unsaved
             self.discarded_chip_us += toil.kept_chip_us + unsaved
+            if unsaved:
+                size = self.sizes.of(toil.doubt_chips)
+                size.redone_chip_us -= unsaved
+                size.worked_chip_us += unsaved
         if self._lines is None:
             return
         begins = self._begins

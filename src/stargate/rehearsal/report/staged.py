@@ -10,6 +10,7 @@ from stargate.base.time import FOREVER, Instant
 from stargate.broker import Entry
 from stargate.rehearsal.play import Sink
 from stargate.rehearsal.report.collector import Collector
+from stargate.rehearsal.report.gait import Gait
 from stargate.rehearsal.report.job import Lines
 from stargate.rehearsal.report.summary import Identity, Summary
 from stargate.rehearsal.report.write import Folder
@@ -47,9 +48,10 @@ def collecting(staged: Stage, lines: Lines | None = None) -> Collector:
     state, engines = staged.play.machine.state, staged.plan.scenario.engines
 
     @cache
-    def pace(pool: str) -> float:
+    def pace(pool: str) -> Gait:
         behaviour = next((one for one in engines if one.fits(state.catalog_pools[pool])), Behaviour())
-        return STEP * behaviour.stretch
+        saving = behaviour.saving
+        return Gait(STEP * behaviour.stretch, saving.stall, saving.interval)
 
     return Collector(state, begins=staged.start, lines=lines, pace=pace)
 

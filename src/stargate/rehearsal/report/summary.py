@@ -45,6 +45,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """Completion over the time whose work was kept, of the same; `figures.bounded_slowdown` says more."""
     deadlines_met: int
     deadlines_missed: int
+    """Of what succeeded or failed later than it was wanted, or has not ended; not of what failed before."""
     stops: dict[str, int]
     """Attempts that were asked to stop, by reason: `preempted`, `migrated` and others."""
     failures: dict[str, int]
@@ -54,7 +55,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChipTime(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the chip-hours went. `used` = `useful` + `discarded` + `redone` + `overhead`."""
+    """Where the chip-hours went. `used` = `useful` + `discarded` + `saving` + `redone` + `overhead`."""
 
     held_chip_hours: float
     """Owned, reserved, on demand and leased, up or not."""
@@ -64,6 +65,8 @@ class ChipTime(msgspec.Struct, frozen=True, kw_only=True):
     """Work that was kept: of what succeeded, still runs, or served."""
     discarded_chip_hours: float
     """Work of runs that failed or were cancelled in the end."""
+    saving_chip_hours: float
+    """Work stood still while a checkpoint was saved; 0 where nobody knows how long that takes."""
     redone_chip_hours: float
     """Work since the last checkpoint, lost when an attempt ended and another had to do it again."""
     overhead_chip_hours: float
@@ -92,6 +95,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """For what is reserved or leased, used or not."""
     metered_micro_usd: int
     """For attempts, at the price they were placed at."""
+    paid_micro_usd: int
+    """What it costs: what is owed, and of what is metered that which is on demand."""
     energy_mwh: float
     failures: int
     """Attempts that failed or were lost, but for the fault of their own program."""
@@ -107,6 +112,25 @@ class Team(msgspec.Struct, frozen=True, kw_only=True):
     metered_micro_usd: int
     average_wait_seconds: float
     preemptions: int
+
+
+class Size(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs whose gangs are of about one size. `used` = `worked` + `saving` + `redone` + `overhead`."""
+
+    most_chips: int | None
+    """Of a gang, and more than the class before has; None: all that are larger."""
+    workloads: int
+    wait_seconds: Spread
+    used_chip_hours: float
+    worked_chip_hours: float
+    """Work that no later attempt did again, whatever became of its run."""
+    saving_chip_hours: float
+    redone_chip_hours: float
+    overhead_chip_hours: float
+    interruptions: int
+    """Attempts that failed or were lost, but for the fault of their own program."""
+    effective: float
+    """`worked` of `used`."""
 
 
 class Clause(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,6 +211,8 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     held_chips: dict[str, dict[str, tuple[float, ...]]]
     burned_usd: dict[str, tuple[float, ...]]
     """By agreement, up to the end of each part."""
+    power_mw: dict[str, tuple[float, ...]]
+    """By site."""
     bindings: dict[str, tuple[int, ...]]
     """By clause: decisions that cited it in each part."""
 
@@ -205,8 +231,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     sites: tuple[Place, ...]
     pools: tuple[Place, ...]
     teams: tuple[Team, ...]
+    sizes: tuple[Size, ...]
     owed_micro_usd: int
     metered_micro_usd: int
+    paid_micro_usd: int
     energy_mwh: float
     largest_provider_share: float
     """Of the chip-hours used."""

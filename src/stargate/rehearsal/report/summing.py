@@ -56,8 +56,10 @@ def summed(collector: Collector, identity: Identity, ends: Instant) -> Summary:
         sites=places["site"],
         pools=places["pool"],
         teams=_teams(progress),
+        sizes=progress.sizes.figures(),
         owed_micro_usd=sum(place.owed_micro_usd for place in providers),
         metered_micro_usd=sum(place.metered_micro_usd for place in providers),
+        paid_micro_usd=sum(place.paid_micro_usd for place in providers),
         energy_mwh=_round(sum(place.energy_mwh for place in providers)),
         largest_provider_share=_share(max((place.used_chip_hours for place in providers), default=0.0), used),
         agreements=_agreements(collector),
@@ -97,6 +99,7 @@ def _chip_time(collector: Collector) -> ChipTime:
         used_chip_hours=_hours(progress.used_chip_us),
         useful_chip_hours=_hours(progress.useful_chip_us),
         discarded_chip_hours=_hours(progress.discarded_chip_us),
+        saving_chip_hours=_hours(progress.saving_chip_us),
         redone_chip_hours=_hours(progress.redone_chip_us),
         overhead_chip_hours=_hours(progress.overhead_chip_us),
         down_chip_hours=_hours(sum(stand.down.whole for stand in stands)),
@@ -132,6 +135,7 @@ def _places(
                 utilisation=_share(used, held),
                 owed_micro_usd=sum(stand.owed_micro_usd for stand in group),
                 metered_micro_usd=sum(progress.metered[pool] for pool in ids),
+                paid_micro_usd=sum(stand.owed_micro_usd + stand.by_use_micro_usd for stand in group),
                 energy_mwh=_round(energy),
                 failures=sum(progress.broken[pool] for pool in ids),
             )
@@ -184,16 +188,19 @@ def _course(collector: Collector, power: Mapping[str, Watts], ends: Instant) -> 
         return [sum(column) for column in zip(*(amounts[name] for name in names), strict=True)] or [0] * parts
 
     def by(scope: str, amounts: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
-        groups: dict[str, list[str]] = {}
-        for name, stand in stands.items():
-            groups.setdefault(_SCOPES[scope](stand), []).append(name)
-        return {group: together(amounts, names) for group, names in sorted(groups.items())}
+        return {group: together(amounts, names) for group, names in _grouped(stands, scope).items()}
 
-    drawn = [
-        sum(energy_mwh(power[name], held[name][part], used[name][part], down[name][part]) for name in stands)
-        * HOUR
-        for part in range(parts)
-    ]
+    drawn = {
+        site: [
+            sum(
+                energy_mwh(power[name], held[name][part], used[name][part], down[name][part])
+                for name in pools
+            )
+            * HOUR
+            for part in range(parts)
+        ]
+        for site, pools in _grouped(stands, "site").items()
+    }
     providers, total = by("provider", used), together(used, stands)
     largest = [max((used_by[part] for used_by in providers.values()), default=0) for part in range(parts)]
     return Course(
@@ -206,7 +213,9 @@ def _course(collector: Collector, power: Mapping[str, Watts], ends: Instant) -> 
             "stranded_chips": levels(collector.stranded.amounts(ends)),
             "fragmented_chips": levels(collector.fragmented.amounts(ends)),
             "waiting_slots": levels(collector.waiting.amounts(ends)),
-            "power_mw": levels(drawn),
+            "power_mw": levels(
+                [sum(column) for column in zip(*drawn.values(), strict=True)] or [0.0] * parts
+            ),
             "largest_provider_share": tuple([_share(*pair) for pair in zip(largest, total, strict=True)]),
         },
         used_chips={
@@ -219,11 +228,20 @@ def _course(collector: Collector, power: Mapping[str, Watts], ends: Instant) -> 
             name: tuple([_round(spent / MICRO_PER_USD) for spent in accumulate(burned.amounts(ends))])
             for name, burned in sorted(collector.burned.items())
         },
+        power_mw={site: levels(amounts) for site, amounts in drawn.items()},
         bindings={
             name: tuple(bound.over_time.amounts(ends))
             for name, bound in sorted(collector.bindings.bound.items())
         },
     )
+
+
+def _grouped(stands: Mapping[str, Stand], scope: str) -> dict[str, list[str]]:
+    """Pools by provider, site or themselves."""
+    groups: dict[str, list[str]] = {}
+    for name, stand in stands.items():
+        groups.setdefault(_SCOPES[scope](stand), []).append(name)
+    return dict(sorted(groups.items()))
 
 
 def _hours(chip_us: int) -> float:

@@ -14,13 +14,24 @@ from stargate.base.time import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 from stargate.broker import Effect, Notify, StartAttempt, State, StopAttempt
 from stargate.broker.command import Command, FailureClass, Report
 from stargate.broker.sourcing.command import AcknowledgeOffer, AnswerOffer, ReportDelivery, SubmitQuote
-from stargate.broker.sourcing.fact import MarketOpened
+from stargate.broker.sourcing.fact import LeaseSigned, MarketOpened
 from stargate.broker.sourcing.offer import is_open
 from stargate.broker.sourcing.records import Lease, Offer
 from stargate.rehearsal.clock import Event
 from stargate.rehearsal.draw import stream
 
 FAILURES: tuple[FailureClass, ...] = ("no_capacity", "preempted", "infrastructure", "user")
+
+ANSWERS = ("accept", "partial", "decline", "cannot_meet", "counter", "waive", "silence")
+EAGER = (*ANSWERS, "accept", "accept", "accept")
+UNWILLING = (*ANSWERS, "decline", "decline", "silence")
+"""How holders answer, one as likely as another; it depends on the seed which."""
+VALID = (0, 0, HOUR, DAY)
+"""How long a quote stands; 0: until it is withdrawn."""
+BARGAIN = ((9, HOUR), (15, 0))
+"""A good price, in tenths of the list's, that is gone before a holder has thought about it; a bad one that stays."""
+SAVES = (1, 3, 8, 20)
+"""Checkpoints that an attempt tells of."""
 
 
 class Task(msgspec.Struct):
@@ -40,6 +51,7 @@ class Body:
         """Chance of an attempt to fail."""
         self.broke = 0
         """Attempts that were made to."""
+        self._eager = stream(seed, "temper").random() < 0.6
         self.kind = False
         """Holders answer and providers deliver, always: the time of healing."""
         self.tasks: dict[str, Task] = {}
@@ -80,9 +92,17 @@ class Body:
         if broken:
             ends = begins.plus(round((ends - begins) * chance.random()))
         if not (broken and chance.random() < 0.2):
+            if chance.random() < 0.2:  # that it runs, and its first step a while later
+                course.append((begins, Report(name, "running")))
             course.append((begins, Report(name, "running", step=1)))
-            if work.checkpoint is not None:
-                course.append((Instant((begins + ends) // 2), Report(name, "checkpointed", step=50)))
+            saves = chance.choice(SAVES) if work.checkpoint is not None else 0
+            course += [
+                (
+                    Instant(begins + (ends - begins) * n // (saves + 1)),
+                    Report(name, "checkpointed", step=10 * n),
+                )
+                for n in range(1, saves + 1)
+            ]
         if broken:
             course.append((ends, Report(name, "failed", chance.choice(FAILURES))))
         elif work.kind != "serve":
@@ -129,16 +149,7 @@ class Body:
         if offer.deadline is None and (self.kind or chance.random() < 0.9):
             yield chance.choice([0, MINUTE]), AcknowledgeOffer(offer.id, holder)
         after = MINUTE if self.kind else chance.choice([MINUTE, HOUR, DAY])
-        answers: Any = (
-            "accept",
-            "accept",
-            "partial",
-            "decline",
-            "cannot_meet",
-            "counter",
-            "waive",
-            "silence",
-        )
+        answers: Any = EAGER if self._eager else UNWILLING
         answer = chance.choice(answers)
         if answer == "silence" and not self.kind:
             return
@@ -154,10 +165,16 @@ class Body:
             yield after + MINUTE, AnswerOffer(offer.id, "cannot_meet", holder, unmet=("chips",))
 
     def _delivers(self, lease: Lease, chance: random.Random) -> ReportDelivery:
-        if self.kind or chance.random() < 0.7:
+        if self.kind or chance.random() < 0.5:
             return ReportDelivery(lease.id, lease.ordered_chips, reported_by=lease.party)
         part = chance.choice([0, lease.ordered_chips // 2])
         return ReportDelivery(lease.id, part, failed=chance.random() < 0.5, reported_by=lease.party)
+
+    def hurry(self, fact: LeaseSigned) -> Iterator[Event]:
+        """Some bring a part as soon as the lease begins, before anybody has asked."""
+        chance = stream(self._seed, f"hurry/{fact.lease}")
+        if not self.kind and chance.random() < 0.2:
+            yield fact.start, ReportDelivery(fact.lease, max(1, fact.chips // 2), reported_by=fact.party)
 
     def ask_again(self, state: State, now: Instant) -> list[Event]:
         """What holders say of all that is open, once nobody is silent any more."""
@@ -172,22 +189,32 @@ class Body:
         """Quotes for a need of which the market hears."""
         need = state.sourcing.needs[fact.need]
         chance = stream(self._seed, f"market/{need.id}/{need.version}/{len(need.offers)}")
+        leases = (state.sourcing.leases[id] for id in need.leases)
+        failed = {lease.provider for lease in leases if lease.status == "failed"}
         for pool in state.catalog_pools.values():
-            if pool.tenure != "market" or chance.random() < 0.5:
-                continue
+            if pool.tenure != "market" or pool.provider in failed or chance.random() < 0.5:
+                continue  # who has failed a need is ashamed to quote for it again
             listed = pool.price_at(now)
-            terms = Terms(
-                chips=max(1, chance.choice([need.missing_chips, need.missing_chips, pool.chips_per_node])),
-                price_micro_usd_per_chip_hour=micro_usd(listed or 2) * chance.choice([8, 10, 12]) // 10,
-                start=now.plus(chance.choice([0, HOUR])),
-                duration=need.requirement.duration,
-                chip_type=pool.chip,
-                jurisdiction=state.sites[pool.site].jurisdiction,
-            )
-            until = now.plus(DAY) if chance.random() < 0.5 else None
-            name = f"{need.id}.{pool.id}.{now}"
-            after = chance.choice([0, MINUTE, HOUR])
-            yield now.plus(after), SubmitQuote(_plain(name), need.id, pool.provider, pool.id, terms, until)
+            ways = BARGAIN if chance.random() < 0.3 else ((chance.choice([8, 10, 12]), chance.choice(VALID)),)
+            for number, (factor, valid) in enumerate(ways):
+                terms = Terms(
+                    chips=max(
+                        1, chance.choice([need.missing_chips, need.missing_chips, pool.chips_per_node])
+                    ),
+                    price_micro_usd_per_chip_hour=micro_usd(listed or 2) * factor // 10,
+                    start=now.plus(chance.choice([0, HOUR])),
+                    duration=need.requirement.duration,
+                    chip_type=pool.chip,
+                    jurisdiction=state.sites[pool.site].jurisdiction,
+                )
+                name = _plain(f"{need.id}.{pool.id}.{now}.{number}")
+                after = chance.choice([0, MINUTE, HOUR])
+                yield (
+                    now.plus(after),
+                    SubmitQuote(
+                        name, need.id, pool.provider, pool.id, terms, now.plus(valid) if valid else None
+                    ),
+                )
 
 
 def _plain(name: str) -> str:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
+from stargate.base.time import Instant
 from stargate.broker import Entry, Machine
-from stargate.broker.fact import Accepted, Ended, Placed, Started
+from stargate.broker.fact import CapacitySet, Declared, SupplyMarked
 from stargate.broker.invariants import violations
 from stargate.broker.state import State
-from stargate.rehearsal.swarm.marks import marks_of
+from stargate.rehearsal.swarm.marks import answers_of, marks_of, moves_of
 from stargate.rehearsal.swarm.naive import Judge
+from stargate.rehearsal.swarm.tally import Tally
 
-HOUR_US = 3_600_000_000
-MANY = 60
-"""Attempts from which on the invariants, which read all of them, are looked at after every `SPARSE`th entry."""
-SPARSE = 8
+EVERY = 64
+"""Entries between two looks at everything, beside the one that looks at what each entry touches."""
+COMPARE_EVERY = 16
+"""Of these looks one in so many compares the machines as well, byte for byte, and a snapshot of them."""
 
 
 class Checker:
@@ -24,71 +27,55 @@ class Checker:
         self.replica = Machine()
         self.marks: Counter[str] = Counter()
         self._judge = Judge()
-        self._nodes: dict[tuple[str, int], int] = {}
-        """Chips that attempts hold, by pool and node."""
-        self._placed: dict[str, Placed] = {}
-        self._accepted: dict[str, int] = {}
-        self._paid: dict[str, int] = {}
-        """Micro-USD of each workload, by our own arithmetic."""
+        self._tally = Tally()
+        self._looked = 0
+        self._compared = 0
+
+    @property
+    def asked_to_stop(self) -> Mapping[str, Instant]:
+        """When each attempt that stops was asked to."""
+        return self._tally.asked_to_stop
 
     def see(self, entry: Entry) -> list[str]:
         """One more entry; every violation in a sentence."""
+        state, fact = self.replica.state, entry.fact
+        self.marks.update(moves_of(state, fact))
         self.replica.apply(entry)
-        state = self.replica.state
-        self.marks.update(marks_of(entry.fact))
-        found = self._judge.see(state, entry)
-        found += self._conserve(state, entry)
-        if len(state.records.attempts) < MANY or entry.seq % SPARSE == 0:
+        self.marks.update(marks_of(state, fact))
+        found = self._judge.see(state, entry) + self._tally.see(state, entry)
+        if isinstance(fact, Declared | SupplyMarked | CapacitySet):
             found += violations(state)
         return found
 
-    def _conserve(self, state: State, entry: Entry) -> list[str]:
-        fact, found = entry.fact, []
-        if isinstance(fact, Placed):
-            chips = state.catalog_pools[fact.pool].chips_per_node
-            self._placed[fact.attempt] = fact
-            for node in fact.nodes:
-                key = (fact.pool, node)
-                self._nodes[key] = self._nodes.get(key, 0) + fact.chips_per_node
-                if self._nodes[key] > chips:
-                    found.append(f"node {node} of {fact.pool} carries {self._nodes[key]} of {chips} chips")
-                if not 0 <= node < state.records.nodes[fact.pool]:
-                    found.append(f"{fact.pool} has no node {node}")
-        elif isinstance(fact, Accepted | Started):
-            self._accepted.setdefault(fact.attempt, entry.at)
-        elif isinstance(fact, Ended):
-            found += self._ended(state, entry, fact)
-        return found
-
-    def _ended(self, state: State, entry: Entry, fact: Ended) -> list[str]:
-        placed = self._placed.pop(fact.attempt, None)
-        if placed is None:
-            return [f"{fact.attempt} ends and does not run"]
-        for node in placed.nodes:
-            self._nodes[placed.pool, node] -= placed.chips_per_node
-        began = self._accepted.get(fact.attempt)
-        held_us = 0 if began is None else entry.at - began
-        rate = placed.price_micro_usd_per_chip_hour * len(placed.nodes) * placed.chips_per_node
-        found = []
-        if abs(fact.cost_micro_usd * HOUR_US - rate * held_us) > HOUR_US:
-            found.append(
-                f"{fact.attempt} costs {fact.cost_micro_usd}; by its hours {rate * held_us // HOUR_US}"
-            )
-        work = placed.workload
-        self._paid[work] = self._paid.get(work, 0) + fact.cost_micro_usd
-        if self._paid[work] != state.records.workloads[work].cost_micro_usd:
-            said = state.records.workloads[work].cost_micro_usd
-            found.append(f"{work} has cost {said}, and its attempts {self._paid[work]}")
-        return found
+    def look(self, machine: Machine) -> list[str]:
+        """Between two commands: every so often all invariants of all records, on both machines."""
+        seq = machine.state.records.seq
+        if seq - self._looked < EVERY:
+            return []
+        self._looked = seq
+        self._compared += 1
+        self.marks.update(answers_of(machine.state))
+        if self._compared % COMPARE_EVERY == 0:
+            return self.compare(machine)
+        return violations(machine.state) + violations(self.replica.state)
 
     def compare(self, machine: Machine) -> list[str]:
-        """The machine that decided, its replica, and a snapshot of it say the same."""
+        """All invariants hold; the machine that decided, its replica, and a snapshot of it say the same."""
+        self.marks.update(answers_of(machine.state))
         packed = self.replica.state.pack()
-        found = []
+        found = violations(machine.state) + violations(self.replica.state)
         if machine.state.pack() != packed:
             found.append("a replay of the entries gives another state")
-        if State.unpack(packed).pack() != packed:
+        again = State.unpack(packed)
+        if again.pack() != packed:
             found.append("a snapshot gives another state than it was made of")
+        return found + violations(again)
+
+    def compare_after_crash(self, machine: Machine) -> list[str]:
+        """The same for a machine that was itself made from what is on record."""
+        found = violations(machine.state) + violations(self.replica.state)
+        if machine.state.pack() != self.replica.state.pack():
+            found.append("a restart gives another state than the entries")
         return found
 
     def restart(self, *, snapshot: bool) -> Machine:

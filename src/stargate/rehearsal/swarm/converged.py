@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from stargate.base.time import DAY, Instant
 from stargate.broker import Envelope, Machine, State
 from stargate.broker.command import Wake
-from stargate.broker.fact import Placed
 from stargate.broker.sourcing.offer import is_open
 
+SAID = 300
+"""Characters of a fact that a finding quotes."""
 
-def unsettled(state: State, now: Instant) -> list[str]:
+
+def unsettled(state: State, now: Instant, asked_to_stop: Mapping[str, Instant]) -> list[str]:
     """What still waits, after a day or past its own date, although nothing is in its way; empty at rest."""
     found: list[str] = []
     for offer in state.sourcing.offers.values():
@@ -18,7 +22,8 @@ def unsettled(state: State, now: Instant) -> list[str]:
             found.append(f"offer {offer.id} to {offer.right.holder} is {offer.status} and was never closed")
     for attempt in state.live.values():
         work = state.records.workloads[attempt.workload].workload
-        if attempt.placed_at.plus(DAY) > now:
+        since = asked_to_stop.get(attempt.id, attempt.placed_at)
+        if since.plus(DAY) > now:
             continue
         if attempt.status == "stopping":
             found.append(f"{attempt.id} was asked to stop, and goes on stopping")
@@ -30,16 +35,13 @@ def unsettled(state: State, now: Instant) -> list[str]:
         f"{holder.id} is being cancelled and has not ended"
         for holder in state.records.workloads.values()
         if holder.status == "cancelling"
+        and not any(one.workload == holder.id for one in state.stopping.values())
     ]
     return found + _overlooked(state, now)
 
 
 def _overlooked(state: State, now: Instant) -> list[str]:
-    """A machine that knows nothing but the records looks at the queue: whatever it starts was overlooked."""
+    """A machine that knows nothing but the records looks at everything: whatever it finds to do was overlooked."""
     machine = Machine(State.unpack(state.pack()))
     outcome = machine.handle(Envelope("look", now, Wake()))
-    return [
-        f"only after a restart it starts {one.fact.attempt} on {one.fact.pool}"
-        for one in outcome.entries
-        if isinstance(one.fact, Placed)
-    ]
+    return [f"only after a restart it says {one.fact}"[:SAID] for one in outcome.entries]

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 from stargate.agreements import Agreement
 from stargate.agreements.clause.access import ExclusiveServing, FirstRefusal, Residency
+from stargate.agreements.clause.amendment import Amendment
+from stargate.agreements.clause.life import ConditionPrecedent, Term, Trigger, Waiver
 from stargate.base.time import Instant
 from stargate.broker import Entry, State
 from stargate.broker.fact import Declared, FactDeclared, Placed
@@ -21,6 +23,8 @@ from stargate.broker.sourcing.fact import (
     WaiverGranted,
 )
 
+LIFE = (Amendment, ConditionPrecedent, Term, Trigger, Waiver)
+"""Kinds of clauses that let others begin, rest, change or end: when, is a longer story."""
 REFUSED = frozenset({"declined", "cannot_meet", "lapsed", "waived", "partial", "not_taken", "unallocated"})
 
 
@@ -28,7 +32,8 @@ class Judge:
     """Fed with every entry in order."""
 
     def __init__(self) -> None:
-        self._agreements: Sequence[Agreement] = ()
+        self._settled: Sequence[Agreement] = ()
+        """Papers whose clauses neither begin, rest, change nor end before the paper does."""
         self._down: set[str] = set()
         """Facts that were ever declared to be so."""
         self._offers: dict[str, tuple[str, str]] = {}
@@ -47,7 +52,7 @@ class Judge:
         if isinstance(fact, LeaseSigned):
             return self._signed(state, fact, entry.at)
         if isinstance(fact, Declared):
-            self._agreements = fact.agreements
+            self._settled = tuple(one for one in fact.agreements if _settled(one))
         elif isinstance(fact, FactDeclared):
             self._down.add(fact.fact.name)
         elif isinstance(fact, OfferMade):
@@ -73,10 +78,11 @@ class Judge:
         pool = state.catalog_pools[fact.pool]
         place = state.sites[pool.site].jurisdiction
         party = state.providers[fact.provider].party
-        for agreement in self._agreements:
+        for agreement in self._settled:
             for clause in agreement.clauses:
                 if (
                     isinstance(clause, Residency)
+                    and clause.min_share == 1
                     and work.product == "secret"
                     and not _inside(place, clause.jurisdictions)
                 ):
@@ -112,7 +118,7 @@ class Judge:
             return []  # a holder takes it: nobody of a lower rank is asked
         found = []
         need = state.sourcing.needs[fact.need]
-        for agreement in self._agreements:
+        for agreement in self._settled:
             for clause in agreement.clauses:
                 if not isinstance(clause, FirstRefusal) or fact.party == agreement.supplier:
                     continue
@@ -124,6 +130,12 @@ class Judge:
                     continue
                 found.append(f"{fact.lease} is signed with {fact.party} although nobody asked under {name}")
         return found
+
+
+def _settled(agreement: Agreement) -> bool:
+    return not any(
+        isinstance(clause, LIFE) or clause.exception_to or clause.suspended_by for clause in agreement.clauses
+    )
 
 
 def _inside(place: str, areas: Sequence[str]) -> bool:

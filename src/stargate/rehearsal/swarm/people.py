@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from decimal import Decimal
 
 import msgspec
 
 from stargate.agreements import WorldFact
+from stargate.agreements.clause.access import Residency
 from stargate.agreements.right import Requirement
 from stargate.base.time import DAY, HOUR, Duration, Instant
 from stargate.broker import State
@@ -22,7 +24,7 @@ from stargate.broker.sourcing.command import (
     WithdrawQuote,
 )
 from stargate.rehearsal.swarm.plan import Plan
-from stargate.rehearsal.swarm.promises import LAB
+from stargate.rehearsal.swarm.promises import LAB, MILESTONES
 
 Wish = Callable[[random.Random, State, Instant], Command | None]
 
@@ -57,7 +59,9 @@ def _requirement(chance: random.Random, at: Instant) -> Requirement:
 
 def _open(chance: random.Random, state: State, at: Instant) -> Command | None:
     name = f"need{len(state.sourcing.needs)}"
-    return OpenNeed(name, _requirement(chance, at), LAB, moving_start=chance.random() < 0.5)
+    leases = list(state.sourcing.leases)
+    renews = chance.choice(leases) if leases and chance.random() < 0.2 else ""
+    return OpenNeed(name, _requirement(chance, at), LAB, renews=renews, moving_start=chance.random() < 0.5)
 
 
 def _revise(chance: random.Random, state: State, at: Instant) -> Command | None:
@@ -77,8 +81,11 @@ def _reopen(chance: random.Random, state: State, at: Instant) -> Command | None:
 
 def _award(chance: random.Random, state: State, at: Instant) -> Command | None:
     needs = list(state.sourcing.open_needs)
-    quotes = [*state.sourcing.quotes, *(f"list:{pool}" for pool in state.catalog_pools)]
-    return AwardNeed(chance.choice(needs), chance.choice(quotes)) if needs else None
+    if not needs:
+        return None
+    need = chance.choice(needs)
+    mine = [one.id for one in state.sourcing.quotes.values() if one.need == need]
+    return AwardNeed(need, chance.choice([*mine, *mine, *(f"list:{pool}" for pool in state.catalog_pools)]))
 
 
 def _unquote(chance: random.Random, state: State, at: Instant) -> Command | None:
@@ -107,6 +114,7 @@ _WISHES: tuple[Wish, ...] = (
     _withdraw,
     _reopen,
     _award,
+    _award,
     _unquote,
     _waive,
 )
@@ -119,5 +127,18 @@ def amend(chance: random.Random, state: State, plan: Plan, at: Instant) -> Comma
         policy = msgspec.structs.replace(state.records.policy, preemption=chance.random() < 0.5)
         return Declare(plan.infrastructure, kept, policy)
     holder = chance.choice(sorted(one.party for one in plan.infrastructure.providers))
-    name = chance.choice([f"down/{holder}", f"shipped/phone/{holder}", f"declines/phone/{holder}"])
-    return DeclareFact(WorldFact(name=name, value=chance.random() < 0.7, valid_from=at))
+    if chance.random() < 0.3:
+        return DeclareFact(
+            WorldFact(name=chance.choice(MILESTONES), value=chance.random() < 0.7, valid_from=at)
+        )
+    shares = [
+        f"share/{paper.id}/{clause.id}"
+        for paper in plan.agreements
+        for clause in paper.clauses
+        if isinstance(clause, Residency) and clause.min_share < 1
+    ]
+    if shares and chance.random() < 0.5:
+        share = chance.choice([Decimal("0.2"), Decimal("0.9")])
+        return DeclareFact(WorldFact(name=chance.choice(shares), value=share, valid_from=at))
+    names = [f"down/{holder}", f"shipped/phone/{holder}", f"declines/phone/{holder}"]
+    return DeclareFact(WorldFact(name=chance.choice(names), value=chance.random() < 0.7, valid_from=at))

@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 import traceback
-from collections import Counter
-from hashlib import blake2b
+from collections import Counter, deque
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import msgspec
 
-from stargate.base import wire
-from stargate.base.errors import UserError
-from stargate.base.time import DAY, FOREVER, HOUR, Instant
-from stargate.broker import Effect, Entry, Envelope, Machine, Outcome
-from stargate.broker.command import Command, Declare, MarkSupply, Report, SetCapacity, Submit, Wake
-from stargate.broker.sourcing.fact import MarketOpened
-from stargate.broker.sourcing.offer import is_open
+from stargate.base.time import DAY, FOREVER, HOUR, SECOND, Instant
+from stargate.broker import Effect, Envelope, Machine
+from stargate.broker.command import Cancel, Command, Declare, MarkSupply, Report, SetCapacity, Submit, Wake
+from stargate.broker.sourcing.fact import LeaseSigned, MarketOpened
 from stargate.rehearsal.clock import Clock, Event
 from stargate.rehearsal.draw import stream
 from stargate.rehearsal.swarm.body import Body
-from stargate.rehearsal.swarm.case import FAULTS, Case
-from stargate.rehearsal.swarm.checker import Checker
+from stargate.rehearsal.swarm.case import FAULTS, Batch, Case, Crash
 from stargate.rehearsal.swarm.converged import unsettled
 from stargate.rehearsal.swarm.lies import LIES
 from stargate.rehearsal.swarm.people import amend, wish
-from stargate.rehearsal.swarm.plan import START, draw
+from stargate.rehearsal.swarm.plan import START, Plan, draw
+from stargate.rehearsal.swarm.storage import Storage
+from stargate.rehearsal.swarm.subject import Subject
 
-HEARTBEAT_US = HOUR
+HEARTBEAT_US = 6 * HOUR
 """In a quiet world something is said at least so often: engines repeat what they have said."""
-HEALING_STEPS = 400
-"""Instants at which something may happen after healing; then nothing may be left to do."""
+HEALING_STEPS = 5_000
+"""Instants at which something happens after healing; more is going round in circles."""
 HEALING_US = 10 * DAY
+STARTS = 20
+"""For each workload, after healing: more is going round in circles."""
 WISHES = 0.05
+CRASHES: tuple[Crash, ...] = ("written", "unwritten", "torn")
 REMEMBERED = 20
 """Envelopes that may be delivered once more."""
 
@@ -42,24 +44,61 @@ class Result(msgspec.Struct, frozen=True):
 
     case: Case
     events: int
-    """Commands said and facts checked."""
+    """What has reached the machine: commands, reports, wakes, lies, repeated deliveries and crashes."""
+    facts: int
+    """Entries that came of them, each of which was checked."""
     violations: tuple[str, ...]
     digest: str
     """Of every entry."""
     marks: dict[str, int]
+    tape: tuple[Batch, ...] = ()
+    """What was said, where something was violated."""
 
 
 def run(case: Case) -> Result:
     """Play one case to its end, or to its first violation."""
-    swarm = Run(case)
+    if case.tape:
+        return _replay(case)
+    plan = draw(case)
+    if not plan.habits.on_disk:
+        return _play(case, plan, None)
+    with TemporaryDirectory(prefix="stargate-swarm-") as folder:
+        return _play(case, plan, Storage(Path(folder)))
+
+
+def _play(case: Case, plan: Plan, storage: Storage | None) -> Result:
+    swarm = Run(case, plan, Subject(storage))
+    violations = _violations(swarm.subject, swarm.play)
+    swarm.subject.marks["fault breaks"] = swarm.broke
+    return _result(case, swarm.subject, violations, tuple(swarm.tape) if violations else ())
+
+
+def _replay(case: Case) -> Result:
+    """What was said once is said again, whatever is answered."""
+    subject = Subject()
+
+    def play() -> None:
+        for batch in case.tape:
+            subject.tell(batch)
+        subject.close()
+
+    return _result(case, subject, _violations(subject, play))
+
+
+def _result(
+    case: Case, subject: Subject, violations: tuple[str, ...], tape: tuple[Batch, ...] = ()
+) -> Result:
+    marks = {mark: times for mark, times in sorted(subject.marks.items()) if times}
+    return Result(case, subject.events, subject.facts, violations, subject.digest.hexdigest(), marks, tape)
+
+
+def _violations(subject: Subject, play: Callable[[], None]) -> tuple[str, ...]:
     try:
-        swarm.play()
+        play()
     except Exception as error:  # noqa: BLE001 - whatever the broker raises is what we look for
-        if not swarm.found:
-            swarm.found.append(_said(error))
-    swarm.marks["fault breaks"] = swarm.broke
-    marks = dict(sorted(swarm.checker.marks.items()))
-    return Result(case, swarm.events, tuple(swarm.found), swarm.digest.hexdigest(), marks)
+        if not subject.found:
+            subject.found.append(_said(error))
+    return tuple(subject.found)
 
 
 def _said(error: Exception) -> str:
@@ -70,29 +109,32 @@ def _said(error: Exception) -> str:
 class Run:
     """The driver of one case."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, plan: Plan, subject: Subject) -> None:
         self.case = case
-        self.plan = draw(case)
-        self.machine = Machine()
-        self.checker = Checker()
+        self.plan = plan
+        self.subject = subject
+        self.tape: list[Batch] = []
         self.clock = Clock(START)
-        self.found: list[str] = []
-        self.events = 0
-        self.digest = blake2b(digest_size=16)
-        self._rates = dict(self.plan.rates.of)
+        self._rates = dict(plan.rates.of)
+        self._together_us = plan.habits.together_us
         self._body = Body(case.seed, self._rates["breaks"])
         self._chances = {name: stream(case.seed, f"fault/{name}") for name in FAULTS}
         self._people = stream(case.seed, "people")
-        self._checks = stream(case.seed, "checks")
         self._said = 0
-        self._batches = 0
         self._past: list[Envelope] = []
+        self._coming = deque(plan.work)
+        """Work that is still to be submitted. Once all is healed, nobody comes any more."""
         self._healed_until = FOREVER
+
+    @property
+    def machine(self) -> Machine:
+        """The one that runs now."""
+        return self.subject.machine
 
     @property
     def marks(self) -> Counter[str]:
         """What was reached."""
-        return self.checker.marks
+        return self.subject.marks
 
     @property
     def broke(self) -> int:
@@ -103,26 +145,35 @@ class Run:
         """All of it. Raises whatever goes wrong."""
         plan = self.plan
         self._say(START, [Declare(plan.infrastructure, plan.agreements, plan.policy)])
-        for at, name, work in plan.work:
-            self.clock.set(at, Submit(name, work), turn=2)
         self._swizzle()
         while self._said < self.case.events:
             self._step()
         self._heal()
-        for _ in range(HEALING_STEPS):
-            if not self._settle_step():
-                break
-        self._check()
-        self._note(unsettled(self.machine.state, self.clock.now))
+        before = self.marks["Placed"]
+        steps = 0
+        while steps < HEALING_STEPS and self._settle_step():
+            steps += 1
+        self.subject.close()
+        found = unsettled(self.machine.state, self.clock.now, self.subject.checker.asked_to_stop)
+        starts = self.marks["Placed"] - before
+        if steps == HEALING_STEPS or starts > STARTS * (len(plan.work) + 1):
+            found.append(f"after all was healed it goes on and on: {steps} steps, {starts} starts")
+        self.subject.note(found)
 
     # -- one instant ---------------------------------------------------------------------------------------
 
     def _step(self) -> None:
         at = min(self._next(), self.clock.now.plus(HEARTBEAT_US))
-        at = max(at, self.clock.now)
+        if self._coming:
+            at = min(at, self._coming[0].at)
+        at = max(at, self.clock.now).plus(self._together_us)
         if self._happens("jumps") and self._chances["jumps"].random() < 0.5:
             at = at.plus(round(self._chances["jumps"].random() * DAY))
             self.marks["fault jumps"] += 1
+        while self._coming and self._coming[0].at <= at:
+            work = self._coming.popleft()
+            self.clock.set(work.at, Submit(work.id, work.workload), turn=2)
+            self.clock.set(work.until, Cancel(work.id), turn=1)
         due = self.machine.next_due() or FOREVER
         commands = self.clock.pop(at)
         quiet = not commands
@@ -142,8 +193,6 @@ class Run:
         if due <= at:
             commands.append(Wake())
         self._say(at, commands)
-        after = self.machine.next_due() or FOREVER
-        assert after > at, f"something is due at {after} and does not come about"
         return True
 
     def _next(self) -> Instant:
@@ -178,13 +227,14 @@ class Run:
         if down and chance.random() < 0.6:
             scope, _, id = chance.choice(down).partition(":")
             return MarkSupply(scope, id, "up")  # type: ignore[arg-type]  # as it was marked
+        built = self.plan.infrastructure  # a machine that lost its declaration refuses what is said of it
         if chance.random() < 0.2:
-            pool = chance.choice(records.infrastructure.pools)
+            pool = chance.choice(built.pools)
             return SetCapacity(pool.id, chance.randint(0, max(one.nodes for one in pool.nodes)))
         places: dict[str, list[str]] = {
-            "provider": [one.id for one in records.infrastructure.providers],
-            "site": [one.id for one in records.infrastructure.sites],
-            "pool": [one.id for one in records.infrastructure.pools],
+            "provider": [one.id for one in built.providers],
+            "site": [one.id for one in built.sites],
+            "pool": [one.id for one in built.pools],
         }
         where: Any = chance.choice(sorted(places))
         return MarkSupply(
@@ -200,7 +250,11 @@ class Run:
         at = START.plus(round(chance.random() * DAY))
         both: tuple[Literal["lost"], Literal["up"]] = ("lost", "up")
         for status in both:
+            before = list(names)
             chance.shuffle(names)
+            self.marks["swizzle down one by one"] += 1
+            if status == "up" and names != before:
+                self.marks["swizzle healed in another order"] += 1
             for name in names:
                 at = at.plus(round(chance.expovariate(1) * HOUR))
                 self.clock.set(at, MarkSupply("provider", name, status))
@@ -237,25 +291,39 @@ class Run:
         if self._past and self._happens("duplicates"):
             envelopes.append(self._chances["duplicates"].choice(self._past))
         self._past = [*self._past, *envelopes][-REMEMBERED:]
-        self._batches += 1
-        self.events += len(envelopes)
-        answers = self.machine.handle_all(envelopes)
-        outcomes = [one for one in answers if isinstance(one, Outcome)]
-        assert len(answers) == len(envelopes), "every command has an answer"
-        assert all(isinstance(one, Outcome | UserError) for one in answers), (
-            "an answer is an outcome or a refusal"
-        )
-        if self._happens("crashes"):
-            self._crash(at, commands, outcomes)
+        batch = self._batch(tuple(envelopes))
+        self.tape.append(batch)
+        outcomes = self.subject.tell(batch)
+        if outcomes is None:
+            self._return(at, batch, commands)
             return
-        self._commit(outcomes)
         for outcome in outcomes:
             self._ask(outcome.effects, at)
             for entry in outcome.entries:
                 if isinstance(entry.fact, MarketOpened):
                     self._send(list(self._body.bid(entry.fact, self.machine.state, at)))
-        if self._checks.random() < 0.02:
-            self._check()
+                elif isinstance(entry.fact, LeaseSigned):
+                    self._send(list(self._body.hurry(entry.fact)))
+
+    def _batch(self, envelopes: tuple[Envelope, ...]) -> Batch:
+        """The commands, and whether the process dies with them."""
+        singly = self.plan.habits.singly
+        if len(envelopes) > 1:
+            self.marks["commit command by command" if singly else "commit of many commands"] += 1
+        chance = self._chances["crashes"]
+        if self._happens("crashes"):
+            self.marks["fault crashes"] += 1
+            crash: Crash = chance.choice(CRASHES)
+            return Batch(envelopes, singly, crash, chance.random(), chance.random() < 0.5)
+        return Batch(envelopes, singly, snapshot=self.plan.habits.on_disk and chance.random() < 0.05)
+
+    def _return(self, at: Instant, batch: Batch, commands: list[Command]) -> None:
+        """After a crash: nobody was answered, so everybody says it again; effects come again as well."""
+        if batch.crash != "written":
+            for command in commands:
+                if not isinstance(command, Wake):
+                    self.clock.set(at.plus(SECOND), command)
+        self._ask(self.machine.outstanding(), at)
 
     def _stamp(self, at: Instant) -> Instant:
         """When a command is received, by a clock that may have been set back."""
@@ -267,41 +335,6 @@ class Run:
         for effect in effects:
             self._send(self._body.answer(effect, self.machine.state, at))
 
-    def _commit(self, outcomes: list[Outcome]) -> None:
-        for outcome in outcomes:
-            for entry in outcome.entries:
-                self._see(entry)
-
-    def _see(self, entry: Entry) -> None:
-        self.events += 1
-        self.digest.update(wire.pack(entry))
-        found = self.checker.see(entry)
-        self._note([f"after entry {entry.seq} ({type(entry.fact).__name__}): {one}" for one in found])
-
-    def _note(self, found: list[str]) -> None:
-        self.found += found
-        assert not found, "what was violated has been noted"
-
-    def _crash(self, at: Instant, commands: list[Command], outcomes: list[Outcome]) -> None:
-        """The process dies at a write: the batch is on record, or it is torn and nothing of it is."""
-        chance = self._chances["crashes"]
-        written = chance.random() < 0.5
-        self.marks["fault crashes"] += 1
-        self.marks["crash written" if written else "crash unwritten"] += 1
-        if written:
-            self._commit(outcomes)
-        else:
-            for command in commands:  # nobody was answered, so everybody says it again
-                if not isinstance(command, Wake):
-                    self.clock.set(at.plus(1_000_000), command)
-        self.machine = self.checker.restart(snapshot=chance.random() < 0.5)
-        state = self.machine.state
-        if any(is_open(offer) for offer in state.sourcing.offers.values()):
-            self.marks["crash while an offer is open"] += 1
-        if state.stopping:
-            self.marks["crash while work stops"] += 1
-        self._ask(self.machine.outstanding(), at)
-
     # -- the end -------------------------------------------------------------------------------------------
 
     def _heal(self) -> None:
@@ -312,9 +345,10 @@ class Run:
         self._body.kind = True
         self._body.breaks = 0.0
         self._healed_until = now.plus(HEALING_US)
+        self._together_us = 0
         records = self.machine.state.records
         healing: list[Command] = []
-        for name in list(records.marks):
+        for name in (*records.marks, *records.drained):
             scope, _, id = name.partition(":")
             healing.append(MarkSupply(scope, id, "up"))  # type: ignore[arg-type]  # as it was marked
         healing += [
@@ -326,6 +360,3 @@ class Run:
         self._ask(self.machine.outstanding(), now)
         self._send(self._body.repeat(self.machine.state, now))
         self._send(self._body.ask_again(self.machine.state, now))
-
-    def _check(self) -> None:
-        self._note(self.checker.compare(self.machine))

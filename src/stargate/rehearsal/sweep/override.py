@@ -16,7 +16,7 @@ import msgspec
 
 from stargate.base import wire
 from stargate.base.errors import InputError, NotFoundError, Problem
-from stargate.base.faults import did_you_mean
+from stargate.base.faults import did_you_mean, faults
 from stargate.broker.policy import Policy
 from stargate.rehearsal.scenario import Plan, Scenario
 from stargate.rehearsal.sweep.grid import Overrides, Value
@@ -49,14 +49,20 @@ def overridden(plan: Plan, overrides: Overrides) -> Plan:
     declared = plan.declared
     if declared is not None and policy is not None:
         declared = msgspec.structs.replace(declared, policy=_typed(policy, Policy, overrides))
-    said = "".join(f"/{path}={value!r}" for path, value in sorted(overrides.items()))
-    summed = hashlib.blake2b(f"{plan.digest}{said}".encode(), digest_size=16).hexdigest()
     return msgspec.structs.replace(
         plan,
         scenario=_typed(scenario, Scenario, overrides),
         declared=declared,
-        digest=summed if overrides else plan.digest,
+        digest=changed_digest(plan, overrides),
     )
+
+
+def changed_digest(plan: Plan, overrides: Overrides) -> str:
+    """The digest that the plan has with other values."""
+    if not overrides:
+        return plan.digest
+    said = "".join(f"/{path}={value!r}" for path, value in sorted(overrides.items()))
+    return hashlib.blake2b(f"{plan.digest}{said}".encode(), digest_size=16).hexdigest()
 
 
 def put(within: Any, parts: list[str], value: Value, path: str) -> None:
@@ -104,6 +110,12 @@ def _typed(plain: Any, kind: type[Any], overrides: Overrides) -> Any:
     try:
         return wire.convert(plain, kind)
     except msgspec.ValidationError as error:
+        last = {path.rpartition(".")[2] for path in overrides}
         said = ", ".join(f"{path}={value}" for path, value in overrides.items())
-        problem = Problem(f"with {said}: {error}", "Give a value that the field takes.")
-        raise InputError((problem,)) from None
+        found = [fault for fault in faults(plain, kind) if fault.path.rpartition(".")[2] in last]
+        problems = [
+            Problem(f"with {said}: {fault.message}", fault.remedy, path=fault.path) for fault in found
+        ]
+        if not problems:
+            problems = [Problem(f"with {said}: {error}", "Give a value that the field takes.")]
+        raise InputError(tuple(problems)) from None

@@ -1,61 +1,46 @@
-"""What a sweep comes to: for each point the mean of each figure over the seeds, and where 10 and 90 % of them lie."""
+"""What a sweep comes to: for each point the mean of each figure over the seeds, and where they lie."""
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from hashlib import blake2b
 from itertools import groupby
 from typing import TextIO
 
 import msgspec
 
-from stargate.base.money import MICRO_PER_USD
-from stargate.rehearsal.report.summary import Summary
 from stargate.rehearsal.sweep.grid import Value
 from stargate.rehearsal.sweep.run import Ran
 
-FIGURES: dict[str, Callable[[Summary], float]] = {
-    "average_wait_seconds": lambda each: each.work.wait_seconds.average,
-    "average_completion_seconds": lambda each: each.work.completion_seconds.average,
-    "average_bounded_slowdown": lambda each: each.work.bounded_slowdown.average,
-    "succeeded": lambda each: each.work.succeeded,
-    "failed": lambda each: each.work.failed,
-    "preempted": lambda each: each.work.stops.get("preempted", 0),
-    "migrated": lambda each: each.work.stops.get("migrated", 0),
-    "recoveries": lambda each: each.work.recoveries,
-    "deadlines_missed": lambda each: each.work.deadlines_missed,
-    "utilisation": lambda each: each.chip_time.utilisation,
-    "goodput": lambda each: each.chip_time.goodput,
-    "fragmented_chip_hours": lambda each: each.chip_time.fragmented_chip_hours,
-    "metered_usd": lambda each: each.metered_micro_usd / MICRO_PER_USD,
-    "owed_usd": lambda each: each.owed_micro_usd / MICRO_PER_USD,
-    "energy_mwh": lambda each: each.energy_mwh,
-    "largest_provider_share": lambda each: each.largest_provider_share,
-    "offers": lambda each: sum(right.offers for right in each.rights),
-}
-"""The figures of a sweep, by name."""
-
 
 class Spot(msgspec.Struct, frozen=True):
-    """One figure at one point."""
+    """One figure at one point, over the seeds."""
 
     mean: float
     p10: float
+    median: float
     p90: float
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Runs of a point that came to nothing, by what was wrong."""
+
+    error: str
+    seeds: tuple[int, ...]
 
 
 class Result(msgspec.Struct, frozen=True):
     """One point."""
 
     overrides: dict[str, Value]
-    seeds: int
-    """Runs that came to a summary."""
+    runs: int
+    """That came to an end."""
     figures: dict[str, Spot]
-    """Empty where no run did."""
-    errors: tuple[str, ...] = ()
-    """What was wrong with others, each once."""
-    digests: tuple[str, ...] = ()
+    """By the names of `headline.HEADLINES`; empty where no run came to an end."""
+    failures: tuple[Failure, ...] = ()
+    digests: dict[str, str] = {}
     """Of the final states, by seed."""
 
 
@@ -64,26 +49,38 @@ def results(ran: Sequence[Ran]) -> tuple[Result, ...]:
     found = []
     for _, group in groupby(ran, key=lambda each: each.point.number):
         runs = list(group)
-        whole = [each.summary for each in runs if each.summary is not None]
+        whole = [each for each in runs if not each.error]
+        wrong: dict[str, list[int]] = {}
+        for each in runs:
+            if each.error:
+                wrong.setdefault(each.error, []).append(each.seed)
         found.append(
             Result(
                 overrides=runs[0].point.overrides,
-                seeds=len(whole),
-                figures={
-                    name: spot([float(figure(summary)) for summary in whole])
-                    for name, figure in FIGURES.items()
-                }
+                runs=len(whole),
+                figures={name: spot([each.figures[name] for each in whole]) for name in whole[0].figures}
                 if whole
                 else {},
-                errors=tuple(dict.fromkeys(each.error for each in runs if each.error)),
-                digests=tuple(summary.identity.state_digest for summary in whole),
+                failures=tuple(Failure(error, tuple(seeds)) for error, seeds in wrong.items()),
+                digests={str(each.seed): each.state_digest for each in whole},
             )
         )
     return tuple(found)
 
 
+def digest(found: Sequence[Result]) -> str:
+    """Of all final states: equal sweeps, equal digest, wherever they ran."""
+    summed = blake2b(digest_size=16)
+    for result in found:
+        summed.update(msgspec.json.encode((result.overrides, result.digests), order="deterministic"))
+    return summed.hexdigest()
+
+
 def spot(values: Sequence[float]) -> Spot:
-    """Mean, and the 10th and 90th of a hundred between the values that are nearest (linear). There must be one."""
+    """Mean, and the 10th, 50th and 90th of a hundred, between the values that are nearest (linear).
+
+    There must be one.
+    """
     ordered = sorted(values)
 
     def at(share: float) -> float:
@@ -92,15 +89,15 @@ def spot(values: Sequence[float]) -> Spot:
         high = min(low + 1, len(ordered) - 1)
         return round(ordered[low] + (ordered[high] - ordered[low]) * (place - low), 6)
 
-    return Spot(round(math.fsum(ordered) / len(ordered), 6), at(0.1), at(0.9))
+    return Spot(round(math.fsum(ordered) / len(ordered), 6), at(0.1), at(0.5), at(0.9))
 
 
 def write(found: Sequence[Result], out: TextIO) -> None:
-    """As CSV: a row for each point and figure."""
+    """As CSV: a row for each figure and point."""
     names = list(dict.fromkeys(name for result in found for name in result.overrides))
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow((*names, "figure", "seeds", "mean", "p10", "p90"))
+    writer.writerow((*names, "figure", "runs", "mean", "p10", "median", "p90"))
     for result in found:
         point = [result.overrides.get(name, "") for name in names]
         for name, each in result.figures.items():
-            writer.writerow((*point, name, result.seeds, each.mean, each.p10, each.p90))
+            writer.writerow((*point, name, result.runs, each.mean, each.p10, each.median, each.p90))

@@ -1,100 +1,113 @@
-"""Runs a sweep: each rehearsal in a process of its own, here or wherever a cluster has room."""
+"""Runs a sweep: each rehearsal by itself, here or wherever a cluster has room, and none for nothing."""
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from typing import Protocol
 
 import msgspec
 
-from stargate.base.errors import InternalError, StargateError
-from stargate.rehearsal.report.staged import reported
+from stargate.base.errors import StargateError
+from stargate.rehearsal.report.headline import headlines
 from stargate.rehearsal.report.summary import Summary
-from stargate.rehearsal.scenario import load
 from stargate.rehearsal.sweep.grid import Grid, Overrides, Point
-from stargate.rehearsal.sweep.override import overridden
 
-Rehearsal = Callable[[int, Overrides], Summary]
-"""One rehearsal with a seed and parameters, from start to end. It travels to other processes: a function of a module,
-or an object that pickle takes."""
 Told = Callable[[int, int], object]
 """Progress: runs that are over, of how many."""
 
 
+class Rehearsal(Protocol):
+    """What is swept. It travels to other processes: something that pickle takes."""
+
+    def digests(self, grid: Grid) -> list[str]:
+        """The input digest of every run, in order. Raises for a path or value that fits nowhere: nothing has run."""
+
+    def __call__(self, seed: int, overrides: Overrides) -> Summary:
+        """One run from start to end. Raises what reading and rehearsing raise."""
+
+
 class Ran(msgspec.Struct, frozen=True):
-    """One run of a sweep. Either `summary` or `error` is there."""
+    """One run of a sweep. Either `figures` or `error` is there."""
 
     point: Point
     seed: int
-    summary: Summary | None
+    figures: dict[str, float] = {}
+    """By the names of `headline.HEADLINES`."""
+    input_digest: str = ""
+    state_digest: str = ""
     error: str = ""
+
+
+Coming = Generator[tuple[int, Ran], None, None]
 
 
 class Cluster(Protocol):
     """Where runs are sent to."""
 
-    def run(self, rehearsal: Rehearsal, runs: Sequence[tuple[Point, int]]) -> Iterator[tuple[int, Ran]]:
-        """Each with its place among `runs`, as they end."""
+    def run(self, rehearsal: Rehearsal, runs: Sequence[tuple[Point, int]]) -> Coming:
+        """Each with its place among `runs`, as they end. When it is closed, what has not ended is given up."""
 
 
-class OfScenario(msgspec.Struct, frozen=True):
-    """The rehearsal of a scenario file, as a sweep calls it."""
+class Memory(Protocol):
+    """What runs came to before, by their input digest."""
 
-    path: str
+    def find(self, digest: str) -> Ran | None:
+        """The run, if it was kept."""
 
-    def __call__(self, seed: int, overrides: Overrides) -> Summary:
-        """Read, change, rehearse. Raises what reading and staging raise."""
-        plan = overridden(load(Path(self.path)), overrides)
-        told = {name: str(value) for name, value in overrides.items()}
-        return reported(plan, seed, overrides=told)[1]
+    def keep(self, ran: Ran) -> None:
+        """One more."""
 
 
-def sweep(rehearsal: Rehearsal, grid: Grid, cluster: Cluster, told: Told | None = None) -> tuple[Ran, ...]:
-    """All runs, in the order of the grid whichever ends first. A run that fails says so and stops no other."""
-    runs = grid.runs
+def sweep(
+    rehearsal: Rehearsal,
+    grid: Grid,
+    cluster: Cluster,
+    told: Told | None = None,
+    memory: Memory | None = None,
+) -> tuple[Ran, ...]:
+    """All runs, in the order of the grid whichever ends first. A run that fails says so and stops no other.
+
+    What `memory` has is not run again. Raises what `Rehearsal.digests` raises, and what the cluster raises when it
+    cannot go on; all that had ended by then is in `memory`.
+    """
+    runs, digests = grid.runs, rehearsal.digests(grid)
     found: dict[int, Ran] = {}
-    for place, ran in cluster.run(rehearsal, runs):
-        found[place] = ran
-        if told is not None:
-            told(len(found), len(runs))
+    for place, (point, seed) in enumerate(runs):
+        known = None if memory is None else memory.find(digests[place])
+        if known is not None:
+            found[place] = msgspec.structs.replace(known, point=point, seed=seed)
+    missing = [place for place in range(len(runs)) if place not in found]
+    tell = told or (lambda _done, _of: None)
+    tell(len(found), len(runs))
+    with closing(cluster.run(rehearsal, [runs[place] for place in missing])) as coming:
+        for number, ran in coming:
+            place = missing[number]
+            found[place] = _checked(ran, digests[place])
+            if memory is not None and not found[place].error:
+                memory.keep(found[place])
+            tell(len(found), len(runs))
     assert len(found) == len(runs), "every run has come to an end"
     return tuple(found[place] for place in range(len(runs)))
 
 
 def once(rehearsal: Rehearsal, point: Point, seed: int) -> Ran:
-    """One run; what is wrong with its input is its result."""
+    """One run; what went wrong with it is its result."""
     try:
-        return Ran(point, seed, rehearsal(seed, point.overrides))
+        summary = rehearsal(seed, point.overrides)
     except StargateError as error:
-        return Ran(point, seed, None, str(error))
+        return Ran(point, seed, error=str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other runs go on
+        return Ran(point, seed, error=f"{type(error).__name__}: {error}. This is a fault of Stargate.")
+    identity = summary.identity
+    return Ran(point, seed, headlines(summary), identity.input_digest, identity.state_digest)
 
 
-class Processes:
-    """This machine: so many processes at once, each started afresh."""
-
-    def __init__(self, workers: int) -> None:
-        assert workers > 0, "somebody works"
-        self.workers = workers
-
-    def run(self, rehearsal: Rehearsal, runs: Sequence[tuple[Point, int]]) -> Iterator[tuple[int, Ran]]:
-        """Raises InternalError when a process was killed, as it is when memory runs out."""
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(self.workers, max(1, len(runs))), mp_context=spawn) as pool:
-            waiting: dict[Future[Ran], int] = {
-                pool.submit(once, rehearsal, point, seed): place for place, (point, seed) in enumerate(runs)
-            }
-            try:
-                for done in as_completed(waiting):
-                    yield waiting[done], done.result()
-            except BrokenProcessPool:
-                message = "a process of the sweep was killed"
-                raise InternalError(
-                    message, "it may have run out of memory: sweep with fewer workers"
-                ) from None
-            finally:
-                for future in waiting:
-                    future.cancel()
+def _checked(ran: Ran, digest: str) -> Ran:
+    """It ran what is meant here: on another machine files of the same name may be others."""
+    if ran.error or ran.input_digest == digest:
+        return ran
+    error = (
+        "the files where it ran are not the files here. Give every node the same files under the same path."
+    )
+    return Ran(ran.point, ran.seed, error=error)

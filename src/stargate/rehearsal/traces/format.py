@@ -22,6 +22,8 @@ class Options:
     """For the same formats: the fraction of the requests to give."""
     chipless: bool = False
     """Whether to give jobs that hold no accelerator, which are otherwise counted as skipped."""
+    verbatim: bool = False
+    """Of SWF: whether every row counts as plain simulators count it, see `formats.swf`."""
 
 
 @dataclass(frozen=True)

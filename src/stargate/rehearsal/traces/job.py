@@ -17,6 +17,7 @@ MOST_CHIPS = 10**8
 
 Text = Annotated[str, Meta(max_length=512)]
 Seconds = Annotated[int, Meta(ge=0, le=FARTHEST_SECONDS)]
+Moment = Annotated[int, Meta(ge=-FARTHEST_SECONDS, le=FARTHEST_SECONDS)]
 Count = Annotated[int, Meta(ge=0, le=MOST_CHIPS)]
 
 
@@ -27,8 +28,8 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     """
 
     id: Text
-    submit_seconds: Seconds
-    """From the trace's start."""
+    submit_seconds: Moment
+    """From the trace's start. Below zero only where an SWF says so and is read verbatim."""
     run_seconds: Seconds
     """How long it ran, without its wait."""
     chips: Count

@@ -12,6 +12,7 @@ their jobs are read whole and sorted, at some 500 bytes a job. `sort=True` does 
 from __future__ import annotations
 
 import heapq
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,7 +102,7 @@ def _sorted(records: Iterator[Any], field: str) -> Iterator[Any]:
 def _settled(records: Iterator[Any], field: str, skipped: Skipped) -> Iterator[Any]:
     """In order, with only `WINDOW` records held. Records of one moment keep the file's order."""
     waiting: list[tuple[float, int, Any]] = []
-    reached = 0.0
+    reached = -math.inf
     for place, record in enumerate(records):
         at = getattr(record, field)
         if at < reached:
@@ -124,11 +125,13 @@ def open_trace(
     seed: int = 0,
     share: float = 1.0,
     chipless: bool = False,
+    verbatim: bool = False,
 ) -> Trace:
     """The trace in a file, archive or folder, plain or gzipped; nothing but its beginning is read yet.
 
     `form` names a format where it is not to be guessed. `seed` and `share` (0 to 1) are for ServeGen, whose
-    requests are drawn. `chipless` keeps jobs that hold no accelerator.
+    requests are drawn. `chipless` keeps jobs that hold no accelerator. `verbatim` takes each row of an SWF for a job,
+    as plain simulators do.
 
     Raises InputError where there is nothing to read, or nothing that any format expects.
     """
@@ -138,7 +141,7 @@ def open_trace(
     if not 0 <= share <= 1:
         raise refused(place, f"a share of {share} cannot be", "Give a share from 0 to 1.")
     source = Source(place)
-    options = Options(seed=seed, share=share, chipless=chipless)
+    options = Options(seed=seed, share=share, chipless=chipless, verbatim=verbatim)
     if form:
         chosen = next((one for one in FORMATS if one.name == form), None)
         if chosen is None:

@@ -13,6 +13,7 @@ from stargate.base.time import Instant
 from stargate.broker import Ground, State
 from stargate.broker.records import AttemptState
 from stargate.broker.recover import cost_so_far
+from stargate.broker.spans import from_spans
 from stargate.engines.engine import LOG_PAGE_LIMIT, Progress
 from stargate.server.access import not_found
 from stargate.server.api.page import Id
@@ -131,7 +132,7 @@ def _view(fleet: Fleet, attempt: AttemptState, now: Instant) -> AttemptView:
         provider=attempt.provider,
         pool=attempt.pool,
         supply=attempt.supply,
-        nodes=attempt.nodes,
+        nodes=attempt.nodes or from_spans(attempt.stood_on),
         chips=attempt.chips,
         price_micro_usd_per_chip_hour=attempt.price_micro_usd_per_chip_hour,
         placed_at=attempt.placed_at,

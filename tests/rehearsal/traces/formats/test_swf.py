@@ -57,6 +57,26 @@ def test_rows_that_do_not_fit_are_counted(tmp_path: Path, row: str, reason: str)
     assert (skip.count, skip.first_line) == (1, 12)
 
 
+def test_read_verbatim_every_row_is_a_job(tmp_path: Path) -> None:
+    """As plain simulators have it: no status counts, -1 is a moment, nine fields are enough."""
+    rows = [
+        "0004 20 0 30 1 -1 -1 1 60 -1 2 1 1 -1 1 -1 -1 -1",
+        "4 20 0 30 1 -1 -1 1 60 -1 3 1 1 -1 1 -1 -1 -1",
+        "5 -1 0 30 7 -1 -1 -1 -1 -1 4 1 1 -1 1 -1 -1 -1",
+        "6 5 -1 0 7 -1 -1 2 0",
+        "7 5 -1 -1 7 -1 -1 2 0",
+        "8 5 -1 0 7 -1 -1 0 0",
+        "9 5 -1 0 7 -1",
+    ]
+    trace = open_trace(written(tmp_path, "\n".join(rows)), form="swf", verbatim=True)
+    found = [
+        (job.id, job.submit_seconds, job.run_seconds, job.chips, job.requested_seconds)
+        for job in trace.jobs()
+    ]
+    assert found == [("5", -1, 30, 7, 30), ("6", 5, 0, 2, 0), ("4", 20, 30, 1, 60), ("4", 20, 30, 1, 60)]
+    assert {skip.first_line for skip in trace.skipped.reasons()} == {5, 6, 7}
+
+
 def test_a_file_of_comments_alone_is_a_trace_without_jobs(tmp_path: Path) -> None:
     trace = open_trace(written(tmp_path, "; Version: 2.2\n; MaxProcs: 4\n"))
     assert list(trace.jobs()) == []
