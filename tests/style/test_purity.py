@@ -15,7 +15,7 @@ import stargate
 from tests.style.tree import SOURCE
 
 SCRATCH = {"stargate.broker.place.Survey", "stargate.broker.reserve.Rest"}
-"""What a decision jots down on its way, as private classes do: it is neither kept nor sent. Structs are made fastest."""
+"""What a decision jots down on its way, as private classes do: neither kept nor sent. Structs are made fastest."""
 WRITTEN_BY_PEOPLE = {"catalog": "Infrastructure", "agreements": "Agreement"}
 PURE = ("base", "catalog", "agreements", "workloads", "broker")
 
