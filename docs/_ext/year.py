@@ -29,6 +29,8 @@ WITHOUT = {
     "without_drop": "the dropped expansion",
     "without_outage": "the outage",
 }
+NOISE = 0.005
+"""Of the year's work: less than this is told as no work lost."""
 REASONS = {
     "preempted": "stopped for more urgent work",
     "migrated": "moved to cheaper capacity",
@@ -162,15 +164,7 @@ def lead(figures: Figures) -> str:
     )
     large = year["sizes"][-1]
     between = large["used_chip_hours"] / max(1, large["interruptions"])
-    costs = []
-    for name, says in WITHOUT.items():
-        other = figures["runs"][name]
-        lost = _worked(other) - _worked(year)
-        wait = year["work"]["wait_seconds"]["average"] - other["work"]["wait_seconds"]["average"]
-        costs.append(
-            f"{says} {many(lost)} chip-hours of work and {lasting(abs(wait))} "
-            f"{'more' if wait >= 0 else 'less'} average wait"
-        )
+    costs = [_cost(year, figures["runs"][name], says) for name, says in WITHOUT.items()]
     return (
         f"The year cost **{usd(year['paid_micro_usd'])}** ({shares}) for {many(time['held_chip_hours'])} chip-hours "
         f"held, of which **{time['utilisation']:.0%}** were used. Of what was used, "
@@ -181,6 +175,22 @@ def lead(figures: Figures) -> str:
         f"their time working. "
         f"The troubles cost, each against the same year without it: {'; '.join(costs)}. "
         f"{_bound_in_short(year)}"
+    )
+
+
+def _cost(year: Any, other: Any, says: str) -> str:
+    """What a trouble took, against the same year without it."""
+    lost = _worked(other) - _worked(year)
+    wait = year["work"]["wait_seconds"]["average"] - other["work"]["wait_seconds"]["average"]
+    waited = f"{lasting(abs(wait))} {'more' if wait >= 0 else 'less'} average wait"
+    if abs(lost) >= NOISE * _worked(year):
+        return f"{says} {many(lost)} chip-hours of work and {waited}"
+    down = year["chip_time"]["down_chip_hours"] - other["chip_time"]["down_chip_hours"]
+    again = year["work"]["recoveries"] - other["work"]["recoveries"]
+    return (
+        f"{says} {many(down)} chip-hours of capacity, {again} recoveries and {waited}, but no work that other pools "
+        f"did not take up (its sum is {abs(lost) / _worked(year):.1%} {'smaller' if lost > 0 else 'larger'}, since "
+        f"every later start comes at another moment)"
     )
 
 
@@ -245,6 +255,7 @@ def troubles(figures: Figures) -> str:
         ("unfinished at the end", lambda one: one["work"]["unfinished"], many),
         ("deadlines missed by runs that did not fail", lambda one: one["work"]["deadlines_missed"], many),
         ("leases signed", lambda one: len(one["deals"]), many),
+        ("chip-hours down", lambda one: one["chip_time"]["down_chip_hours"], many),
         ("recoveries", lambda one: one["work"]["recoveries"], many),
         ("work done again, chip-hours", lambda one: one["chip_time"]["redone_chip_hours"], many),
     ):

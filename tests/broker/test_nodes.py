@@ -40,6 +40,7 @@ def test_the_map_agrees_with_a_plain_count(nodes: int, size: int, block: int, st
             chips = wanted
             room = [n for n in range(limit) if size - used.get(n, 0) >= chips]
             gang = found.find(number % 6 + 1, chips, topology)
+            assert found.fits(number % 6 + 1, chips, topology) is (gang is not None)
             if gang is None:
                 fullest = max(
                     (sum(n // block == b for n in room) for b in {n // block for n in room}), default=0

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stargate.broker import quota
 from stargate.broker.command import Cancel
-from stargate.broker.fact import Stopping
+from stargate.broker.fact import Placed, Stopping
 from stargate.broker.policy import Team
 from stargate.workloads import Resources
 from tests.broker.world import Bench, policy, pool, work
@@ -130,3 +130,18 @@ def test_nobody_makes_room_for_what_has_no_place() -> None:
     bench.submit(work("nowhere", team="red", priority=50, residency=("NO",)))
     assert not bench.of(Stopping)
     assert bench.where("red0") == "a"
+
+
+def test_whom_room_is_made_for_keeps_its_quota_until_it_has_both() -> None:
+    """It needs the place of one and the quota of another: neither starts again while the other stops."""
+    bench = Bench(pool("a", nodes=1), pool("b", nodes=2), policy=policy(teams=(Team("red", 16, 0), BLUE)))
+    bench.submit(work("wide", nodes=2, team="red", pool="b"))
+    bench.submit(work("urgent", team="red", priority=10, pool="a"))
+    bench.submit(work("other", team="blue", pool="a"))
+    starts = 0
+    while bench.state.stopping and starts < 9:
+        for attempt in tuple(bench.state.stopping):
+            bench.report(attempt, "stopped")
+            starts += len(bench.of(Placed))
+    assert (bench.where("urgent"), bench.where("wide")) == ("a", "")
+    assert starts == 1

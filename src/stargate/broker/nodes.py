@@ -126,6 +126,15 @@ class NodeMap:
         whole = self._find_whole(rest, topology)
         return None if whole is None else (*partly, *whole)
 
+    def fits(self, count: int, chips: int, topology: Topology = "any") -> bool:
+        """Whether `find` would find them: where the gang may be spread over blocks, counting is enough."""
+        if chips * count > self.free_chips or chips > self.chips_per_node:
+            return False
+        if topology == "block" and count > 1:
+            return self.find(count, chips, topology) is not None
+        partly = sum([nodes.bit_count() for nodes in self._by_spare[chips:]])
+        return self.free_nodes + partly >= count
+
     def take(self, nodes: tuple[int, ...], chips: int) -> None:
         """Use `chips` of each node. The nodes must have them."""
         assert max(nodes) < self.nodes, f"node {max(nodes)} is beyond the pool"

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from stargate.broker.state import State
     from stargate.broker.supply import Supply, SupplyClass
 
+    Allowed = list[tuple[str, Permit]]
+    """Chips that will do, and who is let in to each."""
+
 
 class Choice(msgspec.Struct, frozen=True, gc=False):
     """Where a slot goes."""
@@ -151,9 +154,11 @@ def placed(
 def _search(state: State, ask: Ask, at: Instant, reservation: Reservation | None) -> Survey:
     survey = Survey()
     moves = bool(ask.workload.inputs or ask.moves_from)
+    asked: list[tuple[Option, Allowed]] = []
     for option in ask.options:
-        late = at >= option.late_from
-        for supply in _roomy(state, ask, option, at, survey):
+        late, permits = at >= option.late_from, _permits(state, ask, option, at)
+        asked.append((option, permits))
+        for supply in _roomy(state, option, permits, survey):
             best, second = survey.choice, survey.runner_up
             if best is not None and (best.late, best.score) < (late, _base_cost(option, supply)):
                 break
@@ -169,7 +174,7 @@ def _search(state: State, ask: Ask, at: Instant, reservation: Reservation | None
     if survey.choice is None:
         # Behind the first in line nobody asks where a busy place will be free, unless a deadline has to be met.
         brief = reservation is not None and ask.workload.deadline is None
-        _find_busy(state, ask, at, survey, 1 if brief else BUSY_LIMIT)
+        _find_busy(state, ask, at, survey, 1 if brief else BUSY_LIMIT, asked)
     return survey
 
 
@@ -177,10 +182,17 @@ def _refuse_one(state: State, ask: Ask, option: Option, supply: Supply, at: Inst
     return refuse_share(state, option, supply.kind) or refuse_supply(state, ask, option, supply, at)
 
 
-def _find_busy(state: State, ask: Ask, at: Instant, survey: Survey, limit: int) -> None:
+def _find_busy(
+    state: State,
+    ask: Ask,
+    at: Instant,
+    survey: Survey,
+    limit: int,
+    asked: list[tuple[Option, Allowed]],
+) -> None:
     """Where the gang may stand and has no room now, cheapest first."""
-    for option in ask.options:
-        for supply in _in_price_order(state, _permits(state, ask, option, at), 0):
+    for option, permits in asked:
+        for supply in _in_price_order(state, permits, 0):
             refusal = _refuse_one(state, ask, option, supply, at)
             if refusal is None:
                 survey.busy.append((option, supply))
@@ -190,9 +202,8 @@ def _find_busy(state: State, ask: Ask, at: Instant, survey: Survey, limit: int) 
                 survey.refuse(refusal)  # the others were looked at
 
 
-def _roomy(state: State, ask: Ask, option: Option, at: Instant, survey: Survey) -> Iterable[Supply]:
+def _roomy(state: State, option: Option, permits: Allowed, survey: Survey) -> Iterable[Supply]:
     """Supplies of the right chip whose class is let in and whose pool has enough chips free, cheapest first."""
-    permits = _permits(state, ask, option, at)
     offered = False
     for chip, permit in permits:
         offered = offered or bool(state.supplies.classes.get(chip))
@@ -203,13 +214,13 @@ def _roomy(state: State, ask: Ask, option: Option, at: Instant, survey: Survey) 
     return _in_price_order(state, permits, option.gang_chips)
 
 
-def _permits(state: State, ask: Ask, option: Option, at: Instant) -> list[tuple[str, Permit]]:
+def _permits(state: State, ask: Ask, option: Option, at: Instant) -> Allowed:
     """The chips that will do, and who is let in to each."""
     chips = option.chips or tuple(state.supplies.by_chip)
     return [(chip, state.permits.of(state, ask, option, chip, at)) for chip in chips]
 
 
-def _in_price_order(state: State, permits: list[tuple[str, Permit]], free_chips: int) -> Iterable[Supply]:
+def _in_price_order(state: State, permits: Allowed, free_chips: int) -> Iterable[Supply]:
     """Supplies whose class is let in and whose pool has so much free, cheapest first."""
     by_chip = state.supplies.by_chip
     streams = [

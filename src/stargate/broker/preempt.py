@@ -6,9 +6,9 @@ queue keeps the room that is being made for whom it is made. So nobody is stoppe
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable, Collection
 from heapq import heapify, heappop
-from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -235,8 +235,10 @@ class _Clearing:
         self._gone: dict[str, AttemptState] = {}
         self._leaving: dict[str, int] = {}
         """By team: chips of those that stop anywhere, and of those gone here."""
+        self._reclaimed: dict[str, list[int]] = {}
+        """By team: chips of each of these that does not rank below the asker, in order."""
         for attempt in state.stopping.values():
-            self._count(attempt, attempt.chips)
+            self._leave(attempt)
 
     def __enter__(self) -> Self:
         return self
@@ -252,18 +254,23 @@ class _Clearing:
         self._nodes.give(attempt.nodes, attempt.chips_per_node)
         self._gone[attempt.id] = attempt
         if attempt.status != "stopping":
-            self._count(attempt, attempt.chips)
+            self._leave(attempt)
 
     def restore(self, attempt: AttemptState) -> None:
         """It stays after all."""
         self._nodes.restore(attempt.nodes, attempt.chips_per_node)
         del self._gone[attempt.id]
         if attempt.status != "stopping":
-            self._count(attempt, -attempt.chips)
+            team, chips = _team(self._state, attempt), attempt.chips
+            self._leaving[team] -= chips
+            if not gives_way(self._state, attempt, self._rank, self._at):
+                self._reclaimed[team].remove(chips)
 
-    def _count(self, attempt: AttemptState, chips: int) -> None:
-        team = _team(self._state, attempt)
+    def _leave(self, attempt: AttemptState) -> None:
+        team, chips = _team(self._state, attempt), attempt.chips
         self._leaving[team] = self._leaving.get(team, 0) + chips
+        if not gives_way(self._state, attempt, self._rank, self._at):
+            insort(self._reclaimed.setdefault(team, []), chips)
 
     def may_lose(self, attempt: AttemptState) -> bool:
         """Whether the attempt ranks below the asker, or runs on borrowed quota.
@@ -273,14 +280,10 @@ class _Clearing:
         """
         if gives_way(self._state, attempt, self._rank, self._at):
             return True
-        team = _team(self._state, attempt)
-        least = min(
-            [other.chips for other in chain(self._gone.values(), self._state.stopping.values())
-             if _team(self._state, other) == team and not gives_way(self._state, other, self._rank, self._at)],
-            default=attempt.chips,
-        )  # fmt: skip
-        gone = self._leaving.get(team, 0) + attempt.chips
-        return quota.borrows(self._state, team, gone - min(least, attempt.chips))
+        team, chips = _team(self._state, attempt), attempt.chips
+        others = self._reclaimed.get(team)
+        least = min(others[0], chips) if others else chips
+        return quota.borrows(self._state, team, self._leaving.get(team, 0) + chips - least)
 
     def enough(self) -> bool:
         """Whether the gang would fit now."""
@@ -290,7 +293,7 @@ class _Clearing:
             if spare < self._option.gang_chips:
                 return False
         work = self._ask.workload
-        return self._nodes.find(self._option.nodes, self._option.chips_per_node, required(work)) is not None
+        return self._nodes.fits(self._option.nodes, self._option.chips_per_node, required(work))
 
 
 def _may_stop(

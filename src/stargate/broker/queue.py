@@ -82,6 +82,8 @@ class _Pass(msgspec.Struct, gc=False):
     _sourced: bool = False
     _spent: dict[str, int] = {}
     """The least that was too much for a team."""
+    _clears: bool = False
+    """Quota is kept for a slot for which others are stopped."""
     _yielded: set[str] = set()
     """Teams whose most urgent slot over quota has looked for room among its own."""
 
@@ -128,7 +130,7 @@ class _Pass(msgspec.Struct, gc=False):
 
     def rest(self) -> Rest:
         """What is known when nothing is left to do."""
-        return Rest(self.head, self.reservation, self._at, clears=0 in self._spent.values())
+        return Rest(self.head, self.reservation, self._at, clears=self._clears)
 
     def _ask(self, waiting: Waiting, holder: WorkloadState, slot: Slot) -> Ask:
         """What a slot asks for, as far as its team may have it.
@@ -327,6 +329,18 @@ class _Pass(msgspec.Struct, gc=False):
         self._spent[work.team] = chips
         return True
 
+    def _keep_quota(self, work: Workload) -> None:
+        """While room is made for a slot, those behind it in its team do not take what it may have of the quota."""
+        state, chips = self._state, least_chips(work)
+        if not state.teams:
+            return
+        more = range(1, state.nominal_chips + 2)
+        least = more[
+            bisect_left(more, x=True, key=lambda one: bool(quota.over_quota(state, work.team, chips + one)))
+        ]
+        self._spent[work.team] = min(self._spent.get(work.team, least), least)
+        self._clears = True
+
     def _yield_own(self, waiting: Waiting, team: str) -> Iterator[Fact]:
         """Within a team the urgent goes first: at its quota, it takes the place of what is less urgent."""
         if team in self._yielded or not self._state.records.policy.preemption:
@@ -339,6 +353,7 @@ class _Pass(msgspec.Struct, gc=False):
             return
         # Room is being made: what becomes free of the quota is for this slot, and not for those behind it.
         self._spent[team] = 0
+        self._clears = True
         for attempt in () if self._stopping else victims:
             self._stopping.add(attempt.id)
             says = f"{self._named(waiting)} is more urgent, and its team is at its quota"
@@ -369,7 +384,9 @@ class _Pass(msgspec.Struct, gc=False):
         # What nothing held could ever serve stands in nobody's way.
         self._blocked += bool(survey.busy)
         self._unshaped.append((ask, survey))
-        if survey.busy:
+        if (
+            survey.busy and not self._only_starts()
+        ):  # else those with room are found without asking the others
             self._note_quiet(waiting, ask, survey)
         if ask.budget_micro_usd is None and not self._state.teams:
             self._state.asks[waiting] = ask
@@ -380,7 +397,9 @@ class _Pass(msgspec.Struct, gc=False):
         if first:
             cleared = yield from self._preempt(waiting, ask, survey)
             # Room that is being made is waited for: what seems free sooner elsewhere may be overdue, and run on.
-            busy = busy if cleared is None else [cleared]
+            if cleared is not None:
+                busy = [cleared]
+                self._keep_quota(ask.workload)
         start = None
         if (first and easy) or (asks and survey.busy and ask.workload.deadline is not None):
             start = earliest(self._state, ask, busy, self._at, frozenset(self._stopping))

@@ -107,7 +107,7 @@ class Reservation:
         self._left = None
         then = self._then
         then.restore(nodes, chips)
-        room = then.find(self._count, self._chips, self._topology) is not None
+        room = then.fits(self._count, self._chips, self._topology)
         then.give(nodes, chips)
         return room
 
@@ -233,7 +233,7 @@ def _on_supply(
                 for one in freed[given:]:
                     nodes.give(one.nodes, one.chips_per_node)
                 given = len(freed)
-            if counting or nodes.find(count, option.chips_per_node, required(ask.workload)) is not None:
+            if counting or nodes.fits(count, option.chips_per_node, required(ask.workload)):
                 return Start(end, option, supply, freed, chips)
     finally:
         for attempt in reversed(freed[:given]):

@@ -118,13 +118,15 @@ def test_ctrl_c_ends_it_and_the_same_command_goes_on(run: Run, folder: Path) -> 
     """As a terminal does it: everybody of the group gets the signal."""
     out = folder / "out"
     words = ["rehearse", str(folder / "tiny.yaml"), "--seeds", "500", "--workers", "1", "--report", str(out)]
-    process = subprocess.Popen(
-        [*COMMAND, *words], start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
     runs = out / "runs.jsonl"
-    until(lambda: runs.exists() and runs.read_bytes().count(b"\n") >= 2, 50)
-    os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    with subprocess.Popen(
+        [*COMMAND, *words], start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            until(lambda: runs.exists() and runs.read_bytes().count(b"\n") >= 2, 200)
+        finally:
+            os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "the same command goes on from there" in said
     assert "Traceback" not in said

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import stargate
@@ -16,7 +17,7 @@ from stargate.broker import due
 from stargate.rehearsal.swarm import Case, Outcome, keep, kept, run, smaller, swarm
 from stargate.rehearsal.swarm.case import FAULTS
 from stargate.rehearsal.swarm.lies import LIES
-from stargate.rehearsal.swarm.marks import WANTED
+from stargate.rehearsal.swarm.marks import SELDOM, WANTED
 from stargate.rehearsal.swarm.plan import draw
 from stargate.rehearsal.swarm.storage import torn_log
 
@@ -50,11 +51,18 @@ def test_what_is_common_was_reached(short: Outcome) -> None:
 
 
 @pytest.mark.slow
-def test_a_million_events_violate_nothing_and_reach_every_rare_state() -> None:
+def test_a_million_events_violate_nothing_and_reach_the_rare_states() -> None:
     long = swarm(LONG, 100_000, jobs=2)
     assert [(one.case.seed, one.violations[0]) for one in long.failures] == []
     assert long.events >= LONG
     assert long.unreached == ()
+
+
+def test_what_is_seldom_is_wanted_too() -> None:
+    assert set(WANTED) >= SELDOM
+    rare = Outcome(seed=1, events=30_000_000, marks=dict.fromkeys(set(WANTED) - {"TermsChanged"}, 1))
+    assert rare.unreached == ("TermsChanged",)
+    assert msgspec.structs.replace(rare, events=2_000_000).unreached == ()
 
 
 def test_most_lies_were_told(short: Outcome) -> None:

@@ -189,9 +189,11 @@ class Body:
         """Quotes for a need of which the market hears."""
         need = state.sourcing.needs[fact.need]
         chance = stream(self._seed, f"market/{need.id}/{need.version}/{len(need.offers)}")
+        leases = (state.sourcing.leases[id] for id in need.leases)
+        failed = {lease.provider for lease in leases if lease.status == "failed"}
         for pool in state.catalog_pools.values():
-            if pool.tenure != "market" or chance.random() < 0.5:
-                continue
+            if pool.tenure != "market" or pool.provider in failed or chance.random() < 0.5:
+                continue  # who has failed a need is ashamed to quote for it again
             listed = pool.price_at(now)
             ways = BARGAIN if chance.random() < 0.3 else ((chance.choice([8, 10, 12]), chance.choice(VALID)),)
             for number, (factor, valid) in enumerate(ways):

@@ -110,6 +110,14 @@ WANTED: tuple[str, ...] = tuple(
 )
 """Rare states and branches, by name: each must be reached."""
 
+SELDOM = frozenset({
+    "LeaseSigned as cover", "OfferEnded unallocated", "Stopping migrated", "TermsChanged",
+    "clause Residency permit", "crash torn on disk", "need asking + NeedReopened", "need asking + TermsChanged",
+    "need market + TermsChanged", "offer partial + OfferAnswered", "offer subscribed + OfferKept",
+    "offer unallocated + OfferAnswered", "reason suspended", "restart from a journal",
+})  # fmt: skip
+"""Those that a million events reach fewer than thirty times, or not: asked of long swarms only."""
+
 
 def moves_of(state: State, fact: Any) -> Iterator[str]:
     """The steps in the tables of states that a fact is; `state` is that before it."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from stargate.agreements import WorldFact
+from stargate.agreements.clause.access import Residency
 from stargate.agreements.right import Requirement
 from stargate.base.time import DAY, HOUR, Duration, Instant
 from stargate.broker import State
@@ -130,9 +131,14 @@ def amend(chance: random.Random, state: State, plan: Plan, at: Instant) -> Comma
         return DeclareFact(
             WorldFact(name=chance.choice(MILESTONES), value=chance.random() < 0.7, valid_from=at)
         )
-    if chance.random() < 0.2:
+    shares = [
+        f"share/{paper.id}/{clause.id}"
+        for paper in plan.agreements
+        for clause in paper.clauses
+        if isinstance(clause, Residency) and clause.min_share < 1
+    ]
+    if shares and chance.random() < 0.5:
         share = chance.choice([Decimal("0.2"), Decimal("0.9")])
-        name = f"share/with-{holder}/home"
-        return DeclareFact(WorldFact(name=name, value=share, valid_from=at))
+        return DeclareFact(WorldFact(name=chance.choice(shares), value=share, valid_from=at))
     names = [f"down/{holder}", f"shipped/phone/{holder}", f"declines/phone/{holder}"]
     return DeclareFact(WorldFact(name=chance.choice(names), value=chance.random() < 0.7, valid_from=at))

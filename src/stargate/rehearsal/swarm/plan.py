@@ -82,12 +82,15 @@ def draw(case: Case) -> Plan:
         pools=pools,
     )
     holders = [PROVIDERS[name] for name in providers]
+    rates, habits = _rates(stream(case.seed, "rates"), case), _habits(stream(case.seed, "habits"))
+    if habits.on_disk and rates.of["crashes"]:
+        rates.of["crashes"] = 0.02
     return Plan(
         infrastructure,
         draw_agreements(stream(case.seed, "agreements"), holders, START),
         _policy(stream(case.seed, "policy")),
-        _rates(stream(case.seed, "rates"), case),
-        _habits(stream(case.seed, "habits")),
+        rates,
+        habits,
         _work(stream(case.seed, "work"), case, pools),
     )
 

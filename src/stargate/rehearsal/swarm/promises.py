@@ -21,7 +21,7 @@ from stargate.agreements.clause.common import CarveOut
 from stargate.agreements.clause.life import ConditionPrecedent, End, Suspend, Term, Trigger, Waiver
 from stargate.agreements.clause.money import Commitment, RevenueShare
 from stargate.agreements.condition import Comparison
-from stargate.agreements.right import Window
+from stargate.agreements.right import Mode, Window
 from stargate.agreements.scope import Filter
 from stargate.base.time import DAY, HOUR, Duration, Instant
 
@@ -29,6 +29,7 @@ LAB = "lab"
 """Who needs everything."""
 RIVAL = "rival"
 """Who holds options, and asks for nothing."""
+MODES: tuple[Mode, ...] = ("capability", "first_offer", "match")
 WINDOWS = (Window(1, "hours"), Window(6, "hours"), Window(1), Window(1, "business_days"))
 MILESTONES = ("milestone", "closing", "dispute")
 """Facts on which the life of clauses hangs."""
@@ -41,18 +42,36 @@ def draw_agreements(chance: random.Random, holders: list[str], start: Instant) -
     signed = chance.sample(unique, len(unique) if pro_rata else chance.randint(0, len(unique)))
     exclusive = chance.choice([*signed, ""]) if signed else ""
     rivals = chance.random() < 0.1
+    modes = MODES if chance.random() < 0.5 else (chance.choice(MODES),)
+    if pro_rata:
+        modes = ("capability",)
     return tuple(
-        _agreement(chance, holder, rank, start, exclusive=rivals or exclusive == holder, pro_rata=pro_rata)
+        _agreement(
+            chance,
+            holder,
+            rank,
+            start,
+            exclusive=rivals or exclusive == holder,
+            modes=modes,
+            pro_rata=pro_rata,
+        )
         for rank, holder in enumerate(signed, 1)
     )
 
 
 def _agreement(
-    chance: random.Random, holder: str, rank: int, start: Instant, *, exclusive: bool, pro_rata: bool
+    chance: random.Random,
+    holder: str,
+    rank: int,
+    start: Instant,
+    *,
+    exclusive: bool,
+    modes: tuple[Mode, ...],
+    pro_rata: bool,
 ) -> Agreement:
     clauses: list[Any] = []
     if pro_rata or chance.random() < 0.7:
-        clauses.append(_first_refusal(chance, 1 if pro_rata else rank, start, pro_rata=pro_rata))
+        clauses.append(_first_refusal(chance, 1 if pro_rata else rank, start, modes, pro_rata=pro_rata))
     if exclusive and chance.random() < 0.5:
         relief = Failover(after=Duration(HOUR)) if chance.random() < 0.5 else None
         clauses.append(
@@ -144,11 +163,13 @@ def _life(chance: random.Random, ids: list[str], start: Instant) -> list[Any]:
     ]
 
 
-def _first_refusal(chance: random.Random, rank: int, start: Instant, *, pro_rata: bool) -> FirstRefusal:
-    modes: Any = ("capability", "first_offer", "match")
+def _first_refusal(
+    chance: random.Random, rank: int, start: Instant, modes: tuple[Mode, ...], *, pro_rata: bool
+) -> FirstRefusal:
+    soon = chance.random() < (0.5 if pro_rata else 0.3)
     return FirstRefusal(
         id="rofr",
-        mode="capability" if pro_rata else chance.choice(modes),
+        mode=chance.choice(modes),
         rank=rank,
         window=chance.choice(WINDOWS),
         partial=chance.random() < 0.7,
@@ -163,5 +184,5 @@ def _first_refusal(chance: random.Random, rank: int, start: Instant, *, pro_rata
         delivery_grace=Duration(chance.choice([0, HOUR])),
         cure=Duration(chance.choice([0, HOUR, DAY])),
         suspended_by=_rests(chance),
-        until=start.plus(chance.randint(1, 40) * 6 * HOUR).iso() if chance.random() < 0.3 else None,
+        until=start.plus(chance.randint(1, 40) * 6 * HOUR).iso() if soon else None,
     )
