@@ -117,7 +117,16 @@ def test_nobody_at_the_address_is_said_at_once(run: Run, folder: Path) -> None:
 def test_ctrl_c_ends_it_and_the_same_command_goes_on(run: Run, folder: Path) -> None:
     """As a terminal does it: everybody of the group gets the signal."""
     out = folder / "out"
-    words = ["rehearse", str(folder / "tiny.yaml"), "--seeds", "20000", "--workers", "1", "--report", str(out)]
+    words = [
+        "rehearse",
+        str(folder / "tiny.yaml"),
+        "--seeds",
+        "20000",
+        "--workers",
+        "1",
+        "--report",
+        str(out),
+    ]
     runs = out / "runs.jsonl"
     with subprocess.Popen(
         [*COMMAND, *words], start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
