@@ -51,7 +51,9 @@ POOLS = (
 """Ten pools: ten thousand chips together."""
 POOLS_PER_SITE = 5
 TEAMS = {"frontier": 0.4, "research": 0.3, "product": 0.2, "safety": 0.1}
-"""Shares of the fleet that are theirs."""
+"""Shares of the jobs that are theirs, but for the largest, which are all of the first."""
+QUOTAS = {"frontier": 0.5, "research": 0.25, "product": 0.165, "safety": 0.085}
+"""Shares of the fleet: about what each wants on average, so that who borrows depends on the moment."""
 DAY_SECONDS = 86_400
 EXCLUSIVES = 6
 AGREEMENTS = 30
@@ -156,7 +158,7 @@ def _signed(name: str, provider: str, clauses: tuple[Clause, ...]) -> Agreement:
 
 def policy(chips: int) -> Policy:
     """Own: priorities, fair shares of teams with borrowing, independence, prices, purchases."""
-    teams = tuple(Team(id=name, nominal_chips=round(share * chips)) for name, share in TEAMS.items())
+    teams = tuple(Team(id=name, nominal_chips=round(share * chips)) for name, share in QUOTAS.items())
     return Policy(lab="lab", teams=teams, max_provider_share=Decimal("0.5"))
 
 
