@@ -99,7 +99,7 @@ def add(*, files: tuple[Path, ...], ledger: str | None, data: Path, as_json: boo
     refused = [one for part in taken for one in part.refused]
     new, known = sum(part.new for part in taken), sum(part.known for part in taken)
     if as_json:
-        said = [one._asdict() for one in refused]
+        said = [{"source": one.source, "key": one.key, "says": one.says} for one in refused]
         print_json({"new": new, "known": known, "refused": said, "entries": entries})
         return 1 if refused else 0
     for one in refused:

@@ -46,7 +46,7 @@ def test_an_event_that_contradicts_itself_is_refused_and_the_others_are_taken(op
     other = event(7, quantity=Decimal(1))
     taken = ledger.take([other, event(100), event(100, party="x"), event(8)], BEGIN)
     assert (taken.new, taken.known) == (1, 1)
-    assert [item.key for item in taken.refused] == ["event-000100", "event-000007"]
+    assert [(item.place, item.key) for item in taken.refused] == [(0, "event-000007"), (2, "event-000100")]
     assert event(7) in list(ledger.store.usage(span_of("2026-01"))), "the first one stands"
     assert chain_broken_at(ledger.store) is None
 

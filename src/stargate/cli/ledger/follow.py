@@ -44,7 +44,7 @@ def command(*, journal: Path, name: str, quiet: bool, data: Path, ledger: str | 
             taken, upto = follow(reader, Follower(Ledger(store), name), shown.update)
         entries = Ledger(store).rate(now())
     if as_json:
-        refused = [one._asdict() for one in taken.refused]
+        refused = [{"source": one.source, "key": one.key, "says": one.says} for one in taken.refused]
         print_json(
             {
                 "new": taken.new,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import chain, islice
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -27,6 +28,7 @@ BATCH_LIMIT = 100_000
 """Events, or drafts, in one call."""
 RECORDS_AT_ONCE = 1_000
 """Records of a file in memory."""
+_PLACE = attrgetter("place")
 
 
 class Refused(NamedTuple):
@@ -35,6 +37,8 @@ class Refused(NamedTuple):
     source: str
     key: str
     says: str
+    place: int
+    """Which of the batch, from 0."""
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,14 +86,15 @@ class Writing(Reading):
         An event that is there with other content is refused, and the others are taken. Raises LimitError.
         """
         _bounded(len(events), "events")
-        events, refused = _alike(given := events)
+        places, refused = _alike(given := events)
+        events = [given[place] for place in places]
         rows = self._usage_rows(events)
         new = self._database.insert("usage_event", COVERED["usage_event"], rows, unique="source, event")
         if new < len(rows):
             there = self._fingerprints(rows)
             refused += [
-                Refused(event.source, event.key, "it is on record with other content")
-                for event, row in zip(events, rows, strict=True)
+                Refused(event.source, event.key, "it is on record with other content", place)
+                for place, event, row in zip(places, events, rows, strict=True)
                 if there[row[1], row[2]][1] != row[3]
             ]
             kept = [there[row[1], row[2]][0] == row[0] for row in rows]
@@ -101,7 +106,9 @@ class Writing(Reading):
                 said(row, event.source) for event, row in zip(events, rows, strict=True)
             ]
             self._now = self._now._replace(usage_seq=rows[-1][0])
-        return Taken(new=new, known=len(given) - new - len(refused), refused=tuple(refused))
+        return Taken(
+            new=new, known=len(given) - new - len(refused), refused=tuple(sorted(refused, key=_PLACE))
+        )
 
     def _usage_rows(self, events: Sequence[UsageEvent]) -> list[Row]:
         sources = self.names.numbers(
@@ -268,16 +275,15 @@ def batched(items: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
         yield part
 
 
-def _alike(events: Sequence[UsageEvent]) -> tuple[list[UsageEvent], list[Refused]]:
-    """Each name once; those that say another thing under a name of the same batch are refused."""
-    kept: dict[tuple[str, str], UsageEvent] = {}
+def _alike(events: Sequence[UsageEvent]) -> tuple[list[int], list[Refused]]:
+    """The places of events, each name once; those that say another thing under a name of the batch are refused."""
+    kept: dict[tuple[str, str], int] = {}
     refused = []
-    for event in events:
-        first = kept.setdefault((event.source, event.key), event)
+    for place, event in enumerate(events):
+        first = events[kept.setdefault((event.source, event.key), place)]
         if first is not event and first.fingerprint() != event.fingerprint():
-            refused.append(
-                Refused(event.source, event.key, "it comes twice in one batch, with other content")
-            )
+            says = "it comes twice in one batch, with other content"
+            refused.append(Refused(event.source, event.key, says, place))
     return list(kept.values()), refused
 
 

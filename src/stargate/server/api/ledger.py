@@ -13,7 +13,7 @@ from stargate.ledger import Payable, UsageEvent
 from stargate.ledger.record.month import month_of
 from stargate.ledger.statement import Statement, Used
 from stargate.ledger.store.writing import Refused
-from stargate.server.access import Resource, demand_sight
+from stargate.server.access import Resource, demand_sight, demand_source
 from stargate.server.api.route import Asking, Here, changing, reading
 from stargate.server.api.terms import demand_time
 from stargate.server.bookkeeper import Bookkeeper
@@ -22,6 +22,8 @@ from stargate.server.house import House
 OWN = ("journal:", "opening:", "payments:")
 """Sources that nobody speaks for over HTTP: what the broker counts, other books, banks."""
 EVENTS_LIMIT = 5_000
+BODY_LIMIT_BYTES = 4 << 20
+"""Of usage: so many events with the attributes that they usually have. Other bodies keep the server's limit."""
 NAMES_LIMIT = 8
 
 Month = Annotated[
@@ -59,8 +61,10 @@ class UsageBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UsageRefused(msgspec.Struct, frozen=True):
-    """An event that contradicts what is on record under its name."""
+    """An event that contradicts what is on record under its name. Sent again, it is refused again."""
 
+    index: int
+    """Which of the events sent, from 0."""
     source: str
     key: str
     says: str
@@ -89,9 +93,14 @@ class UsedView(msgspec.Struct, frozen=True):
     items: tuple[Used, ...]
 
 
-@changing("/v1/ledger/usage", "usage.add")
-async def add_usage(house: Here, data: JSONBody[UsageBody]) -> UsageTaken:
-    """Put usage on record. Sent again it changes nothing, so that whoever counts may send until there is an answer."""
+@changing("/v1/ledger/usage", "usage.add", body_bytes=BODY_LIMIT_BYTES)
+async def add_usage(house: Here, actor: Asking, data: JSONBody[UsageBody]) -> UsageTaken:
+    """Put usage on record. Sent again it changes nothing, so that whoever counts may send until there is an answer.
+
+    A gateway's key speaks for the source `gateway:` with its own name, and what lies below it, and never of money.
+    """
+    for event in data.events:
+        demand_source(actor, event.source, event.metric)
     books, at = _books(house), house.driver.now()
     taken = await books.write(lambda ledger: ledger.take(data.events, at))
     return UsageTaken(taken.new, taken.known, tuple(map(_refusal, taken.refused)))
@@ -133,7 +142,7 @@ def _books(house: House) -> Bookkeeper:
 
 
 def _refusal(refused: Refused) -> UsageRefused:
-    return UsageRefused(refused.source, refused.key, refused.says)
+    return UsageRefused(refused.place, refused.source, refused.key, refused.says)
 
 
 ROUTES: tuple[Any, ...] = (add_usage, show_usage, show_statement)
