@@ -1,0 +1,182 @@
+"""What a worker may spend of the limits of its keys: its slices, and more asked for when they do not suffice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from stargate.gateway.limits.allot import Allotment, Returned, Slice, Wish, limit_of
+from stargate.gateway.limits.pot import KINDS, SLICE_US, Kind
+from stargate.gateway.record import Application
+
+_MINUTE = ("requests", "tokens")
+
+
+class Bank(Protocol):
+    """Whoever gives out slices: this process, or the host's steward."""
+
+    async def give(self, wishes: Sequence[Wish]) -> Sequence[Slice]:
+        """A slice for each wish. Raises ConnectionError where nobody answers."""
+
+    def take_back(self, returned: Sequence[Returned]) -> None:
+        """Unused, or used beyond. Must not block."""
+
+
+class OwnBank:
+    """The bank of a host with a single worker: an allotment in the same process."""
+
+    def __init__(self, allotment: Allotment, worker: str, clock_us: Clock) -> None:
+        self._allotment = allotment
+        self._worker = worker
+        self._clock_us = clock_us
+
+    async def give(self, wishes: Sequence[Wish]) -> Sequence[Slice]:
+        """See `Bank`."""
+        at_us = self._clock_us()
+        return [self._allotment.give(self._worker, wish, at_us) for wish in wishes]
+
+    def take_back(self, returned: Sequence[Returned]) -> None:
+        """See `Bank`."""
+        for each in returned:
+            self._allotment.take_back(self._worker, each)
+
+
+class Clock(Protocol):
+    """Microseconds since 1970."""
+
+    def __call__(self) -> int:
+        """Now."""
+
+
+class Ticket(NamedTuple):
+    """What a request holds of its key's limits until it is over."""
+
+    application: str
+    tokens: int
+    tokens_given_us: int
+    slot: bool
+    micro_usd: int
+
+
+class Short(NamedTuple):
+    """The limit that does not allow a request now."""
+
+    kind: Kind
+    limit: int
+    more_us: int
+    """When it may; 0: not known."""
+
+
+class _Holding:
+    __slots__ = ("given_us", "left", "spent", "until_us")
+
+    def __init__(self) -> None:
+        self.left = 0
+        self.given_us = self.until_us = 0
+        self.spent = 0
+        """Since it was last filled: about what will be needed in the next slice."""
+
+
+class Purse:
+    """One worker's. All methods belong to its event loop."""
+
+    def __init__(self, bank: Bank, clock_us: Clock) -> None:
+        self._bank = bank
+        self._clock_us = clock_us
+        self._holdings: dict[tuple[str, Kind], _Holding] = {}
+
+    async def enter(self, application: Application, tokens: int, micro_usd: int) -> Ticket | Short | None:
+        """Take what a request needs. None: the key has no limits. Raises ConnectionError where nobody says what is left."""
+        needs = [
+            (kind, amount)
+            for kind, amount in zip(KINDS, (1, tokens, 1, micro_usd), strict=True)
+            if limit_of(application, kind)
+        ]
+        if not needs:
+            return None
+        # Others spend while the bank is asked, so it is looked at again; in the end there is more, or none.
+        while lacking := self._lacking(application, needs):
+            slices = await self._bank.give(lacking)
+            for wish, given in zip(lacking, slices, strict=True):
+                self._fill(wish, given)
+            for wish, given in zip(lacking, slices, strict=True):
+                if given.amount <= 0:
+                    return Short(wish.kind, limit_of(application, wish.kind), given.more_us)
+        return self._spend(application, dict(needs))
+
+    def leave(self, ticket: Ticket | None, tokens: int, micro_usd: int) -> None:
+        """The request is over, and has used so much."""
+        if ticket is None:
+            return
+        back: list[Returned] = []
+        name = ticket.application
+        if ticket.slot:
+            self._keep(name, "slots", 1)
+        if ticket.micro_usd:
+            self._keep(name, "money", ticket.micro_usd - micro_usd)
+        if ticket.tokens and ticket.tokens != tokens:
+            unused = ticket.tokens - tokens
+            holding = self._holdings.get((name, "tokens"))
+            if holding is not None and unused > 0 and holding.given_us == ticket.tokens_given_us:
+                holding.left += unused
+            else:
+                back.append(Returned(name, "tokens", unused, ticket.tokens_given_us))
+        if back:
+            self._bank.take_back(back)
+
+    def sweep(self) -> None:
+        """Give back what lies idle. Called every slice."""
+        at_us = self._clock_us()
+        back: list[Returned] = []
+        for key, holding in list(self._holdings.items()):
+            if at_us < holding.until_us and holding.left >= 0:
+                continue
+            if holding.left:
+                back.append(Returned(*key, holding.left, holding.given_us))
+            del self._holdings[key]
+        if back:
+            self._bank.take_back(back)
+
+    def _lacking(self, application: Application, needs: list[tuple[Kind, int]]) -> list[Wish]:
+        at_us = self._clock_us()
+        found = []
+        for kind, amount in needs:
+            holding = self._holdings.get((application.id, kind))
+            usable = holding is not None and (kind not in _MINUTE or at_us < holding.until_us)
+            if holding is None or not usable or holding.left < min(amount, limit_of(application, kind)):
+                found.append(Wish(application.id, kind, amount, 0 if holding is None else holding.spent))
+        return found
+
+    def _fill(self, wish: Wish, given: Slice) -> None:
+        """What is left of an older slice of a minute goes back: it counts at another time."""
+        key = (wish.application, wish.kind)
+        holding = self._holdings.setdefault(key, _Holding())
+        if wish.kind in _MINUTE and holding.left and holding.given_us != given.given_us:
+            self._bank.take_back([Returned(*key, holding.left, holding.given_us)])
+            holding.left = 0
+        holding.left += given.amount
+        holding.given_us, holding.until_us = given.given_us, given.until_us
+        holding.spent = 0
+
+    def _spend(self, application: Application, needs: dict[Kind, int]) -> Ticket:
+        name = application.id
+        taken: dict[Kind, int] = {}
+        for kind, amount in needs.items():
+            holding = self._holdings[name, kind]
+            taken[kind] = min(amount, limit_of(application, kind))
+            holding.left -= taken[kind]
+            holding.spent += taken[kind]
+        tokens = self._holdings.get((name, "tokens"))
+        return Ticket(
+            name,
+            taken.get("tokens", 0),
+            0 if tokens is None else tokens.given_us,
+            "slots" in taken,
+            taken.get("money", 0),
+        )
+
+    def _keep(self, name: str, kind: Kind, amount: int) -> None:
+        """A sum comes back into the hand, for the next request or the next sweep."""
+        holding = self._holdings.setdefault((name, kind), _Holding())
+        holding.left += amount
+        holding.until_us = max(holding.until_us, self._clock_us() + SLICE_US)
