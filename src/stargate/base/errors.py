@@ -12,7 +12,8 @@ StargateError
 ├── EngineError               an execution engine failed or contradicted itself
 └── InternalError             our own fault; please report it
     ├── JournalError          the record cannot be written or does not verify: the broker stops
-    └── LedgerError           the ledger cannot be written or does not verify: nothing is posted
+    ├── LedgerError           the ledger cannot be written or does not verify: nothing is posted
+    └── SpoolError            a gateway's spool cannot be written or read: it takes no new requests
 """
 
 from __future__ import annotations
@@ -123,3 +124,9 @@ class JournalError(InternalError):
 
 class LedgerError(InternalError):
     """The ledger cannot be written, or does not verify."""
+
+
+class SpoolError(InternalError):
+    """What a gateway's attempts used cannot be put on disk, or not be read back."""
+
+    http_status = 503
