@@ -13,7 +13,7 @@ STEP_US = 250_000
 SLICE_US = STEP_US
 """How long a worker may spend what it was given for a minute."""
 WINDOW_STEPS = 60_000_000 // STEP_US + 2
-"""What was given so long ago no longer counts: a minute, the step in which it may be spent, and that step's beginning."""
+"""What was given so long ago no longer counts: a minute, the step in which it may be spent, and a beginning."""
 
 
 class Pot(Protocol):

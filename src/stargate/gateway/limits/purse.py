@@ -86,7 +86,7 @@ class Purse:
         self._holdings: dict[tuple[str, Kind], _Holding] = {}
 
     async def enter(self, application: Application, tokens: int, micro_usd: int) -> Ticket | Short | None:
-        """Take what a request needs. None: the key has no limits. Raises ConnectionError where nobody says what is left."""
+        """Take what a request needs. None: the key has no limits. Raises ConnectionError where no bank answers."""
         needs = [
             (kind, amount)
             for kind, amount in zip(KINDS, (1, tokens, 1, micro_usd), strict=True)

@@ -11,6 +11,7 @@ from stargate.base.time import Instant
 
 NAME_LIMIT = 128
 LIST_LIMIT = 256
+ATTRIBUTES_LIMIT = 16
 
 Name = Annotated[str, Meta(max_length=NAME_LIMIT)]
 Names = Annotated[tuple[Name, ...], Meta(max_length=LIST_LIMIT)]
@@ -27,6 +28,8 @@ class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     team: Name = ""
     customer: Name = ""
     """What kind of customer, as `government`, where agreements tell them apart."""
+    attributes: Annotated[dict[Name, Name], Meta(max_length=ATTRIBUTES_LIMIT)] = {}
+    """What else agreements may look at, as `audience`."""
     residency: Names = ()
     """ISO 3166 codes of the places where requests may be served."""
     models: Names = ()

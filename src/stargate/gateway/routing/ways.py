@@ -44,6 +44,7 @@ class Why(msgspec.Struct, frozen=True, omit_defaults=True):
     product: str = ""
     team: str = ""
     customer: str = ""
+    attributes: dict[str, str] = {}
     residency: tuple[str, ...] = ()
     open: tuple[tuple[str, str], ...] = ()
     """Providers and sites that it may use."""
@@ -63,8 +64,9 @@ class Ways(msgspec.Struct, frozen=True, gc=False):
     open: tuple[Endpoint, ...]
     why: Why
     digest: str
+    since: Instant
     until: Instant
-    """From here on it must be asked again."""
+    """From here on it must be asked again; before `since` too, should a clock be set back."""
 
 
 class Map:
@@ -78,21 +80,28 @@ class Map:
         self._endpoints: dict[str, list[Endpoint]] = {}
         for endpoint in routes.endpoints:
             self._endpoints.setdefault(endpoint.model, []).append(endpoint)
-        self._known: dict[tuple[object, ...], Ways] = {}
+        self._kinds: dict[tuple[object, ...], int] = {}
+        self._kind = {each.id: self._kind_of(each.scope) for each in routes.applications}
+        """Keys of which agreements think alike."""
+        self._known: dict[tuple[int, str], Ways] = {}
 
     def application(self, sha256: str) -> Application | None:
         """Whose key has this hash; None: nobody's, or it was revoked."""
         return self._applications.get(sha256)
 
-    def ways(self, scope: Scope, model: str, at: Instant) -> Ways:
+    def ways(self, application: Application, model: str, at: Instant) -> Ways:
         """Where a request for a model may go now. A model without endpoints has no ways, and nothing shut."""
-        key = (scope.product, scope.team, scope.customer, scope.residency, model)
+        key = (self._kind[application.id], model)
         known = self._known.get(key)
-        if known is None or at >= known.until:
+        if known is None or not known.since <= at < known.until:
             if len(self._known) >= KINDS_KEPT:
                 self._known.clear()
-            known = self._known[key] = self._asked(scope, model, at)
+            known = self._known[key] = self._asked(application.scope, model, at)
         return known
+
+    def _kind_of(self, scope: Scope) -> int:
+        said = (scope.product, scope.team, scope.customer, scope.residency, *sorted(scope.attributes.items()))
+        return self._kinds.setdefault(said, len(self._kinds))
 
     def _asked(self, scope: Scope, model: str, at: Instant) -> Ways:
         places: dict[Place, list[Endpoint]] = {}
@@ -113,13 +122,14 @@ class Map:
             product=scope.product,
             team=scope.team,
             customer=scope.customer,
+            attributes=scope.attributes,
             residency=scope.residency,
             open=tuple(sorted({(endpoint.provider, endpoint.site) for endpoint in opened})),
             clauses=tuple(sorted(clauses)),
             shut=tuple(shut),
         )
         until = self._book.view(self.routes.facts, at).until(at) if self._book.agreements else FOREVER
-        return Ways(tuple(opened), why, why.digest, until)
+        return Ways(tuple(opened), why, why.digest, at, until)
 
     def _refusal(self, scope: Scope, model: str, place: Place, at: Instant, clauses: set[str]) -> Shut | None:
         """Why a place may not serve; where a clause lets it, that is added to `clauses`."""
@@ -158,4 +168,4 @@ def _attributes(scope: Scope, model: str, place: Place) -> dict[str, object]:
         "provider": provider, "provider_party": party, "site": site, "jurisdiction": jurisdiction,
         "country": jurisdiction.partition("-")[0], "pool": pool, "chip": chip, "tenure": tenure, "agreement": agreement,
     }  # fmt: skip
-    return {name: value for name, value in said.items() if value}
+    return {name: value for name, value in {**scope.attributes, **said}.items() if value}

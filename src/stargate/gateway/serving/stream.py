@@ -1,4 +1,4 @@
-"""Server-sent events on their way through: they pass as they came, and only what tells usage, errors or the end is read.
+"""Server-sent events on their way through: only what tells usage, an error or the end is read.
 
 Half an event is kept until its other half comes: no client can do anything with it. The end (`[DONE]`, or the
 event that completes a response) is held back until what was used is on record.
@@ -111,7 +111,7 @@ class Scanner:
             read = _EVENT.decode(data)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return True
-        if read.error != b"null" and not self.error:
+        if not self.error and bytes(read.error) != b"null":
             self.error = data
         hidden = told and self._hide and read.choices is not None and not read.choices
         self.events -= hidden

@@ -1,0 +1,149 @@
+"""What one worker serves with, and the questions that every request asks of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from decimal import ROUND_CEILING, Decimal
+
+from stargate.base.time import Instant
+from stargate.gateway.limits import Purse, Short, Ticket
+from stargate.gateway.metering import Spool
+from stargate.gateway.record import Application, Model, Price, Routes, Tokens
+from stargate.gateway.routing import Map, Shut, Switchboard, Ways
+from stargate.gateway.serving.body import Asked
+from stargate.gateway.serving.refusal import Refusal, unknown_key, unknown_model
+from stargate.gateway.serving.settings import Settings
+from stargate.gateway.upstream import Upstream
+
+MILLION = 1_000_000
+_LIMITS = {
+    "requests": "requests a minute",
+    "tokens": "tokens a minute",
+    "slots": "requests at a time",
+    "money": "micro-USD of this month's budget",
+}
+
+
+class Desk:
+    """A worker's: routes as they are now, what is open, and where it is written down."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        upstream: Upstream,
+        purse: Purse,
+        clock_us: Callable[[], int],
+        settings: Settings,
+        secrets: Mapping[str, str],
+    ) -> None:
+        self.spool = spool
+        self.upstream = upstream
+        self.purse = purse
+        self.clock_us = clock_us
+        self.settings = settings
+        self.secrets = secrets
+        self.map: Map | None = None
+        self.switchboard = Switchboard()
+        self.open_requests = 0
+        self.heard_us: int | None = None
+        """When the control plane last said that the routes are as they are; None: there is none to say so."""
+
+    def update(self, routes: Routes) -> None:
+        """New routes. Requests that are open go on as they were permitted."""
+        self.map = Map(routes)
+        self.switchboard.update(routes.endpoints)
+
+    def application(self, authorization: str | None) -> tuple[Map, Application]:
+        """Whose request it is. Raises Refusal."""
+        routes = self._routes()
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise unknown_key()
+        found = routes.application(hashlib.sha256(token.strip().encode(errors="replace")).hexdigest())
+        if found is None or (found.expires is not None and self.clock_us() >= found.expires):
+            raise unknown_key()
+        return routes, found
+
+    def _routes(self) -> Map:
+        found = self.map
+        if found is None:
+            raise Refusal(503, "no_routes", "this gateway has not been told any routes yet", retry_s=1)
+        age_s = 0.0 if self.heard_us is None else (self.clock_us() - self.heard_us) / MILLION
+        if age_s > self.settings.stale_s:
+            raise Refusal(
+                503,
+                "stale_routes",
+                f"this gateway has heard nothing of its control plane for {age_s:,.0f} s, and serves no longer",
+                retry_s=10,
+            )
+        return found
+
+    def ways(self, routes: Map, application: Application, asked: Asked) -> list[tuple[Model, Ways]]:
+        """The model asked for, then what answers in its place, each with where it may be asked. Raises Refusal."""
+        scope = application.scope
+        model = routes.models.get(asked.model)
+        if model is None or (scope.models and model.id not in scope.models):
+            raise unknown_model(asked.model)
+        at = Instant(self.clock_us())
+        found = [(model, routes.ways(application, model.id, at))]
+        for name in model.fallbacks:
+            other = routes.models.get(name)
+            if other is not None and (not scope.models or name in scope.models):
+                found.append((other, routes.ways(application, name, at)))
+        return found
+
+    async def enter(self, application: Application, model: Model, asked: Asked) -> tuple[Ticket | None, int]:
+        """What the request holds of its key's limits, and the money among it. Raises Refusal."""
+        reserved = micro_usd_of(
+            model.price, Tokens(input_tokens=asked.input_tokens, output_tokens=asked.output_tokens)
+        )
+        try:
+            got = await self.purse.enter(application, asked.input_tokens + asked.output_tokens, reserved)
+        except ConnectionError:
+            raise Refusal(
+                503, "limits_unknown", "what is left of this key's limits is not known now", retry_s=1
+            ) from None
+        if isinstance(got, Short):
+            raise self._short(got)
+        return got, reserved
+
+    def _short(self, short: Short) -> Refusal:
+        says = f"this key may use {short.limit:,} {_LIMITS[short.kind]}, and they are used up"
+        if short.kind == "money":
+            return Refusal(429, "insufficient_quota", says, kind="insufficient_quota")
+        wait_s = max(0.1, (short.more_us - self.clock_us()) / MILLION) if short.more_us else 1.0
+        return Refusal(429, "rate_limit_exceeded", f"{says}; try again in {wait_s:,.1f} s", retry_s=wait_s)
+
+
+def micro_usd_of(price: Price, tokens: Tokens) -> int:
+    """What tokens cost at a price, rounded up."""
+    cached = price.cached_usd_per_million_tokens
+    usd = (
+        price.input_usd_per_million_tokens
+        * (tokens.input_tokens - (0 if cached is None else tokens.cached_tokens))
+        + price.output_usd_per_million_tokens * tokens.output_tokens
+        + (Decimal(0) if cached is None else cached * tokens.cached_tokens)
+    )
+    # A price in USD for a million tokens is one in micro-USD for each.
+    return int(usd.to_integral_value(ROUND_CEILING))
+
+
+def forbidden(model: str, shut: tuple[Shut, ...]) -> Refusal:
+    """No endpoint of a model may be used at all."""
+    reasons = "; ".join(sorted({_said(each) for each in shut}))
+    return Refusal(403, "forbidden_by_agreement", f"no endpoint of {model!r} may serve this key: {reasons}")
+
+
+def busy(model: str, ways: Ways) -> Refusal:
+    """Those that may be used take no more now."""
+    places = ", ".join(sorted({f"{provider} {site}".strip() for provider, site in ways.why.open}))
+    says = f"{model!r} is served to this key by {places}, and takes no more requests there now"
+    if ways.why.shut:
+        says += "; not elsewhere: " + "; ".join(sorted({_said(each) for each in ways.why.shut}))
+    return Refusal(429, "no_capacity", says, retry_s=1)
+
+
+def _said(shut: Shut) -> str:
+    clause = f" ({shut.clause})" if shut.clause else ""
+    return f"{shut.provider} {shut.site}".strip() + f": {shut.says}{clause}"

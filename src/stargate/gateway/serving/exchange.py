@@ -1,0 +1,405 @@
+"""One request: permitted, sent to an endpoint, answered, and on record before its last byte leaves.
+
+::
+
+    read ─► permitted? ─► within limits? ─► pick an endpoint ─► Admitted on disk ─► sent
+                                                 ▲                                   │
+                                                 └── nothing reached the client ◄────┤ unreached, or it cannot
+                                                                                     ▼
+                            last byte to the client ◄─ Settled on disk ◄─ the answer passes through
+
+Another endpoint is asked only while nothing has gone to the client, and only where the first one was not reached or said
+itself that it cannot: a request that may be at work somewhere is not sent a second time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from stargate.base.errors import StargateError
+from stargate.gateway.limits import Ticket
+from stargate.gateway.record import (
+    Admitted,
+    Application,
+    CountSource,
+    Endpoint,
+    Model,
+    Outcome,
+    Settled,
+    Tokens,
+)
+from stargate.gateway.record.attempt import SAID_LIMIT
+from stargate.gateway.routing import Post, Ways, prefix_of
+from stargate.gateway.serving.body import PREFIX_BYTES, Asked
+from stargate.gateway.serving.desk import Desk, busy, forbidden, micro_usd_of
+from stargate.gateway.serving.refusal import Headers, Refusal
+from stargate.gateway.serving.stream import OversizedEventError, Scanner
+from stargate.gateway.serving.usage import usage_in
+from stargate.gateway.upstream import Answer, Broken, Unreached
+
+AGAIN = frozenset({408, 429, 500, 502, 503, 504, 529})
+"""Statuses with which an endpoint says that it cannot, and that another may."""
+OURS = frozenset({401, 402, 403})
+"""Statuses that are about the key we have there: no client can do anything about them."""
+PASSED = ("content-type", "openai-processing-ms", "retry-after", "retry-after-ms", "x-should-retry")
+"""Headers of an answer that go on to the client."""
+
+
+class Exchange:
+    """One request of one application, from its permission to its end."""
+
+    def __init__(self, desk: Desk, proto: Any, request: str, application: Application, asked: Asked) -> None:
+        self._desk = desk
+        self._proto = proto
+        self._request = request
+        self._application = application
+        self._asked = asked
+        self._nth = 0
+        self._gone: asyncio.Task[None] | None = None
+        self._answer: Answer | None = None
+        self._left = False
+        """The client has gone away."""
+        self.sending_us = 0
+        """Since when the client has not taken what it was sent; 0: it has."""
+        self.headers: Headers = [("x-request-id", request)]
+
+    async def run(self, choices: list[tuple[Model, Ways]]) -> None:
+        """Answer it. Raises Refusal while nothing was answered."""
+        desk, asked = self._desk, self._asked
+        prefix = prefix_of(asked.prefix) if len(asked.prefix) >= PREFIX_BYTES else 0
+        tried: set[str] = set()
+        last: Refusal | None = None
+        for model, ways in choices:
+            ticket, reserved = await desk.enter(self._application, model, asked)
+            held = _Held(desk, ticket, model)
+            try:
+                while self._nth < desk.settings.attempts:
+                    post = desk.switchboard.pick(ways.open, prefix, desk.clock_us(), tried)
+                    if post is None:
+                        break
+                    tried.add(post.endpoint.id)
+                    last = await self._attempt(post, model, ways, reserved, held)
+                    self._nth += 1
+                    if last is None:
+                        return
+            finally:
+                held.leave()
+        raise last or _unserved(choices)
+
+    async def _attempt(
+        self, post: Post, model: Model, ways: Ways, reserved: int, held: _Held
+    ) -> Refusal | None:
+        """Ask one endpoint. None: the client has its answer, whatever it is. A refusal: another may be asked."""
+        desk, asked, endpoint = self._desk, self._asked, post.endpoint
+        begin_us = desk.clock_us()
+        admitted = Admitted(
+            seq=desk.spool.number(),
+            at_us=begin_us,
+            request=self._request,
+            nth=self._nth,
+            application=self._application.id,
+            operation=asked.operation,
+            model=model.id,
+            endpoint=endpoint.id,
+            why=ways.digest,
+            routes=desk.map.routes.version if desk.map else 0,
+            reserved=Tokens(input_tokens=asked.input_tokens, output_tokens=asked.output_tokens),
+            reserved_micro_usd=reserved,
+        )
+        try:
+            await desk.spool.write(admitted)
+        except StargateError as error:
+            raise Refusal(503, "cannot_record", f"usage cannot be recorded now: {error.message}") from None
+        run = _Run(desk, post, admitted, held)
+        post.outstanding += 1
+        post.breaker.begin()
+        try:
+            return await self._ask(run, model)
+        except asyncio.CancelledError:
+            await asyncio.shield(run.settle("aborted", 0, *run.seen()))
+            raise
+        finally:
+            post.outstanding -= 1
+            self._answer = None
+
+    async def _ask(self, run: _Run, model: Model) -> Refusal | None:
+        desk, asked, endpoint = self._desk, self._asked, run.post.endpoint
+        upstream_model = endpoint.upstream_model or model.id
+        try:
+            answer = await desk.upstream.send(
+                f"{endpoint.url}/{asked.operation}",
+                self._upstream_headers(endpoint),
+                asked.body(upstream_model),
+            )
+        except Unreached as error:
+            run.post.breaker.failed(desk.clock_us(), unreachable=True)
+            await run.settle("unsent", 0)
+            return _failed(endpoint, str(error))
+        except Broken as error:
+            run.post.breaker.failed(desk.clock_us())
+            await run.settle("cut", 0, *run.guess())
+            raise Refusal(502, "upstream_broke", _broke(endpoint, str(error)), retry_s=1) from None
+        self._answer = answer
+        try:
+            self._watch()
+            run.first_byte_us = desk.clock_us() - run.admitted.at_us
+            if answer.status >= 400:
+                return await self._refused(run, answer)
+            if asked.stream:
+                await self._stream(run, answer)
+            else:
+                await self._whole(run, answer)
+            return None
+        finally:
+            await answer.close()
+
+    async def _refused(self, run: _Run, answer: Answer) -> Refusal | None:
+        """The endpoint answered with an error."""
+        endpoint, at_us = run.post.endpoint, self._desk.clock_us()
+        try:
+            body = await _read(answer, self._desk.settings.answer_bytes)
+        except (Broken, OversizedEventError):
+            body = b""
+        if answer.status in AGAIN or answer.status in OURS:
+            run.post.breaker.failed(at_us)
+            await run.settle("refused", answer.status)
+            if answer.status == 429:
+                return Refusal(
+                    429,
+                    "upstream_busy",
+                    f"{endpoint.provider} takes no more requests now",
+                    retry_s=_after(answer),
+                )
+            return _failed(endpoint, f"it answered {answer.status}")
+        run.post.breaker.answered()
+        await run.settle("refused", answer.status)
+        self._respond(answer.status, self._passed(answer), body)
+        return None
+
+    async def _whole(self, run: _Run, answer: Answer) -> None:
+        endpoint = run.post.endpoint
+        try:
+            body = await _read(answer, self._desk.settings.answer_bytes)
+        except Broken as error:
+            if self._left:
+                run.post.breaker.left()
+                await run.settle("aborted", answer.status, *run.guess())
+                return
+            run.post.breaker.failed(self._desk.clock_us())
+            await run.settle("cut", answer.status, *run.guess())
+            raise Refusal(502, "upstream_broke", _broke(endpoint, str(error)), retry_s=1) from None
+        except OversizedEventError:
+            await run.settle("cut", answer.status, *run.guess())
+            raise Refusal(
+                502, "upstream_too_large", f"the answer of {endpoint.provider} is too large"
+            ) from None
+        run.post.breaker.answered()
+        found = usage_in(body)
+        if found is None:
+            written = await run.settle(
+                "done",
+                answer.status,
+                Tokens(run.admitted.reserved.input_tokens, 0, len(body) // 4),
+                "estimate",
+            )
+        else:
+            written = await run.settle("done", answer.status, found[0], "upstream", found[1])
+        if not written:
+            raise Refusal(503, "cannot_record", "usage cannot be recorded now")
+        self._respond(answer.status, self._passed(answer), body)
+
+    async def _stream(self, run: _Run, answer: Answer) -> None:
+        """Pass a stream on. Errors from here on are events of the stream: the status has gone out."""
+        scanner = run.scanner = Scanner(hide_usage=not self._asked.usage_wanted)
+        transport = self._proto.response_stream(answer.status, [*self._passed(answer), *self.headers])
+        trouble = ""
+        try:
+            async for chunk in answer:
+                ready = scanner.feed(chunk)
+                if ready and not self._left:
+                    await self._send(transport, ready)
+                if scanner.ended:
+                    break
+        except Broken as error:
+            trouble = str(error)
+        except OversizedEventError:
+            trouble = "an event of it is too large"
+        if self._left and not scanner.whole:
+            run.post.breaker.left()
+            await run.settle("aborted", answer.status, *run.seen())
+            return
+        if trouble or not scanner.whole:
+            run.post.breaker.failed(self._desk.clock_us())
+            await run.settle("cut", answer.status, *run.seen())
+            says = _broke(run.post.endpoint, trouble or "it ended before its end")
+            await self._send(transport, _error_event(Refusal(502, "upstream_broke", says)))
+            return
+        run.post.breaker.answered()
+        outcome: Outcome = "refused" if scanner.error else "done"
+        written = await run.settle(outcome, answer.status, *run.seen())
+        if not written:
+            await self._send(
+                transport, _error_event(Refusal(503, "cannot_record", "usage cannot be recorded now"))
+            )
+            return
+        await self._send(transport, scanner.ended or scanner.rest())
+
+    async def _send(self, transport: Any, data: bytes) -> None:
+        if self._left or not data:
+            return
+        self.sending_us = self._desk.clock_us()
+        try:
+            await transport.send_bytes(data)
+        except Exception:  # noqa: BLE001  # the server's errors of a closed connection share no other base
+            self.leave()
+        self.sending_us = 0
+
+    def _respond(self, status: int, headers: Headers, body: bytes) -> None:
+        if not self._left:
+            self._proto.response_bytes(status, [*headers, *self.headers], body)
+
+    def _watch(self) -> None:
+        """From now on notice when the client goes away, and stop the answer then."""
+        if self._gone is None:
+            self._gone = asyncio.ensure_future(self._proto.client_disconnect())
+            self._gone.add_done_callback(lambda task: None if task.cancelled() else self.leave())
+
+    def leave(self) -> None:
+        """The client has gone, or does not take its answer."""
+        self._left = True
+        answer = self._answer
+        if answer is not None:
+            answer.abort()
+
+    def end(self) -> None:
+        """It is over."""
+        if self._gone is not None:
+            self._gone.cancel()
+
+    def _upstream_headers(self, endpoint: Endpoint) -> Headers:
+        headers = [("content-type", "application/json"), ("x-request-id", f"{self._request}.{self._nth}")]
+        if endpoint.secret:
+            headers.append(("authorization", f"Bearer {self._desk.secrets.get(endpoint.secret, '')}"))
+        return headers
+
+    def _passed(self, answer: Answer) -> Headers:
+        return [(name, value) for name, value in answer.headers if name in PASSED]
+
+
+class _Held:
+    """What a request holds of its key's limits, and what its attempts have used of them."""
+
+    def __init__(self, desk: Desk, ticket: Ticket | None, model: Model) -> None:
+        self._desk = desk
+        self._ticket = ticket
+        self._price = model.price
+        self.used = Tokens()
+
+    def leave(self) -> None:
+        """The request is over, or goes on under another model."""
+        used = self.used
+        self._desk.purse.leave(
+            self._ticket, used.input_tokens + used.output_tokens, micro_usd_of(self._price, used)
+        )
+
+
+class _Run:
+    """One attempt that was admitted, until it is settled: once, whatever happens."""
+
+    def __init__(self, desk: Desk, post: Post, admitted: Admitted, held: _Held) -> None:
+        self._desk = desk
+        self.post = post
+        self.admitted = admitted
+        self._held = held
+        self._settled = False
+        self.scanner: Scanner | None = None
+        self.first_byte_us = 0
+
+    def guess(self) -> tuple[Tokens, CountSource]:
+        """Where nothing is known of what was used: the prompt, by a rule of thumb."""
+        return Tokens(input_tokens=self.admitted.reserved.input_tokens), "estimate"
+
+    def seen(self) -> tuple[Tokens, CountSource, bytes]:
+        """What a stream told of its usage, or else what of it was sent: about a token with each event."""
+        scanner = self.scanner
+        if scanner is None:
+            return *self.guess(), b""
+        if scanner.tokens is not None:
+            return scanner.tokens, "upstream", scanner.said
+        tokens = Tokens(self.admitted.reserved.input_tokens, 0, max(0, scanner.events - 1))
+        return tokens, "estimate", b""
+
+    async def settle(
+        self,
+        outcome: Outcome,
+        status: int,
+        tokens: Tokens = Tokens(),
+        counted: CountSource = "none",
+        said: bytes = b"",
+    ) -> bool:
+        """Put it on record. False where that cannot be done now: it stays admitted, and is settled later."""
+        if self._settled:
+            return True
+        self._settled = True
+        chargeable = outcome in ("done", "aborted")
+        if chargeable:
+            self._held.used = tokens
+        now_us = self._desk.clock_us()
+        settled = Settled(
+            seq=self.admitted.seq,
+            at_us=now_us,
+            outcome=outcome,
+            status=status,
+            tokens=tokens,
+            counted=counted,
+            chargeable=chargeable,
+            first_byte_us=self.first_byte_us,
+            last_byte_us=now_us - self.admitted.at_us if self.first_byte_us else 0,
+            said=said[:SAID_LIMIT],
+        )
+        with suppress(StargateError):
+            await self._desk.spool.write(settled)
+            return True
+        return False
+
+
+async def _read(answer: Answer, limit: int) -> bytes:
+    """A whole answer. Raises Broken and OversizedEventError."""
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in answer:
+        size += len(chunk)
+        if size > limit:
+            raise OversizedEventError
+        parts.append(chunk)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _unserved(choices: list[tuple[Model, Ways]]) -> Refusal:
+    model, ways = choices[0]
+    if any(each.open for _, each in choices):
+        return busy(model.id, ways)
+    if ways.why.shut:
+        return forbidden(model.id, ways.why.shut)
+    return Refusal(503, "no_endpoint", f"no endpoint serves {model.id!r} now", retry_s=2)
+
+
+def _failed(endpoint: Endpoint, says: str) -> Refusal:
+    return Refusal(502, "upstream_failed", f"{endpoint.provider} did not answer: {says}", retry_s=1)
+
+
+def _broke(endpoint: Endpoint, says: str) -> str:
+    return f"the answer of {endpoint.provider} broke off: {says}; what was answered until then is counted"
+
+
+def _after(answer: Answer) -> float:
+    for name, value in answer.headers:
+        if name == "retry-after" and value.isdigit():
+            return min(60.0, float(value))
+    return 1.0
+
+
+def _error_event(refusal: Refusal) -> bytes:
+    return b"data: " + refusal.body + b"\n\n"
