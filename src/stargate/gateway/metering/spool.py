@@ -1,0 +1,294 @@
+"""The spool: one worker's write-ahead file. What is written here is on disk before anybody acts on it.
+
+The event loop owns everything but the disk. It gathers records; a thread of its own writes what has gathered as one
+frame and syncs it; meanwhile the next gather. So the more is written at a time, the less each costs, and the loop
+never waits for the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from pathlib import Path
+from queue import SimpleQueue
+from typing import NamedTuple
+
+import msgspec
+
+from stargate.base import wire
+from stargate.base.errors import SpoolError
+from stargate.base.time import Instant
+from stargate.gateway.metering import epoch
+from stargate.gateway.metering.epoch import Far
+from stargate.gateway.metering.frame import FRAME_LIMIT_BYTES, Header
+from stargate.gateway.metering.standing import Standing, standing
+from stargate.gateway.metering.tail import Tail, first_frame
+from stargate.gateway.record import Admitted, Attempt, Settled
+
+SURVEY_S = 1.0
+"""How often a full spool looks whether there is room again."""
+
+
+class SpoolLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one worker's spool holds. Beyond it nothing is admitted; what was admitted can always be settled."""
+
+    segment_bytes: int = 8 << 20
+    """A file takes no more frames when it has reached this."""
+    waiting_records: int = 16_384
+    """Not yet written."""
+    open_records: int = 65_536
+    """Admitted, not settled."""
+    disk_bytes: int = 4 << 30
+    """Of the segments of all epochs. Workers look at each other's when they begin a segment: they may pass it by one
+    segment each."""
+
+
+DEFAULT = SpoolLimits()
+
+
+class _Waiting:
+    """A record that is to be written, and who waits for it."""
+
+    __slots__ = ("data", "error", "future", "known", "record")
+
+    def __init__(self, record: Attempt, data: bytes) -> None:
+        self.record = record
+        self.data = data
+        self.future: asyncio.Future[None] | None = None
+        self.known = False
+        """Whether it is on disk is decided."""
+        self.error: Exception | None = None
+
+
+class _Batch(NamedTuple):
+    """What the thread is to write; nothing: it is to look how full the disk is."""
+
+    loop: asyncio.AbstractEventLoop
+    items: list[_Waiting]
+
+
+class Spool:
+    """Writes attempts durably. Every method is for the event loop's thread."""
+
+    def __init__(self, folder: Path, lock: int, standing: Standing, limits: SpoolLimits) -> None:
+        self._folder = folder
+        self._lock = lock
+        self._limits = limits
+        self._tail = Tail(folder, standing.far, standing.admitted, limits.segment_bytes)
+        self._taken = standing.admitted
+        """Number of the last admission that came in."""
+        self._open = set(standing.open)
+        """On disk and not settled."""
+        self._waiting: list[_Waiting] = []
+        self._busy = False
+        self._survey_s = 0.0
+        self._closed = False
+        self._idle: asyncio.Future[None] | None = None
+        self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="spool", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(cls, folder: Path, at: Instant, limits: SpoolLimits = DEFAULT) -> Spool:
+        """A new epoch in a folder of epochs, begun at an instant. Raises SpoolError."""
+        name = epoch.name_of(at)
+        first = first_frame(Header(1, name, 1, 0, 0))
+        far = Far(1, len(first), 0)
+        lock = epoch.make(
+            folder,
+            name,
+            {epoch.segment_path(Path(), 1).name: first, epoch.DURABLE: epoch.pack_far(far)},
+        )
+        return cls._begun(folder / name, lock, Standing({}, set(), far, 0, 0), limits)
+
+    @classmethod
+    def resume(cls, folder: Path, limits: SpoolLimits = DEFAULT) -> tuple[Spool, Standing]:
+        """The epoch of a dead worker, to settle what it left, and how it stands. What was torn is cut off for good.
+
+        Raises StateConflictError where its worker lives, SpoolError on damage, OSError.
+        """
+        lock = epoch.taken(folder)
+        try:
+            found = standing(folder)
+        except BaseException:
+            os.close(lock)
+            raise
+        return cls._begun(folder, lock, found, limits), found
+
+    @classmethod
+    def _begun(cls, folder: Path, lock: int, standing: Standing, limits: SpoolLimits) -> Spool:
+        try:
+            return cls(folder, lock, standing, limits)
+        except OSError as error:
+            os.close(lock)
+            raise _unwritable(folder, error) from error
+
+    @property
+    def epoch(self) -> str:
+        """Its name, unique over all workers of all hosts for ever."""
+        return self._folder.name
+
+    @property
+    def open_records(self) -> int:
+        """How many admissions are on disk and not settled."""
+        return len(self._open)
+
+    def number(self) -> int:
+        """The next admission's `seq`. Write it before anything is awaited: numbers and order agree."""
+        return self._taken + 1
+
+    async def write(self, record: Attempt) -> None:
+        """Returns when the record is on disk. When it is cancelled it ends no sooner, so that its fate is known.
+
+        Raises SpoolError when the record is not on disk and never will be: the number of an admission is given out
+        anew, a settlement may be written again. CancelledError where it is on disk.
+        """
+        data = wire.pack(record)
+        self._check(record, len(data))
+        if isinstance(record, Admitted):
+            self._taken = record.seq
+        else:
+            self._open.discard(record.seq)
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(record, data)
+        self._waiting.append(waiting)
+        if not self._busy:
+            self._hand_over(loop)
+        cancelled: asyncio.CancelledError | None = None
+        while not waiting.known:
+            waiting.future = loop.create_future()
+            try:
+                await waiting.future
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if waiting.error is not None:
+            raise _unwritable(self._folder, waiting.error) from waiting.error
+        if cancelled is not None:
+            raise cancelled
+
+    async def close(self) -> None:
+        """Write what waits, then let go of the epoch. What is open then is settled as lost."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._busy:
+            self._idle = asyncio.get_running_loop().create_future()
+            await self._idle
+        self._batches.put(None)
+        await asyncio.to_thread(self._thread.join)
+        self._tail.close()
+        os.close(self._lock)
+
+    # -- on the loop ---------------------------------------------------------------------------------------
+
+    def _check(self, record: Attempt, size_bytes: int) -> None:
+        if self._closed:
+            raise SpoolError(f"the spool {self._folder} is closed", "Admit nothing after closing it")
+        if size_bytes > FRAME_LIMIT_BYTES:
+            raise SpoolError(
+                f"a record takes {size_bytes:,} bytes, and {FRAME_LIMIT_BYTES:,} are the most",
+                "Bound what requests put into it, and `said` by SAID_LIMIT",
+            )
+        if not isinstance(record, Admitted):
+            if record.seq not in self._open:
+                raise SpoolError(
+                    f"attempt {record.seq} of {self.epoch} is not open",
+                    "Settle what was admitted, and once: please report this",
+                )
+            return
+        if record.seq != self._taken + 1:
+            raise SpoolError(
+                f"admission {record.seq} of {self.epoch} comes where {self._taken + 1} is due",
+                "Take a number and write it before awaiting anything else: please report this",
+            )
+        fault = self._full()
+        if fault:
+            raise SpoolError(
+                f"the spool {self._folder} takes no more: {fault}",
+                "Usage is kept until the ledger has it: see that the server is reached, or give the spool more room",
+            )
+
+    def _full(self) -> str:
+        """Why nothing more can be admitted now; empty: it can."""
+        limits = self._limits
+        if len(self._waiting) >= limits.waiting_records:
+            return f"{len(self._waiting):,} records wait to be written"
+        if len(self._open) + len(self._waiting) >= limits.open_records:
+            return f"{len(self._open):,} admissions are not settled"
+        if self._tail.spool_bytes < limits.disk_bytes:
+            return ""
+        loop = asyncio.get_running_loop()
+        if not self._busy and loop.time() >= self._survey_s:
+            self._survey_s = loop.time() + SURVEY_S
+            self._hand_over(loop)
+        return f"{self._tail.spool_bytes:,} bytes of {limits.disk_bytes:,} are taken"
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Give the thread what waits, as much as one frame takes."""
+        size = count = 0
+        for waiting in self._waiting:
+            size += len(waiting.data)
+            if size > FRAME_LIMIT_BYTES:
+                break
+            count += 1
+        batch = self._waiting[:count]
+        del self._waiting[:count]
+        self._busy = True
+        self._batches.put(_Batch(loop, batch))
+
+    def _finished(self, batch: _Batch, error: Exception | None) -> None:
+        self._busy = False
+        items = batch.items
+        if error is None:
+            self._open.update(each.record.seq for each in items if isinstance(each.record, Admitted))
+        elif items:
+            # What waits was numbered after what failed: it fails with it, and the numbers are given out anew.
+            items += self._waiting
+            self._waiting = []
+            self._take_back(items)
+        for each in items:
+            each.known = True
+            each.error = error
+            if each.future is not None and not each.future.done():
+                each.future.set_result(None)
+        if self._waiting:
+            self._hand_over(batch.loop)
+        elif self._idle is not None:
+            self._idle.set_result(None)
+
+    def _take_back(self, items: list[_Waiting]) -> None:
+        for each in items:
+            if isinstance(each.record, Settled):
+                self._open.add(each.record.seq)
+        self._taken = min(
+            (each.record.seq - 1 for each in items if isinstance(each.record, Admitted)), default=self._taken
+        )
+
+    # -- in the thread -------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while (batch := self._batches.get()) is not None:
+            error = None
+            try:
+                self._put(batch.items)
+            except Exception as caught:  # noqa: BLE001 - whatever it is, those who wait must hear of it
+                error = caught
+            try:
+                batch.loop.call_soon_threadsafe(self._finished, batch, error)
+            except RuntimeError:  # the loop is closed: nobody waits
+                return
+
+    def _put(self, items: list[_Waiting]) -> None:
+        if not items:
+            self._tail.survey()
+            return
+        settled = sum(isinstance(each.record, Settled) for each in items)
+        self._tail.append([each.data for each in items], len(items) - settled, settled)
+
+
+def _unwritable(folder: Path, error: Exception) -> SpoolError:
+    return SpoolError(
+        f"the spool {folder} cannot be written: {error}",
+        "It takes records again as soon as its disk does: see whether that is full (`df`) or failing (`dmesg`)",
+    )
