@@ -31,3 +31,32 @@ def test_a_gateways_key_counts_and_sees_nothing(on_server: Run) -> None:
     refused = on_server("ps", STARGATE_KEY=key)
     assert refused.code == 2
     assert "the role gateway" in refused.err
+
+
+def test_an_applications_key_is_made_for_something(on_server: Run) -> None:
+    options = (
+        "--product",
+        "api",
+        "--team",
+        "red",
+        "--residency",
+        "NO",
+        "--residency",
+        "US-TX",
+        "--model",
+        "tiny",
+    )
+    limits = ("--requests-per-minute", "60", "--concurrent", "4", "--budget", "12.50", "--why")
+    made = on_server("key", "make", "app", "--role", "application", *options, *limits, "--json").json
+    assert made["operator"]
+    assert made["scope"] == {
+        "product": "api", "team": "red", "residency": ["NO", "US-TX"], "models": ["tiny"],
+        "requests_per_minute": 60, "concurrent_requests": 4, "budget_micro_usd": 12_500_000,
+    }  # fmt: skip
+    (line,) = [line for line in on_server("key", "list").out.splitlines() if line.startswith(made["id"])]
+    assert "api red NO US-TX" in line
+    assert "60 requests/min, 4 at a time, $12.50/month" in line
+    refused = on_server("ps", STARGATE_KEY=made["key"])
+    assert refused.code == 2
+    assert "the role application" in refused.err
+    assert on_server("key", "make", "x", "--role", "finance", "--team", "red").code == 2

@@ -13,6 +13,7 @@ ENGINEER = Actor("2", "eng", "engineer")
 FINANCE = Actor("3", "fin", "finance")
 PROVIDER = Actor("4", "desk", "provider", "acme")
 GATEWAY = Actor("6", "eu", "gateway")
+APPLICATION = Actor("7", "app", "application")
 
 READING = {
     "status.read",
@@ -36,7 +37,7 @@ def test_the_operator_may_do_everything(action: str) -> None:
     assert may(OPERATOR, action).allowed
 
 
-@pytest.mark.parametrize("actor", [ENGINEER, FINANCE, PROVIDER, GATEWAY])
+@pytest.mark.parametrize("actor", [ENGINEER, FINANCE, PROVIDER, GATEWAY, APPLICATION])
 def test_what_is_not_in_the_table_is_denied(actor: Actor) -> None:
     assert not may(actor, "anything.else").allowed
     assert not may(actor, "").allowed
@@ -56,6 +57,10 @@ def test_some_things_are_the_operators_alone(actor: Actor, action: str) -> None:
 
 def test_a_gateway_puts_usage_on_record_and_nothing_else() -> None:
     assert [action for action in get_args(Action) if may(GATEWAY, action).allowed] == ["usage.add"]
+
+
+def test_an_application_may_do_nothing_here() -> None:
+    assert not [action for action in get_args(Action) if may(APPLICATION, action).allowed]
 
 
 @pytest.mark.parametrize("source", ["gateway:eu", "gateway:eu/node-7"])

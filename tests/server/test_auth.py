@@ -14,6 +14,7 @@ from stargate.base.errors import (
     UnauthorizedError,
 )
 from stargate.base.time import Instant
+from stargate.gateway.record import Application, Scope
 from stargate.server.auth import Actor, Keyring, forge, open_keyring
 
 NOW = Instant.parse("2026-01-01")
@@ -114,6 +115,26 @@ def test_a_providers_key_speaks_for_a_party_and_no_other_does() -> None:
         forge("k", "provider", NOW)
     with pytest.raises(InputError):
         forge("k", "finance", NOW, party="acme")
+
+
+def test_an_applications_key_has_a_scope_and_no_other_does(ring: Keyring, tmp_path: Path) -> None:
+    scope = Scope(party="acme", product="api", residency=("NO",), requests_per_minute=60)
+    key, _ = ring.make("app", "application", NOW, scope=scope, operator=True, expires=LATER)
+    (kept,) = Keyring(tmp_path / "keys.json", 10).all()
+    assert kept.application() == Application(key.id, "app", key.sha256, scope, LATER, operator=True)
+    assert ring.make("bare", "application", NOW)[0].scope == Scope()
+    for extra in ({"scope": scope}, {"operator": True}):
+        with pytest.raises(InputError, match="application"):
+            forge("k", "engineer", NOW, **extra)  # type: ignore[arg-type]
+
+
+def test_whoever_follows_hears_of_every_change(ring: Keyring) -> None:
+    heard: list[int] = []
+    ring.changed = lambda: heard.append(len([key for key in ring.all() if key.revoked is None]))
+    key, _ = ring.make("k", "application", NOW)
+    ring.make("l", "application", NOW)
+    ring.revoke(key.id, LATER, by=OPERATOR)
+    assert heard == [1, 2, 1]
 
 
 def test_only_prefix_and_end_are_shown(ring: Keyring) -> None:

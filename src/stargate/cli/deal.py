@@ -17,6 +17,10 @@ class DollarsType(click.ParamType[Any]):
 
     name = "usd"
 
+    def __init__(self, most_usd: int = 1_000_000, what: str = "USD per chip-hour, as 2.49") -> None:
+        self._most_usd = most_usd
+        self._what = what
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """`2.49` to 2490000."""
         if isinstance(value, int):
@@ -25,8 +29,8 @@ class DollarsType(click.ParamType[Any]):
             amount = Decimal(str(value).removeprefix("$"))
         except InvalidOperation:
             self.fail(f"{value!r} is no amount of USD; write 2.49", param, ctx)
-        if not amount.is_finite() or not 0 <= amount <= 1_000_000:
-            self.fail(f"{value!r} is out of range; write USD per chip-hour, as 2.49", param, ctx)
+        if not amount.is_finite() or not 0 <= amount <= self._most_usd:
+            self.fail(f"{value!r} is out of range; write {self._what}", param, ctx)
         return micro_usd(amount)
 
 

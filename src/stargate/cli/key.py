@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,57 @@ import click
 
 from stargate.base.time import Instant
 from stargate.cli.client import connect, part
-from stargate.cli.deal import InstantType
+from stargate.cli.deal import DollarsType, InstantType
 from stargate.cli.options import server_options
-from stargate.cli.output import json_option, moment, print_json, table
+from stargate.cli.output import dollars, json_option, moment, print_json, table
 
-HEADINGS = ("KEY", "NAME", "ROLE", "PARTY", "SHOWN", "CREATED", "EXPIRES", "REVOKED")
+HEADINGS = ("KEY", "NAME", "ROLE", "PARTY", "FOR", "LIMITS", "SHOWN", "CREATED", "EXPIRES", "REVOKED")
+BUDGET_LIMIT_USD = 1_000_000
+LIMITS = {
+    "requests_per_minute": "requests/min",
+    "tokens_per_minute": "tokens/min",
+    "concurrent_requests": "at a time",
+}
 
 
 @click.group("key")
 def command() -> None:
-    """Make, list and revoke keys. Roles: operator, engineer, finance, provider, gateway."""
+    """Make, list and revoke keys. Roles: operator, engineer, finance, provider, gateway, application."""
+
+
+def scope_options(make: Callable[..., Any]) -> Callable[..., Any]:
+    """What an application's key is for, and how much it may take at gateways."""
+    limit = click.IntRange(1, 10**12)
+    for option in (
+        click.option(
+            "--why", "operator", is_flag=True, help="Tell it in a header why a request went where it went."
+        ),
+        click.option(
+            "--budget",
+            "budget_micro_usd",
+            type=DollarsType(BUDGET_LIMIT_USD, "USD a month, as 500"),
+            help="USD a calendar month.",
+        ),
+        click.option("--concurrent", "concurrent_requests", type=limit, help="Requests at a time."),
+        click.option("--tokens-per-minute", type=limit, help="Input and output together."),
+        click.option("--requests-per-minute", type=limit),
+        click.option(
+            "--model",
+            "models",
+            multiple=True,
+            help="A model it may ask for; may be repeated.  [default: any]",
+        ),
+        click.option(
+            "--residency", multiple=True, help="Where its requests may be served, as US-TX; may be repeated."
+        ),
+        click.option(
+            "--customer", help="What kind of customer, as government, where agreements tell them apart."
+        ),
+        click.option("--team"),
+        click.option("--product", help="What agreements know the traffic as, such as api."),
+    ):
+        make = option(make)
+    return make
 
 
 @command.command("make")
@@ -26,18 +68,41 @@ def command() -> None:
 @click.option(
     "--role",
     required=True,
-    type=click.Choice(("operator", "engineer", "finance", "provider", "gateway")),
-    help="What it may do. A gateway's key may only put usage on record, under its own name.",
+    type=click.Choice(("operator", "engineer", "finance", "provider", "gateway", "application")),
+    help="What it may do. A gateway's key speaks for one gateway; an application's is good at gateways alone, for"
+    " what its other options say.",
 )
-@click.option("--party", default="", help="The company that a provider's key speaks for.")
+@click.option(
+    "--party", default="", help="Whom a provider's key speaks for; who owes for an application's use."
+)
 @click.option("--expires", type=InstantType(), help="When it ends.")
+@scope_options
 @server_options
 @json_option
 def make(
-    name: str, role: str, party: str, expires: Instant | None, data: Path, url: str | None, as_json: bool
+    *,
+    name: str,
+    role: str,
+    party: str,
+    expires: Instant | None,
+    operator: bool,
+    data: Path,
+    url: str | None,
+    as_json: bool,
+    **scope: Any,
 ) -> None:
     """Make a key. It is shown once, here."""
-    body = {"name": name, "role": role, "party": party, "expires": None if expires is None else str(expires)}
+    body: dict[str, Any] = {
+        "name": name,
+        "role": role,
+        "expires": None if expires is None else str(expires),
+        "operator": operator,
+    }
+    given = {field: value for field, value in scope.items() if value}
+    if role == "application":
+        body["scope"] = given | ({"party": party} if party else {})
+    else:
+        body |= {"party": party} | ({"scope": given} if given else {})
     with connect(data, url) as client:
         made = client.post("keys", body)
     if as_json:
@@ -75,11 +140,18 @@ def revoke(id: str, data: Path, url: str | None, as_json: bool) -> None:
 
 
 def _row(item: dict[str, Any]) -> tuple[Any, ...]:
+    scope = item.get("scope") or {}
+    speaks_for = (scope.get("product"), scope.get("team"), scope.get("customer"), *scope.get("residency", ()))
+    limits = [f"{scope[field]:,} {unit}" for field, unit in LIMITS.items() if scope.get(field)]
+    if scope.get("budget_micro_usd"):
+        limits.append(f"{dollars(scope['budget_micro_usd'])}/month")
     return (
         item["id"],
         item["name"],
         item["role"],
-        item.get("party"),
+        item.get("party") or scope.get("party"),
+        " ".join(part for part in speaks_for if part),
+        ", ".join(limits),
         item.get("shown"),
         moment(item.get("created")),
         moment(item.get("expires")),

@@ -2,6 +2,7 @@
 
 Operators may do everything. A provider's key acts for its party: what belongs to another party is answered as if
 it did not exist, so ids tell nothing. A gateway's key puts usage on record, under its own name, and sees nothing.
+An application's key is good at gateways alone.
 """
 
 from __future__ import annotations
@@ -93,6 +94,7 @@ ALLOWED: dict[Role, frozenset[Action]] = {
         }
     ),
     "gateway": frozenset({"usage.add"}),
+    "application": frozenset(),
 }
 """What roles other than operator may do. A provider's and a gateway's are further bound to what is its own."""
 

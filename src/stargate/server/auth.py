@@ -1,7 +1,7 @@
 """Keys: who is asking. A key is shown once, when it is made; the file keeps only its SHA-256.
 
 A plain hash is enough: a key is 256 random bits, so there is nothing to guess. Revoking and expiring take effect
-with the next request. What a role may do is said in `access`.
+with the next request. What a role may do is said in `access`; what an application may do at gateways, in its scope.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -26,8 +27,9 @@ from stargate.base.errors import (
     UnauthorizedError,
 )
 from stargate.base.time import Instant
+from stargate.gateway.record import Application, Scope
 
-Role = Literal["operator", "engineer", "finance", "provider", "gateway"]
+Role = Literal["operator", "engineer", "finance", "provider", "gateway", "application"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 PREFIX = "sg_live_"
@@ -59,6 +61,10 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     party: str = ""
     expires: Instant | None = None
     revoked: Instant | None = None
+    scope: Scope | None = None
+    """Of an application's key, and of no other."""
+    operator: bool = False
+    """An application's key that is told why a request went where it went."""
 
     @property
     def shown(self) -> str:
@@ -72,6 +78,11 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
         if self.expires is not None and self.expires <= at:
             return f"expired {self.expires}"
         return ""
+
+    def application(self) -> Application:
+        """As gateways know it. Only for an application's key."""
+        assert self.scope is not None, f"the key {self.id} is no application's"
+        return Application(self.id, self.name, self.sha256, self.scope, self.expires, self.operator)
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,6 +99,8 @@ class Keyring:
         self._keys: dict[str, Key] = {}
         self._by_hash: dict[str, str] = {}
         """The first half of a hash to the key's id: enough to find it, the rest is compared in constant time."""
+        self.changed: Callable[[], None] = lambda: None
+        """Called when a key was made or revoked."""
         if path.exists():
             self._keep({key.id: key for key in _read(path)})
 
@@ -109,10 +122,18 @@ class Keyring:
         return Actor(key.id, key.name, key.role, key.party)
 
     def make(
-        self, name: str, role: Role, at: Instant, *, party: str = "", expires: Instant | None = None
+        self,
+        name: str,
+        role: Role,
+        at: Instant,
+        *,
+        party: str = "",
+        expires: Instant | None = None,
+        scope: Scope | None = None,
+        operator: bool = False,
     ) -> tuple[Key, str]:
         """A new key, and its text, which is nowhere kept. Raises LimitError and InputError."""
-        key, token = forge(name, role, at, party=party, expires=expires)
+        key, token = forge(name, role, at, party=party, expires=expires, scope=scope, operator=operator)
         self.add(key)
         return key, token
 
@@ -138,6 +159,7 @@ class Keyring:
     def _store(self, keys: dict[str, Key]) -> None:
         write_private(self._path, wire.to_json(_File(1, tuple(keys.values()))))
         self._keep(keys)
+        self.changed()
 
     def _keep(self, keys: dict[str, Key]) -> None:
         self._keys = keys
@@ -159,18 +181,27 @@ def open_keyring(path: Path, operator_key: Path, at: Instant, limit: int) -> Key
 
 
 def forge(
-    name: str, role: Role, at: Instant, *, party: str = "", expires: Instant | None = None
+    name: str,
+    role: Role,
+    at: Instant,
+    *,
+    party: str = "",
+    expires: Instant | None = None,
+    scope: Scope | None = None,
+    operator: bool = False,
 ) -> tuple[Key, str]:
     """A key and its text, kept nowhere yet. Raises InputError."""
     if (role == "provider") != bool(party):
-        raise InputError(
-            (
-                Problem(
-                    "a provider's key speaks for a party, other keys for none",
-                    "Give `party` with the role provider, and only with it.",
-                    path="party",
-                ),
-            )
+        raise _misfit(
+            "a provider's key speaks for a party, other keys for none",
+            "Give `party` with the role provider, and only with it.",
+            path="party",
+        )
+    if role != "application" and (scope is not None or operator):
+        raise _misfit(
+            "only an application's key has a scope at the gateway",
+            "Give `scope` and `operator` with the role application, and only with it.",
+            path="scope" if scope is not None else "operator",
         )
     token = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
     key = Key(
@@ -182,8 +213,14 @@ def forge(
         created=at,
         party=party,
         expires=expires,
+        scope=(scope or Scope()) if role == "application" else None,
+        operator=operator,
     )
     return key, token
+
+
+def _misfit(message: str, remedy: str, path: str) -> InputError:
+    return InputError((Problem(message, remedy, path=path),))
 
 
 def write_private(path: Path, data: bytes) -> None:

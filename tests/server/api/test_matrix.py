@@ -28,6 +28,7 @@ CALLERS = [
     "engineer",
     "finance",
     "gateway",
+    "application",
     *(f"provider:{party}" for party in PARTIES),
 ]
 
@@ -285,5 +286,21 @@ async def test_keys_are_shown_once(stage: Stage) -> None:
     assert made["shown"] in text
 
 
+async def test_an_applications_scope_is_shown_and_checked(stage: Stage) -> None:
+    scope = {"party": "microsoft", "product": "api", "residency": ["NO"], "budget_micro_usd": 5_000_000}
+    body = {"name": "app", "role": "application", "scope": scope, "operator": True}
+    made = await stage.operator.post("/v1/keys", body)
+    assert (made["scope"], made["operator"]) == (scope, True)
+    for wrong in (
+        body | {"role": "engineer"},
+        body | {"scope": {"party": "nobody"}},
+        body | {"scope": {"residency": ["UK"]}},
+        body | {"scope": {"requests_per_minute": -1}},
+        body | {"scope": {"requests": 1}},
+        body | {"name": "a\u0000b"},
+    ):
+        assert (await stage.operator.refused(422, "/v1/keys", wrong))["remedy"]
+
+
 def test_there_is_a_role_for_everybody() -> None:
-    assert set(ROLES) == {"operator", "engineer", "finance", "provider", "gateway"}
+    assert set(ROLES) == {"operator", "engineer", "finance", "provider", "gateway", "application"}

@@ -10,7 +10,11 @@ from litestar.params import JSONBody
 from msgspec import Meta
 
 from stargate.base.errors import InputError, Problem
+from stargate.base.faults import did_you_mean
 from stargate.base.time import Instant
+from stargate.catalog import Infrastructure
+from stargate.catalog.jurisdiction import fault
+from stargate.gateway.record import Scope
 from stargate.server.api.page import After, Id, Limit, cut
 from stargate.server.api.route import Asking, Here, changing, reading
 from stargate.server.api.terms import Name, demand_time
@@ -28,10 +32,22 @@ class KeyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     party: Name = ""
     """With the role provider: the party it speaks for."""
     expires: Instant | None = None
+    scope: Scope | None = None
+    """With the role application: for whom its requests are made, and what they may take."""
+    operator: bool = False
+    """With the role application: it is told in a header why a request went where it went."""
 
     def __post_init__(self) -> None:
         if self.expires is not None:
             demand_time(self.expires)
+        if not self.name.isprintable():
+            raise ValueError(
+                f"the name {self.name!r:.60} holds characters that nobody can read; leave them out"
+            )
+        for code in self.scope.residency if self.scope is not None else ():
+            wrong = fault(code)
+            if wrong is not None:
+                raise ValueError(f"residency: {' — '.join(wrong)}")
 
 
 class KeyView(msgspec.Struct, frozen=True):
@@ -46,6 +62,9 @@ class KeyView(msgspec.Struct, frozen=True):
     created: Instant
     expires: Instant | None
     revoked: Instant | None
+    scope: Scope | None
+    """Of an application's key."""
+    operator: bool
 
 
 class KeyMade(KeyView, frozen=True, kw_only=True):
@@ -66,10 +85,15 @@ class KeyPage(msgspec.Struct, frozen=True):
 @changing("/v1/keys", "keys.manage", status=201)
 async def make_key(house: Here, actor: Asking, data: JSONBody[KeyBody]) -> KeyMade:
     """Make a key."""
-    if data.party:
-        await house.driver.read(lambda state: _demand_party(state.records.infrastructure, data.party))
+    await house.driver.read(lambda state: _demand_parties(state.records.infrastructure, data))
     key, token = house.keyring.make(
-        data.name, data.role, house.clock(), party=data.party, expires=data.expires
+        data.name,
+        data.role,
+        house.clock(),
+        party=data.party,
+        expires=data.expires,
+        scope=data.scope,
+        operator=data.operator,
     )
     _log.info(
         "%s made the key %s (%s, %s) for %s", actor.name, key.id, key.role, key.party or "no party", key.name
@@ -92,11 +116,14 @@ async def revoke_key(house: Here, actor: Asking, id: Id) -> KeyView:
     return _view(key)
 
 
-def _demand_party(infrastructure: Any, party: str) -> None:
-    if party not in infrastructure.parties_by_id:
-        raise InputError(
-            (Problem(f"no party is called {party!r}", "Name one of the declared parties.", path="party"),)
-        )
+def _demand_parties(infrastructure: Infrastructure, data: KeyBody) -> None:
+    known = infrastructure.parties_by_id
+    owes = data.scope.party if data.scope is not None else ""
+    for party, path in ((data.party, "party"), (owes, "scope.party")):
+        if party and party not in known:
+            raise InputError(
+                (Problem(f"no party is called {party!r}", did_you_mean(party, known), path=path),)
+            )
 
 
 def _view(key: Key) -> KeyView:
@@ -109,6 +136,8 @@ def _view(key: Key) -> KeyView:
         created=key.created,
         expires=key.expires,
         revoked=key.revoked,
+        scope=key.scope,
+        operator=key.operator,
     )
 
 
