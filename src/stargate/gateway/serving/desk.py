@@ -9,14 +9,17 @@ from decimal import ROUND_CEILING, Decimal
 from stargate.base.time import Instant
 from stargate.gateway.limits import Purse, Short, Ticket
 from stargate.gateway.metering import Spool
-from stargate.gateway.record import Application, Model, Price, Routes, Tokens
+from stargate.gateway.record import Application, Endpoint, Model, Price, Routes, Tokens
 from stargate.gateway.routing import Map, Shut, Switchboard, Ways
 from stargate.gateway.serving.body import Asked
 from stargate.gateway.serving.refusal import Refusal, unknown_key, unknown_model
 from stargate.gateway.serving.settings import Settings
-from stargate.gateway.upstream import Upstream
+from stargate.gateway.serving.usage import usage_in
+from stargate.gateway.upstream import CutError, Patience, UnsentError, Upstream
 
 MILLION = 1_000_000
+LOOKUP = Patience(first_byte_s=5.0, idle_s=5.0, total_s=5.0)
+LOOKUP_BYTES = 64 << 10
 _LIMITS = {
     "requests": "requests a minute",
     "tokens": "tokens a minute",
@@ -43,6 +46,7 @@ class Desk:
         self.clock_us = clock_us
         self.settings = settings
         self.secrets = secrets
+        self.patience = Patience(first_byte_s=settings.first_byte_s, idle_s=settings.idle_s)
         self.map: Map | None = None
         self.switchboard = Switchboard()
         self.open_requests = 0
@@ -93,6 +97,20 @@ class Desk:
                 found.append((other, routes.ways(application, name, at)))
         return found
 
+    async def lookup(self, endpoint: Endpoint, request: str) -> Tokens | None:
+        """What an endpoint says that a request has used; None: it does not say."""
+        if not endpoint.usage_path:
+            return None
+        url = endpoint.url.removesuffix("/v1") + endpoint.usage_path.format(request_id=request)
+        headers = authorised(endpoint, self.secrets)
+        try:
+            answer = await self.upstream.send(url, headers, None, LOOKUP)
+            body = await answer.whole(LOOKUP_BYTES)
+        except (UnsentError, CutError):
+            return None
+        found = usage_in(body) if answer.status == 200 else None
+        return None if found is None else found[0]
+
     async def enter(self, application: Application, model: Model, asked: Asked) -> tuple[Ticket | None, int]:
         """What the request holds of its key's limits, and the money among it. Raises Refusal."""
         reserved = micro_usd_of(
@@ -114,6 +132,11 @@ class Desk:
             return Refusal(429, "insufficient_quota", says, kind="insufficient_quota")
         wait_s = max(0.1, (short.more_us - self.clock_us()) / MILLION) if short.more_us else 1.0
         return Refusal(429, "rate_limit_exceeded", f"{says}; try again in {wait_s:,.1f} s", retry_s=wait_s)
+
+
+def authorised(endpoint: Endpoint, secrets: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The header that shows our key to an endpoint, where it wants one."""
+    return [("authorization", f"Bearer {secrets.get(endpoint.secret, '')}")] if endpoint.secret else []
 
 
 def micro_usd_of(price: Price, tokens: Tokens) -> int:

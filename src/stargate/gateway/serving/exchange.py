@@ -8,8 +8,8 @@
                                                                                      ▼
                             last byte to the client ◄─ Settled on disk ◄─ the answer passes through
 
-Another endpoint is asked only while nothing has gone to the client, and only where the first one was not reached or said
-itself that it cannot: a request that may be at work somewhere is not sent a second time.
+Another endpoint is asked only while nothing has gone to the client, and only where the first one was not reached or
+said itself that it cannot: a request that may be at work somewhere is not sent a second time.
 """
 
 from __future__ import annotations
@@ -32,19 +32,18 @@ from stargate.gateway.record import (
 )
 from stargate.gateway.record.attempt import SAID_LIMIT
 from stargate.gateway.routing import Post, Ways, prefix_of
-from stargate.gateway.serving.body import PREFIX_BYTES, Asked
-from stargate.gateway.serving.desk import Desk, busy, forbidden, micro_usd_of
+from stargate.gateway.serving.body import BYTES_PER_TOKEN, PREFIX_BYTES, Asked
+from stargate.gateway.serving.desk import Desk, authorised, busy, forbidden, micro_usd_of
 from stargate.gateway.serving.refusal import Headers, Refusal
 from stargate.gateway.serving.stream import OversizedEventError, Scanner
 from stargate.gateway.serving.usage import usage_in
-from stargate.gateway.upstream import Answer, Broken, Unreached
+from stargate.gateway.upstream import Answer, CutError, UnsentError
 
 AGAIN = frozenset({408, 429, 500, 502, 503, 504, 529})
 """Statuses with which an endpoint says that it cannot, and that another may."""
 OURS = frozenset({401, 402, 403})
 """Statuses that are about the key we have there: no client can do anything about them."""
-PASSED = ("content-type", "openai-processing-ms", "retry-after", "retry-after-ms", "x-should-retry")
-"""Headers of an answer that go on to the client."""
+NOTHING = Tokens()
 
 
 class Exchange:
@@ -57,8 +56,13 @@ class Exchange:
         self._application = application
         self._asked = asked
         self._nth = 0
-        self._gone: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._gone: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._closing: asyncio.Future[None] | None = None
+        self._run: _Run | None = None
         self._answer: Answer | None = None
+        self._over = False
         self._left = False
         """The client has gone away."""
         self.sending_us = 0
@@ -117,134 +121,123 @@ class Exchange:
         post.breaker.begin()
         try:
             return await self._ask(run, model)
-        except asyncio.CancelledError:
-            await asyncio.shield(run.settle("aborted", 0, *run.seen()))
-            raise
         finally:
+            self._run = None
             post.outstanding -= 1
-            self._answer = None
 
     async def _ask(self, run: _Run, model: Model) -> Refusal | None:
         desk, asked, endpoint = self._desk, self._asked, run.post.endpoint
         upstream_model = endpoint.upstream_model or model.id
+        self._run = run
+        self._watch()
         try:
             answer = await desk.upstream.send(
                 f"{endpoint.url}/{asked.operation}",
                 self._upstream_headers(endpoint),
                 asked.body(upstream_model),
+                desk.patience,
             )
-        except Unreached as error:
+        except UnsentError as error:
             run.post.breaker.failed(desk.clock_us(), unreachable=True)
             await run.settle("unsent", 0)
-            return _failed(endpoint, str(error))
-        except Broken as error:
-            run.post.breaker.failed(desk.clock_us())
-            await run.settle("cut", 0, *run.guess())
-            raise Refusal(502, "upstream_broke", _broke(endpoint, str(error)), retry_s=1) from None
+            return _failed(endpoint, error.message)
+        except CutError as error:
+            await self._cut(run, 0, error.message)
+            return None
+        except asyncio.CancelledError:
+            if not self._left:
+                raise
+            await self._cut(run, 0, "")
+            return None
         self._answer = answer
         try:
-            self._watch()
             run.first_byte_us = desk.clock_us() - run.admitted.at_us
             if answer.status >= 400:
                 return await self._refused(run, answer)
             if asked.stream:
                 await self._stream(run, answer)
-            else:
-                await self._whole(run, answer)
-            return None
+                return None
+            return await self._whole(run, answer)
         finally:
+            self._answer = None
             await answer.close()
 
     async def _refused(self, run: _Run, answer: Answer) -> Refusal | None:
         """The endpoint answered with an error."""
         endpoint, at_us = run.post.endpoint, self._desk.clock_us()
         try:
-            body = await _read(answer, self._desk.settings.answer_bytes)
-        except (Broken, OversizedEventError):
+            body = await answer.whole(self._desk.settings.error_bytes)
+        except CutError:
             body = b""
         if answer.status in AGAIN or answer.status in OURS:
             run.post.breaker.failed(at_us)
             await run.settle("refused", answer.status)
             if answer.status == 429:
-                return Refusal(
-                    429,
-                    "upstream_busy",
-                    f"{endpoint.provider} takes no more requests now",
-                    retry_s=_after(answer),
-                )
+                says = f"{endpoint.provider} takes no more requests now"
+                return Refusal(429, "upstream_busy", says, retry_s=_after(answer))
             return _failed(endpoint, f"it answered {answer.status}")
         run.post.breaker.answered()
         await run.settle("refused", answer.status)
-        self._respond(answer.status, self._passed(answer), body)
+        self._respond(answer, body)
         return None
 
-    async def _whole(self, run: _Run, answer: Answer) -> None:
-        endpoint = run.post.endpoint
+    async def _whole(self, run: _Run, answer: Answer) -> Refusal | None:
         try:
-            body = await _read(answer, self._desk.settings.answer_bytes)
-        except Broken as error:
-            if self._left:
-                run.post.breaker.left()
-                await run.settle("aborted", answer.status, *run.guess())
-                return
-            run.post.breaker.failed(self._desk.clock_us())
-            await run.settle("cut", answer.status, *run.guess())
-            raise Refusal(502, "upstream_broke", _broke(endpoint, str(error)), retry_s=1) from None
-        except OversizedEventError:
-            await run.settle("cut", answer.status, *run.guess())
-            raise Refusal(
-                502, "upstream_too_large", f"the answer of {endpoint.provider} is too large"
-            ) from None
+            body = await answer.whole(self._desk.settings.answer_bytes)
+        except CutError as error:
+            await self._cut(run, answer.status, error.message)
+            return None
         run.post.breaker.answered()
         found = usage_in(body)
         if found is None:
-            written = await run.settle(
-                "done",
-                answer.status,
-                Tokens(run.admitted.reserved.input_tokens, 0, len(body) // 4),
-                "estimate",
-            )
+            tokens = Tokens(run.admitted.reserved.input_tokens, 0, len(body) // BYTES_PER_TOKEN)
+            written = await run.settle("done", answer.status, *await run.known(tokens))
         else:
             written = await run.settle("done", answer.status, found[0], "upstream", found[1])
         if not written:
-            raise Refusal(503, "cannot_record", "usage cannot be recorded now")
-        self._respond(answer.status, self._passed(answer), body)
+            raise _unrecorded()
+        self._respond(answer, body)
+        return None
+
+    async def _cut(self, run: _Run, status: int, trouble: str) -> None:
+        """No whole answer came: the client has left, or the endpoint broke off. It is not asked of another."""
+        if self._left:
+            run.post.breaker.left()
+            await run.settle("aborted", status, *await run.known(run.guess()))
+            return
+        run.post.breaker.failed(self._desk.clock_us())
+        await run.settle("cut", status, *await run.known(run.guess()))
+        raise Refusal(502, "upstream_broke", _broke(run.post.endpoint, trouble), retry_s=1)
 
     async def _stream(self, run: _Run, answer: Answer) -> None:
         """Pass a stream on. Errors from here on are events of the stream: the status has gone out."""
         scanner = run.scanner = Scanner(hide_usage=not self._asked.usage_wanted)
-        transport = self._proto.response_stream(answer.status, [*self._passed(answer), *self.headers])
+        transport = self._proto.response_stream(answer.status, [*answer.headers, *self.headers])
         trouble = ""
         try:
             async for chunk in answer:
                 ready = scanner.feed(chunk)
-                if ready and not self._left:
+                if ready:
                     await self._send(transport, ready)
                 if scanner.ended:
                     break
-        except Broken as error:
-            trouble = str(error)
+        except CutError as error:
+            trouble = error.message
         except OversizedEventError:
             trouble = "an event of it is too large"
         if self._left and not scanner.whole:
             run.post.breaker.left()
-            await run.settle("aborted", answer.status, *run.seen())
-            return
-        if trouble or not scanner.whole:
+            await run.settle("aborted", answer.status, *await run.seen())
+        elif trouble or not scanner.whole:
             run.post.breaker.failed(self._desk.clock_us())
-            await run.settle("cut", answer.status, *run.seen())
+            await run.settle("cut", answer.status, *await run.seen())
             says = _broke(run.post.endpoint, trouble or "it ended before its end")
             await self._send(transport, _error_event(Refusal(502, "upstream_broke", says)))
-            return
-        run.post.breaker.answered()
-        outcome: Outcome = "refused" if scanner.error else "done"
-        written = await run.settle(outcome, answer.status, *run.seen())
-        if not written:
-            await self._send(
-                transport, _error_event(Refusal(503, "cannot_record", "usage cannot be recorded now"))
-            )
-            return
-        await self._send(transport, scanner.ended or scanner.rest())
+        else:
+            run.post.breaker.answered()
+            outcome: Outcome = "refused" if scanner.error else "done"
+            written = await run.settle(outcome, answer.status, *await run.seen())
+            await self._send(transport, scanner.ended if written else _error_event(_unrecorded()))
 
     async def _send(self, transport: Any, data: bytes) -> None:
         if self._left or not data:
@@ -256,36 +249,50 @@ class Exchange:
             self.leave()
         self.sending_us = 0
 
-    def _respond(self, status: int, headers: Headers, body: bytes) -> None:
+    def _respond(self, answer: Answer, body: bytes) -> None:
         if not self._left:
-            self._proto.response_bytes(status, [*headers, *self.headers], body)
+            self._proto.response_bytes(answer.status, [*answer.headers, *self.headers], body)
 
     def _watch(self) -> None:
-        """From now on notice when the client goes away, and stop the answer then."""
+        """From now on notice when the client goes away."""
         if self._gone is None:
+            self._task = asyncio.current_task()
             self._gone = asyncio.ensure_future(self._proto.client_disconnect())
             self._gone.add_done_callback(lambda task: None if task.cancelled() else self.leave())
 
     def leave(self) -> None:
-        """The client has gone, or does not take its answer."""
+        """The client has gone, or does not take its answer: the endpoint is told to stop, or read to its end."""
+        if self._left or self._over:
+            return
         self._left = True
-        answer = self._answer
-        if answer is not None:
-            answer.abort()
+        run = self._run
+        if run is None:
+            return
+        if run.post.endpoint.abort == "drain":
+            self._timer = asyncio.get_running_loop().call_later(self._desk.settings.drain_s, self._stop)
+        else:
+            self._stop()
+
+    def _stop(self) -> None:
+        if self._answer is not None:
+            self._closing = asyncio.ensure_future(self._answer.close())
+        elif self._task is not None and not self._over:
+            self._task.cancel()
 
     def end(self) -> None:
         """It is over."""
+        self._over = True
         if self._gone is not None:
             self._gone.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _upstream_headers(self, endpoint: Endpoint) -> Headers:
-        headers = [("content-type", "application/json"), ("x-request-id", f"{self._request}.{self._nth}")]
-        if endpoint.secret:
-            headers.append(("authorization", f"Bearer {self._desk.secrets.get(endpoint.secret, '')}"))
-        return headers
-
-    def _passed(self, answer: Answer) -> Headers:
-        return [(name, value) for name, value in answer.headers if name in PASSED]
+        return [
+            ("content-type", "application/json"),
+            ("x-request-id", f"{self._request}.{self._nth}"),
+            *authorised(endpoint, self._desk.secrets),
+        ]
 
 
 class _Held:
@@ -317,25 +324,29 @@ class _Run:
         self.scanner: Scanner | None = None
         self.first_byte_us = 0
 
-    def guess(self) -> tuple[Tokens, CountSource]:
+    def guess(self) -> Tokens:
         """Where nothing is known of what was used: the prompt, by a rule of thumb."""
-        return Tokens(input_tokens=self.admitted.reserved.input_tokens), "estimate"
+        return Tokens(input_tokens=self.admitted.reserved.input_tokens)
 
-    def seen(self) -> tuple[Tokens, CountSource, bytes]:
-        """What a stream told of its usage, or else what of it was sent: about a token with each event."""
+    async def known(self, guess: Tokens) -> tuple[Tokens, CountSource]:
+        """What the endpoint says that the request has used, where it can be asked; else the guess."""
+        told = await self._desk.lookup(self.post.endpoint, f"{self.admitted.request}.{self.admitted.nth}")
+        return (guess, "estimate") if told is None else (told, "lookup")
+
+    async def seen(self) -> tuple[Tokens, CountSource, bytes]:
+        """What a stream told of its usage; else what its endpoint says; else what was sent, about a token an event."""
         scanner = self.scanner
-        if scanner is None:
-            return *self.guess(), b""
-        if scanner.tokens is not None:
+        if scanner is not None and scanner.tokens is not None:
             return scanner.tokens, "upstream", scanner.said
-        tokens = Tokens(self.admitted.reserved.input_tokens, 0, max(0, scanner.events - 1))
-        return tokens, "estimate", b""
+        events = 0 if scanner is None else scanner.events
+        guess = Tokens(self.admitted.reserved.input_tokens, 0, max(0, events - 1))
+        return *await self.known(guess), b""
 
     async def settle(
         self,
         outcome: Outcome,
         status: int,
-        tokens: Tokens = Tokens(),
+        tokens: Tokens = NOTHING,
         counted: CountSource = "none",
         said: bytes = b"",
     ) -> bool:
@@ -343,7 +354,7 @@ class _Run:
         if self._settled:
             return True
         self._settled = True
-        chargeable = outcome in ("done", "aborted")
+        chargeable = outcome in ("done", "aborted")  # what broke off is our loss, or the endpoint's
         if chargeable:
             self._held.used = tokens
         now_us = self._desk.clock_us()
@@ -365,18 +376,6 @@ class _Run:
         return False
 
 
-async def _read(answer: Answer, limit: int) -> bytes:
-    """A whole answer. Raises Broken and OversizedEventError."""
-    parts: list[bytes] = []
-    size = 0
-    async for chunk in answer:
-        size += len(chunk)
-        if size > limit:
-            raise OversizedEventError
-        parts.append(chunk)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
 def _unserved(choices: list[tuple[Model, Ways]]) -> Refusal:
     model, ways = choices[0]
     if any(each.open for _, each in choices):
@@ -388,6 +387,10 @@ def _unserved(choices: list[tuple[Model, Ways]]) -> Refusal:
 
 def _failed(endpoint: Endpoint, says: str) -> Refusal:
     return Refusal(502, "upstream_failed", f"{endpoint.provider} did not answer: {says}", retry_s=1)
+
+
+def _unrecorded() -> Refusal:
+    return Refusal(503, "cannot_record", "what was used cannot be recorded now, so the answer is kept back")
 
 
 def _broke(endpoint: Endpoint, says: str) -> str:

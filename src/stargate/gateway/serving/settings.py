@@ -17,6 +17,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body_bytes: Count = 16 << 20
     answer_bytes: Count = 64 << 20
     """Of an answer that is not streamed, and so is held in memory."""
+    error_bytes: Count = 64 << 10
+    """Of an endpoint's error."""
     open_requests: Count = 2_000
     """More are answered with 429 at once."""
     attempts: Count = 3
