@@ -43,7 +43,7 @@ def scope_options(make: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--concurrent", "concurrent_requests", type=limit, help="Requests at a time."),
         click.option("--tokens-per-minute", type=limit, help="Input and output together."),
-        click.option("--requests-per-minute", type=limit),
+        click.option("--requests-per-minute", type=limit, help="Each request counts, also a refused one."),
         click.option(
             "--model",
             "models",
@@ -56,7 +56,7 @@ def scope_options(make: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--customer", help="What kind of customer, as government, where agreements tell them apart."
         ),
-        click.option("--team"),
+        click.option("--team", help="Whose budget and usage it is."),
         click.option("--product", help="What agreements know the traffic as, such as api."),
     ):
         make = option(make)

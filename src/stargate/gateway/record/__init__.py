@@ -1,11 +1,13 @@
-"""The records of the gateway: what it is told (`Routes`) and what it tells (`Admitted`, `Settled`). No I/O."""
+"""The records of the gateway: what it is told (`Routes`) and what it tells (`Shipment`). No I/O."""
 
 from stargate.gateway.record.application import Application, Scope
 from stargate.gateway.record.attempt import Admitted, Attempt, CountSource, Outcome, Settled, Tokens
 from stargate.gateway.record.endpoint import OPERATIONS, Endpoint, Model, Operation, Price
 from stargate.gateway.record.routes import Routes
+from stargate.gateway.record.shipment import Receipt, Shipment, Told, Unfit
+from stargate.gateway.record.why import Shut, Why
 
 __all__ = [
     "OPERATIONS", "Admitted", "Application", "Attempt", "CountSource", "Endpoint", "Model", "Operation", "Outcome",
-    "Price", "Routes", "Scope", "Settled", "Tokens",
+    "Price", "Receipt", "Routes", "Scope", "Settled", "Shipment", "Shut", "Tokens", "Told", "Unfit", "Why",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from stargate.agreements import Agreement, WorldFact
 from stargate.base.time import Instant
-from stargate.gateway.record.application import Application, Count, Name
+from stargate.gateway.record.application import Application, Name
 from stargate.gateway.record.endpoint import Endpoint, Model
 
 APPLICATIONS_LIMIT = 1_000_000
@@ -24,8 +24,8 @@ MODELS_LIMIT = 10_000
 class Routes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A snapshot."""
 
-    version: Count
-    """Rises with every change."""
+    version: Annotated[int, Meta(ge=0)]
+    """Rises with every change: when it was made, in microseconds since 1970, or one more than the last."""
     made: Instant
     lab: Name = ""
     """The party whose agreements bind what is served."""

@@ -6,56 +6,18 @@ changed: with new routes, or when a date comes at which a clause begins or ends.
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 import msgspec
 
 from stargate.agreements import Book, Request, decide
 from stargate.agreements.scope import within
-from stargate.base import wire
 from stargate.base.time import FOREVER, Instant
-from stargate.gateway.record import Application, Endpoint, Routes, Scope
+from stargate.gateway.record import Application, Endpoint, Routes, Scope, Shut, Why
 
 KINDS_KEPT = 100_000
 """Kinds of request whose answer is remembered."""
 
 Place = tuple[str, str, str, str, str, str, str, str]
 """What agreements tell endpoints apart by: provider, party, site, jurisdiction, pool, chip, tenure, agreement."""
-
-
-class Shut(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Endpoints of a place that a request may not use."""
-
-    provider: str
-    site: str
-    pool: str
-    endpoints: int
-    filter: str
-    """`agreement` or `residency`."""
-    says: str
-    clause: str = ""
-    would_change: str = ""
-
-
-class Why(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A decision about where requests of one kind may go, apart from its date and the replicas of the day."""
-
-    model: str
-    product: str = ""
-    team: str = ""
-    customer: str = ""
-    attributes: dict[str, str] = {}
-    residency: tuple[str, ...] = ()
-    open: tuple[tuple[str, str], ...] = ()
-    """Providers and sites that it may use."""
-    clauses: tuple[str, ...] = ()
-    """What those rest on, where a clause spoke."""
-    shut: tuple[Shut, ...] = ()
-
-    @property
-    def digest(self) -> str:
-        """The same decision has the same name."""
-        return blake2b(wire.pack(self), digest_size=8).hexdigest()
 
 
 class Ways(msgspec.Struct, frozen=True, gc=False):
