@@ -57,7 +57,10 @@ def test_a_field_that_is_written_twice_goes_on_once_as_it_was_read() -> None:
 
 def test_numbers_and_texts_go_on_as_they_were_written() -> None:
     """A seed of 64 bits and an emoji are nobody's to round."""
-    data = b'{"model":"m","messages":[{"content":"\\ud83d\\ude00 1.10"}],"seed":18446744073709551615,"temperature":1.10}'
+    data = (
+        b'{"model":"m","messages":[{"content":"\\ud83d\\ude00 1.10"}],"seed":18446744073709551615,'
+        b'"temperature":1.10}'
+    )
     body = read("chat/completions", data).body("m")
     assert b'"seed":18446744073709551615' in body
     assert b'"temperature":1.10' in body

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +27,7 @@ COMPLETED = (
 
 def pieces(whole: bytes, cuts: list[int]) -> list[bytes]:
     places = sorted({0, len(whole), *(cut % (len(whole) + 1) for cut in cuts)})
-    return [whole[start:end] for start, end in zip(places, places[1:], strict=False)]
+    return [whole[start:end] for start, end in pairwise(places)]
 
 
 def passed(scanner: Scanner, chunks: list[bytes]) -> bytes:

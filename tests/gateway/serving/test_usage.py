@@ -15,8 +15,10 @@ from stargate.gateway.serving.usage import usage_in
         (b'{"usage":{"prompt_tokens":42,"completion_tokens":0}}', Tokens(42, 0, 0, 0)),
         (b'{"usage":{"prompt_tokens":9,"total_tokens":9}}', Tokens(9, 0, 0, 0)),
         (
-            b'{"usage":{"input_tokens":7,"input_tokens_details":{"cached_tokens":6},"output_tokens":5,'
-            b'"output_tokens_details":{"reasoning_tokens":4}}}',
+            (
+                b'{"usage":{"input_tokens":7,"input_tokens_details":{"cached_tokens":6},"output_tokens":5,'
+                b'"output_tokens_details":{"reasoning_tokens":4}}}'
+            ),
             Tokens(7, 6, 5, 4),
         ),
         (

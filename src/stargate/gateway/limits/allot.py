@@ -94,10 +94,10 @@ class Allotment:
         if pot is None:
             return
         pot.put_back(returned.amount, returned.given_us)
-        key = (returned.application, returned.kind)
-        held = self._held.get(worker, {})
-        if key in held:
-            held[key] -= returned.amount
+        if isinstance(pot, Sum):
+            held = self._held.setdefault(worker, {})
+            key = (returned.application, returned.kind)
+            held[key] = held.get(key, 0) - returned.amount
 
     def forget(self, worker: str) -> None:
         """A worker died: the requests that it had open are over.

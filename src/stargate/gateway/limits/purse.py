@@ -90,7 +90,7 @@ class Purse:
         needs = [
             (kind, amount)
             for kind, amount in zip(KINDS, (1, tokens, 1, micro_usd), strict=True)
-            if limit_of(application, kind)
+            if amount > 0 and limit_of(application, kind)
         ]
         if not needs:
             return None
@@ -138,17 +138,25 @@ class Purse:
             self._bank.take_back(back)
 
     def _lacking(self, application: Application, needs: list[tuple[Kind, int]]) -> list[Wish]:
+        """What must be asked for. Of a minute, what is left goes back first: it counts at another time."""
         at_us = self._clock_us()
-        found = []
+        found: list[Wish] = []
         for kind, amount in needs:
+            needed = min(amount, limit_of(application, kind))
             holding = self._holdings.get((application.id, kind))
-            usable = holding is not None and (kind not in _MINUTE or at_us < holding.until_us)
-            if holding is None or not usable or holding.left < min(amount, limit_of(application, kind)):
-                found.append(Wish(application.id, kind, amount, 0 if holding is None else holding.spent))
+            if holding is None:
+                found.append(Wish(application.id, kind, needed))
+                continue
+            minute = kind in _MINUTE
+            if holding.left >= needed and not (minute and at_us >= holding.until_us):
+                continue
+            if minute and holding.left:
+                self._bank.take_back([Returned(application.id, kind, holding.left, holding.given_us)])
+                holding.left = 0
+            found.append(Wish(application.id, kind, needed - holding.left, holding.spent))
         return found
 
     def _fill(self, wish: Wish, given: Slice) -> None:
-        """What is left of an older slice of a minute goes back: it counts at another time."""
         key = (wish.application, wish.kind)
         holding = self._holdings.setdefault(key, _Holding())
         if wish.kind in _MINUTE and holding.left and holding.given_us != given.given_us:

@@ -43,6 +43,8 @@ AGAIN = frozenset({408, 429, 500, 502, 503, 504, 529})
 """Statuses with which an endpoint says that it cannot, and that another may."""
 OURS = frozenset({401, 402, 403})
 """Statuses that are about the key we have there: no client can do anything about them."""
+AFTERWARDS_S = 1.0
+"""How long an endpoint may take to close a stream after its end."""
 NOTHING = Tokens()
 
 
@@ -152,7 +154,7 @@ class Exchange:
         self._answer = answer
         try:
             run.first_byte_us = desk.clock_us() - run.admitted.at_us
-            if answer.status >= 400:
+            if not 200 <= answer.status < 300:
                 return await self._refused(run, answer)
             if asked.stream:
                 await self._stream(run, answer)
@@ -169,7 +171,7 @@ class Exchange:
             body = await answer.whole(self._desk.settings.error_bytes)
         except CutError:
             body = b""
-        if answer.status in AGAIN or answer.status in OURS:
+        if answer.status < 400 or answer.status in AGAIN or answer.status in OURS:
             run.post.breaker.failed(at_us)
             await run.settle("refused", answer.status)
             if answer.status == 429:
@@ -238,6 +240,7 @@ class Exchange:
             outcome: Outcome = "refused" if scanner.error else "done"
             written = await run.settle(outcome, answer.status, *await run.seen())
             await self._send(transport, scanner.ended if written else _error_event(_unrecorded()))
+            await _run_out(answer)
 
     async def _send(self, transport: Any, data: bytes) -> None:
         if self._left or not data:
@@ -374,6 +377,14 @@ class _Run:
             await self._desk.spool.write(settled)
             return True
         return False
+
+
+async def _run_out(answer: Answer) -> None:
+    """Read what an endpoint still says after the end of a stream, so that its connection can be used again."""
+    with suppress(CutError, TimeoutError):
+        async with asyncio.timeout(AFTERWARDS_S):
+            async for _ in answer:
+                pass
 
 
 def _unserved(choices: list[tuple[Model, Ways]]) -> Refusal:

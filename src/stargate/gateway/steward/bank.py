@@ -102,7 +102,8 @@ class RemoteBank:
         writer = await self._connected()
         self._number += 1
         number = self._number
-        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[list[Slice]] = asyncio.get_running_loop().create_future()
+        self._answers[number] = answer
         try:
             _send(writer, (number, wishes))
             async with asyncio.timeout(ANSWER_S):
