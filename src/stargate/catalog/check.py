@@ -24,7 +24,7 @@ from stargate.catalog.jurisdiction import COUNTRIES, fault
 from stargate.catalog.pool import Pool
 from stargate.catalog.site import Site
 
-SECTIONS = ("parties", "providers", "sites", "pools", "chips", "fabrics")
+SECTIONS = ("parties", "providers", "sites", "pools", "chips", "fabrics", "models", "apis")
 """Top-level keys of the catalog's documents, and the fields of `Infrastructure`."""
 
 
@@ -84,6 +84,10 @@ def _errors(infrastructure: Infrastructure, at: Origins) -> Iterator[Problem]:
             yield at.problem("sites", index, "jurisdiction", *wrong)
         for path, message, remedy in _series("power", site.power):
             yield at.problem("sites", index, path, message, remedy)
+    for index, api in enumerate(infrastructure.apis):
+        wrong = fault(api.jurisdiction) if api.jurisdiction else None
+        if wrong is not None:
+            yield at.problem("apis", index, "jurisdiction", *wrong)
     for index, pool in enumerate(infrastructure.pools):
         for path, message, remedy in (*_series("nodes", pool.nodes), *_holding(pool)):
             yield at.problem("pools", index, path, message, remedy)
@@ -179,6 +183,20 @@ def _names(infrastructure: Infrastructure) -> Iterator[tuple[str, int, str, str,
         yield "pools", index, "chip", "chips", pool.chip
         if pool.fabric is not None:
             yield "pools", index, "fabric", "fabrics", pool.fabric
+    yield from _served(infrastructure)
+
+
+def _served(infrastructure: Infrastructure) -> Iterator[tuple[str, int, str, str, str]]:
+    """The same for models and APIs."""
+    for index, model in enumerate(infrastructure.models):
+        for position, name in enumerate(model.fallbacks):
+            yield "models", index, f"fallbacks[{position}]", "models", name
+    for index, api in enumerate(infrastructure.apis):
+        yield "apis", index, "provider", "providers", api.provider
+        if api.site is not None:
+            yield "apis", index, "site", "sites", api.site
+        for position, served in enumerate(api.models):
+            yield "apis", index, f"models[{position}].model", "models", served.model
 
 
 def _series(field: str, series: Sequence[DatedPower | DatedCount]) -> Iterator[tuple[str, str, str]]:

@@ -11,9 +11,11 @@ import msgspec
 from stargate.base.errors import NotFoundError
 from stargate.base.faults import did_you_mean
 from stargate.base.time import Instant
+from stargate.catalog.api import Api
 from stargate.catalog.chip import Chip, ChipNames, builtin_chips
 from stargate.catalog.dated import Status
 from stargate.catalog.fabric import Fabric
+from stargate.catalog.model import ServedModel
 from stargate.catalog.party import Party, Provider
 from stargate.catalog.pool import Pool
 from stargate.catalog.site import Site
@@ -28,7 +30,7 @@ NamedT = TypeVar("NamedT", bound=_Named)
 
 
 class Infrastructure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, dict=True):
-    """Parties, providers, sites, pools, chips and fabrics.
+    """Parties, providers, sites, pools, chips, fabrics, models and APIs.
 
     Lookups are built when first used and kept beside the fields: they never travel and never compare.
     `load` puts the shipped chips into `chips`, so that a recorded infrastructure means the same in later
@@ -41,6 +43,8 @@ class Infrastructure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     pools: tuple[Pool, ...] = ()
     chips: tuple[Chip, ...] = ()
     fabrics: tuple[Fabric, ...] = ()
+    models: tuple[ServedModel, ...] = ()
+    apis: tuple[Api, ...] = ()
 
     @cached_property
     def parties_by_id(self) -> Mapping[str, Party]:
@@ -71,6 +75,16 @@ class Infrastructure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     def fabrics_by_id(self) -> Mapping[str, Fabric]:
         """Every fabric by id."""
         return _by_id(self.fabrics)
+
+    @cached_property
+    def models_by_id(self) -> Mapping[str, ServedModel]:
+        """Every model by the name that clients use."""
+        return _by_id(self.models)
+
+    @cached_property
+    def apis_by_id(self) -> Mapping[str, Api]:
+        """Every API by id."""
+        return _by_id(self.apis)
 
     @cached_property
     def chip_names(self) -> ChipNames:

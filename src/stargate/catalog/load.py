@@ -12,10 +12,12 @@ from stargate.base.composer import PROBLEMS_LIMIT
 from stargate.base.document import Document, read, typed, yaml_files
 from stargate.base.errors import InputError, Problem
 from stargate.base.faults import did_you_mean
+from stargate.catalog.api import Api
 from stargate.catalog.check import SECTIONS, Origin, Origins, check_infrastructure, doubts
 from stargate.catalog.chip import Chip, builtin_chips
 from stargate.catalog.fabric import Fabric
 from stargate.catalog.infrastructure import Infrastructure
+from stargate.catalog.model import ServedModel
 from stargate.catalog.party import Party, Provider
 from stargate.catalog.pool import Pool
 from stargate.catalog.site import Site
@@ -27,6 +29,8 @@ _KINDS: dict[str, Any] = {
     "pools": Pool,
     "chips": Chip,
     "fabrics": Fabric,
+    "models": ServedModel,
+    "apis": Api,
 }
 OTHERS = ("agreement", "agreements", "calendars", "facts", "policy")
 """Top-level keys that others read; documents of agreements may lie in the same folder."""
