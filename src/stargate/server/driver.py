@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -84,6 +84,7 @@ class Driver:
         self._stopping = False
         self._stuck_until = 0.0
         self._saving: asyncio.Task[None] | None = None
+        self._followers: list[Callable[[Sequence[Entry]], None]] = []
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
         """A thread of its own: no commit waits behind somebody who reads."""
         self.snapshot_seq = next(iter(journal.snapshots()), 0)
@@ -122,6 +123,10 @@ class Driver:
         if self.failure:
             raise UnavailableError(self.failure, "start the server again: it goes on from its journal")
         return view(self._machine.state)
+
+    def follow(self, hear: Callable[[Sequence[Entry]], None]) -> None:
+        """Let somebody hear of entries once they are in the journal. It must be quick, and must not fail."""
+        self._followers.append(hear)
 
     def settled(self) -> Instant:
         """All that happened before this is in the state, for whoever asks within `read`. What comes is later."""
@@ -229,6 +234,8 @@ class Driver:
             _reply(asked, answer)
         for effect in effects:
             self._dispatch(effect)
+        for hear in self._followers if entries else ():
+            hear(entries)
         self._snapshot_if_due()
 
     def _give_back(self, batch: list[_Asked], done: int) -> None:
