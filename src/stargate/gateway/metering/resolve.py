@@ -66,7 +66,7 @@ async def _asked(admitted: Admitted, ask: Ask, away: set[str]) -> Tokens | None:
     if admitted.endpoint in away:
         return AWAY
     try:
-        return await ask(admitted.endpoint, admitted.request)
+        return await ask(admitted.endpoint, admitted.upstream_id)
     except OSError:  # a TimeoutError is one
         away.add(admitted.endpoint)
         return AWAY
