@@ -61,7 +61,7 @@ async def test_what_an_endpoint_says_is_booked_and_otherwise_an_estimate(folder:
         11: Settled(11, LATER, "lost", 0, Tokens(400, 0, 0, 0), "estimate", True),
         12: Settled(12, LATER, "lost", 0, Tokens(400, 0, 77, 0), "lookup", True),
     }
-    assert endpoints.asked == [("plain", "req-11"), ("exact", "req-12")]
+    assert endpoints.asked == [("plain", "req-11.0"), ("exact", "req-12.0")]
 
 
 async def test_it_is_settled_once(folder: Path) -> None:

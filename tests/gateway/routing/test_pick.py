@@ -69,7 +69,7 @@ def test_a_prompt_goes_where_its_beginning_is_known_unless_that_is_busy() -> Non
         post = made.pick(fewer, prefix, 0)
         assert post is not None
         moved += post.endpoint.id != home
-        assert home == "e0" or post.endpoint.id == home
+        assert home in {"e0", post.endpoint.id}
     assert moved == Counter(homes.values())["e0"]
     prefix = next(iter(homes))
     made.posts[homes[prefix]].outstanding = SLACK + 1

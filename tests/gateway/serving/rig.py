@@ -163,7 +163,7 @@ async def rig(folder: Path, **settings: Any) -> AsyncIterator[Rig]:
     spool = Spool.open(folder / "spool", Instant(clock_us()))
     upstream = AiohttpUpstream(connect_s=1.0)
     purse = Purse(OwnBank(allotment, "w", clock_us), clock_us)
-    desk = Desk(spool, upstream, purse, clock_us, Settings(**settings), {})
+    desk = Desk(spool, upstream, purse, clock_us, Settings(**settings), {}, folder / "why")
     app = App(desk)
     watching = asyncio.create_task(app.watch())
     try:

@@ -55,6 +55,11 @@ class Admitted(msgspec.Struct, frozen=True, array_like=True, tag="a", gc=False):
     """The most that it is expected to use."""
     reserved_micro_usd: int = 0
 
+    @property
+    def upstream_id(self) -> str:
+        """What the endpoint is told as `X-Request-Id`, and may be asked about afterwards."""
+        return f"{self.request}.{self.nth}"
+
 
 class Settled(msgspec.Struct, frozen=True, array_like=True, tag="s", gc=False):
     """What became of it."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from decimal import ROUND_CEILING, Decimal
+from pathlib import Path
 
+from stargate.base import wire
 from stargate.base.time import Instant
 from stargate.gateway.limits import Purse, Short, Ticket
 from stargate.gateway.metering import Spool
@@ -39,6 +41,7 @@ class Desk:
         clock_us: Callable[[], int],
         settings: Settings,
         secrets: Mapping[str, str],
+        whys: Path,
     ) -> None:
         self.spool = spool
         self.upstream = upstream
@@ -47,6 +50,8 @@ class Desk:
         self.settings = settings
         self.secrets = secrets
         self.patience = Patience(first_byte_s=settings.first_byte_s, idle_s=settings.idle_s)
+        self._whys = whys
+        self._noted: set[str] = set()
         self.map: Map | None = None
         self.switchboard = Switchboard()
         self.open_requests = 0
@@ -98,18 +103,22 @@ class Desk:
         return found
 
     async def lookup(self, endpoint: Endpoint, request: str) -> Tokens | None:
-        """What an endpoint says that a request has used; None: it does not say."""
-        if not endpoint.usage_path:
-            return None
-        url = endpoint.url.removesuffix("/v1") + endpoint.usage_path.format(request_id=request)
-        headers = authorised(endpoint, self.secrets)
+        """What an endpoint says that a request has used; None: it does not say, or not now."""
         try:
-            answer = await self.upstream.send(url, headers, None, LOOKUP)
-            body = await answer.whole(LOOKUP_BYTES)
-        except (UnsentError, CutError):
+            return await lookup(self.upstream, endpoint, self.secrets, request)
+        except ConnectionError:
             return None
-        found = usage_in(body) if answer.status == 200 else None
-        return None if found is None else found[0]
+
+    def note(self, ways: Ways) -> str:
+        """Keep a decision for whoever asks why, and give its name."""
+        if ways.digest not in self._noted:
+            self._whys.mkdir(parents=True, exist_ok=True)
+            path = self._whys / ways.digest
+            fresh = path.with_name(f".{ways.digest}.{self.spool.epoch}")
+            fresh.write_bytes(wire.pack(ways.why))
+            fresh.replace(path)
+            self._noted.add(ways.digest)
+        return ways.digest
 
     async def enter(self, application: Application, model: Model, asked: Asked) -> tuple[Ticket | None, int]:
         """What the request holds of its key's limits, and the money among it. Raises Refusal."""
@@ -132,6 +141,22 @@ class Desk:
             return Refusal(429, "insufficient_quota", says, kind="insufficient_quota")
         wait_s = max(0.1, (short.more_us - self.clock_us()) / MILLION) if short.more_us else 1.0
         return Refusal(429, "rate_limit_exceeded", f"{says}; try again in {wait_s:,.1f} s", retry_s=wait_s)
+
+
+async def lookup(
+    upstream: Upstream, endpoint: Endpoint, secrets: Mapping[str, str], request: str
+) -> Tokens | None:
+    """What an endpoint says that a request has used; None: it does not say. Raises ConnectionError: not now."""
+    if not endpoint.usage_path:
+        return None
+    url = endpoint.url.removesuffix("/v1") + endpoint.usage_path.format(request_id=request)
+    try:
+        answer = await upstream.send(url, authorised(endpoint, secrets), None, LOOKUP)
+        body = await answer.whole(LOOKUP_BYTES)
+    except (UnsentError, CutError) as error:
+        raise ConnectionError(error.message) from None
+    found = usage_in(body) if answer.status == 200 else None
+    return None if found is None else found[0]
 
 
 def authorised(endpoint: Endpoint, secrets: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -109,7 +109,7 @@ class Exchange:
             operation=asked.operation,
             model=model.id,
             endpoint=endpoint.id,
-            why=ways.digest,
+            why=desk.note(ways),
             routes=desk.map.routes.version if desk.map else 0,
             reserved=Tokens(input_tokens=asked.input_tokens, output_tokens=asked.output_tokens),
             reserved_micro_usd=reserved,
@@ -135,7 +135,7 @@ class Exchange:
         try:
             answer = await desk.upstream.send(
                 f"{endpoint.url}/{asked.operation}",
-                self._upstream_headers(endpoint),
+                self._upstream_headers(run.admitted, endpoint),
                 asked.body(upstream_model),
                 desk.patience,
             )
@@ -290,10 +290,10 @@ class Exchange:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _upstream_headers(self, endpoint: Endpoint) -> Headers:
+    def _upstream_headers(self, admitted: Admitted, endpoint: Endpoint) -> Headers:
         return [
             ("content-type", "application/json"),
-            ("x-request-id", f"{self._request}.{self._nth}"),
+            ("x-request-id", admitted.upstream_id),
             *authorised(endpoint, self._desk.secrets),
         ]
 
@@ -333,7 +333,7 @@ class _Run:
 
     async def known(self, guess: Tokens) -> tuple[Tokens, CountSource]:
         """What the endpoint says that the request has used, where it can be asked; else the guess."""
-        told = await self._desk.lookup(self.post.endpoint, f"{self.admitted.request}.{self.admitted.nth}")
+        told = await self._desk.lookup(self.post.endpoint, self.admitted.upstream_id)
         return (guess, "estimate") if told is None else (told, "lookup")
 
     async def seen(self) -> tuple[Tokens, CountSource, bytes]:

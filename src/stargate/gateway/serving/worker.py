@@ -81,7 +81,9 @@ class Worker:
             self._allotment = Allotment()
             bank = OwnBank(self._allotment, spool.epoch, clock_us)
         secrets = {name: os.environ.get(variable, "") for name, variable in told.secrets.items()}
-        self._desk = Desk(spool, AiohttpUpstream(), Purse(bank, clock_us), clock_us, told.settings, secrets)
+        self._desk = Desk(
+            spool, AiohttpUpstream(), Purse(bank, clock_us), clock_us, told.settings, secrets, folder / "why"
+        )
         await self._look(folder / "routes", told)
         self._app = App(self._desk)
         self._tasks = [

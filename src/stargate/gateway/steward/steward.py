@@ -1,0 +1,144 @@
+"""The steward's loops: routes in, usage out, limits handed out. It may die at any time; a new one goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from stargate.base import wire
+from stargate.gateway.limits import Allotment
+from stargate.gateway.metering.course import Usage
+from stargate.gateway.metering.ship import Shipper
+from stargate.gateway.record import Endpoint, Routes, Shipment, Tokens, Why
+from stargate.gateway.serving.desk import lookup
+from stargate.gateway.steward.bank import BankServer
+from stargate.gateway.steward.home import Home, HomeError
+from stargate.gateway.upstream import AiohttpUpstream
+
+RETRY_S = 1.0
+_ROUTES = wire.unpacker(Routes)
+_WHY = wire.unpacker(Why)
+_log = logging.getLogger("stargate.gateway.steward")
+
+
+class Charge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a steward is told by its parent."""
+
+    data: str
+    """Folder of the host."""
+    node: str
+    """Its name, under which usage is on record."""
+    server: str
+    """Address of the control plane."""
+    token_file: str
+    """Its key of the role `gateway`."""
+    secrets: dict[str, str] = {}
+    """Name of a secret to the environment variable that holds it."""
+
+
+class Steward:
+    """One host's."""
+
+    def __init__(self, charge: Charge, home: Home) -> None:
+        self._folder = Path(charge.data)
+        self._node = charge.node
+        self._home = home
+        self._secrets = {name: os.environ.get(variable, "") for name, variable in charge.secrets.items()}
+        self._allotment = Allotment()
+        self._bank = BankServer(self._allotment, clock_us)
+        self._upstream = AiohttpUpstream()
+        self._endpoints: dict[str, Endpoint] = {}
+        self._version = -1
+        self._told: set[str] = set()
+        """Digests of decisions that the control plane knows."""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        (self._folder / "spool").mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            self._know(_ROUTES.decode((self._folder / "routes").read_bytes()))
+        await self._bank.open(self._folder / "bank")
+        shipper = Shipper(self._folder / "spool", self._ship, self._ask, clock_us)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._follow())
+                tasks.create_task(shipper.run())
+        finally:
+            await self._bank.close()
+            await self._upstream.close()
+            await self._home.close()
+
+    async def _follow(self) -> None:
+        """Keep the routes on disk as the control plane says they are; their file's time says when it last did."""
+        path = self._folder / "routes"
+        while True:
+            try:
+                routes = await self._home.routes(self._version)
+            except HomeError as error:
+                _log.warning("%s", error.message)
+                await asyncio.sleep(RETRY_S)
+                continue
+            if routes is None:
+                os.utime(path)
+                continue
+            self._know(routes)
+            fresh = path.with_name(".routes")
+            fresh.write_bytes(wire.pack(routes))
+            fresh.replace(path)
+
+    def _know(self, routes: Routes) -> None:
+        self._version = routes.version
+        self._endpoints = {endpoint.id: endpoint for endpoint in routes.endpoints}
+        money = {each.id: each.scope.budget_micro_usd for each in routes.applications}
+        self._allotment.update(routes.applications, money)
+
+    async def _ask(self, endpoint: str, request: str) -> Tokens | None:
+        known = self._endpoints.get(endpoint)
+        return None if known is None else await lookup(self._upstream, known, self._secrets, request)
+
+    async def _ship(self, usages: Sequence[Usage]) -> None:
+        digests = {usage.admitted.why for usage in usages} - self._told
+        whys = tuple(why for digest in sorted(digests) if (why := self._why(digest)) is not None)
+        attempts = tuple((usage.epoch, usage.admitted, usage.settled) for usage in usages)
+        receipt = await self._home.ship(Shipment(self._node, attempts, whys))
+        self._told |= digests
+        for unfit in receipt.unfit:
+            _log.error("attempt %s of %s is not counted: %s", unfit.seq, unfit.epoch, unfit.says)
+
+    def _why(self, digest: str) -> Why | None:
+        try:
+            why: Why = _WHY.decode((self._folder / "why" / digest).read_bytes())
+        except (OSError, msgspec.MsgspecError, ValueError):
+            return None
+        return why
+
+
+def clock_us() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1_000
+
+
+async def _main(charge: Charge, token: str) -> None:
+    running = asyncio.ensure_future(Steward(charge, Home(charge.server, token)).run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+def main() -> None:
+    """`python -m stargate.gateway.steward FILE`: what it is told stands in the file."""
+    logging.basicConfig(
+        stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", level="INFO"
+    )
+    charge = wire.from_json(Path(sys.argv[1]).read_bytes(), Charge)
+    asyncio.run(_main(charge, Path(charge.token_file).read_text().strip()))
