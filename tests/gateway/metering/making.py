@@ -36,11 +36,9 @@ def admission(
     )
 
 
-def settlement(
-    seq: int, *, chargeable: bool = True, said: bytes = b'{"total_tokens":410}', at_us: int = 0
-) -> Settled:
+def settlement(seq: int, *, said: bytes = b'{"total_tokens":410}', at_us: int = 0) -> Settled:
     used = Tokens(400, 128, 10, 3)
-    return Settled(seq, at_us or BEGIN + seq, "done", 200, used, "upstream", chargeable, 10, 20, said)
+    return Settled(seq, at_us or BEGIN + seq, "done", 200, used, "upstream", True, 10, 20, said)
 
 
 def opened(folder: Path, **limits: int) -> Spool:

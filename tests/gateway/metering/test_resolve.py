@@ -58,8 +58,8 @@ async def test_what_an_endpoint_says_is_booked_and_otherwise_an_estimate(folder:
     endpoints = Endpoints()
     assert await resolve(epoch, LATER, endpoints.ask) == 0
     assert resolved(epoch) == {
-        11: Settled(11, LATER, "lost", 0, Tokens(400, 0, 0, 0), "estimate", True),
-        12: Settled(12, LATER, "lost", 0, Tokens(400, 0, 77, 0), "lookup", True),
+        11: Settled(11, LATER, "lost", 0, Tokens(400, 0, 0, 0), "estimate", False),
+        12: Settled(12, LATER, "lost", 0, Tokens(400, 0, 77, 0), "lookup", False),
     }
     assert endpoints.asked == [("plain", "req-11.0"), ("exact", "req-12.0")]
 
@@ -93,26 +93,6 @@ async def test_an_endpoint_that_is_away_is_not_asked_about_each(folder: Path) ->
     endpoints = Endpoints()
     assert await resolve(epoch, LATER, endpoints.ask) == 200
     assert len(endpoints.asked) <= 64
-
-
-async def test_of_all_attempts_for_one_request_one_is_chargeable(folder: Path) -> None:
-    spool = opened(folder)
-    for seq, request, nth in (
-        (1, "one", 0),
-        (2, "one", 1),
-        (3, "two", 0),
-        (4, "two", 1),
-        (5, "three", 0),
-        (6, "three", 1),
-    ):
-        await spool.write(admission(seq, request, nth))
-    await spool.write(settlement(4))  # it answered, and the other was being called off
-    await spool.write(settlement(5, chargeable=False))  # it failed, and the other was being asked
-    await spool.close()
-    await resolve(only(folder), LATER, nobody)
-    assert {seq: settled.chargeable for seq, settled in resolved(only(folder)).items()} == {
-        1: True, 2: False, 3: False, 6: True,
-    }  # fmt: skip
 
 
 async def test_nobody_settles_for_a_living_worker(folder: Path) -> None:

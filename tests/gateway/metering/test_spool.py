@@ -253,14 +253,60 @@ async def test_a_failed_write_leaves_nothing_and_the_spoolgoes_on(
     )
     assert all(isinstance(each, SpoolError) and os.strerror(error) in str(each) for each in refused), refused
     assert spool.number() == 5, "the numbers are given out anew"
-    assert spool.open_records == 1, "and what was not settled is open"
+    assert spool.open_records == 1, "the settlement is owed"
+    with pytest.raises(SpoolError, match="is not open"):
+        await spool.write(settlement(4))
     mend()
-    await spool.write(settlement(4))
     assert await attempts(spool, 4) == [5, 6, 7, 8]
+    assert spool.open_records == 0
     await spool.close()
-    assert sorted(whole(records(only(folder)))) == list(range(1, 9))
+    found = records(only(folder))
+    assert sorted(whole(found)) == list(range(1, 9))
+    assert found[7] == settlement(4), "what is owed comes first"
     # After a failed sync nobody knows what of a file is on disk: another is begun.
     assert len(segments(only(folder))) == (2 if call == "fdatasync" else 1)
+
+
+async def test_a_settlement_that_failed_is_written_when_that_is_possible(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stargate.gateway.metering.spool.AGAIN_S", 0.01)
+    spool = opened(folder)
+    await spool.write(admission(1))
+    tries: list[int] = []
+    real = os.pwrite
+
+    def fail(file: int, data: bytes, offset: int) -> int:
+        if len(data) > 16:
+            tries.append(offset)
+            if len(tries) < 4:
+                raise OSError(errno.ENOSPC, "No space left")
+        return real(file, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", fail)
+    with pytest.raises(SpoolError, match="No space left"):
+        await spool.write(settlement(1))
+    for _ in range(1_000):
+        await asyncio.sleep(0.01 if spool.open_records else 0)
+    assert len(tries) == 4
+    await spool.close()
+    assert records(only(folder)) == [admission(1), settlement(1)]
+
+
+@pytest.mark.parametrize("room", [True, False])
+async def test_what_is_owed_is_tried_once_more_when_closing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, room: bool
+) -> None:
+    spool = opened(folder)
+    await spool.write(admission(1))
+    mend = failing(monkeypatch, "pwrite", errno.ENOSPC)
+    with pytest.raises(SpoolError):
+        await spool.write(settlement(1))
+    if room:
+        mend()
+    await spool.close()
+    mend()
+    assert len(records(only(folder))) == (2 if room else 1)
 
 
 async def test_what_waits_behind_a_failed_write_fails_with_it(

@@ -28,17 +28,11 @@ class Worker:
         self.refusals = 0
 
     async def request(self) -> None:
-        """Admit and settle one. A settlement that is refused is written again."""
+        """Admit and settle one."""
         seq = self.spool.number()
         await self._write(admission(seq))
         tell(f"a {seq}")
-        while True:
-            try:
-                await self._write(settlement(seq))
-            except SpoolError:
-                await asyncio.sleep(0.001)
-            else:
-                break
+        await self._write(settlement(seq))
         tell(f"s {seq}")
 
     async def _write(self, record: Attempt) -> None:

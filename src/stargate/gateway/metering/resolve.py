@@ -16,9 +16,9 @@ from stargate.gateway.metering.spool import Spool
 from stargate.gateway.record import Admitted, Settled, Tokens
 
 Ask = Callable[[str, str], Awaitable[Tokens | None]]
-"""What an endpoint (its id) says that a request (its id) has used; None: it does not know, or cannot be asked for ever.
+"""What an endpoint (its id) says that an attempt (its `upstream_id`) has used; None: it does not know, and never will.
 
-Raises OSError or TimeoutError while it cannot be reached: then it is asked again later.
+Raises OSError, as a ConnectionError or a TimeoutError, while it cannot be reached: then it is asked again later.
 """
 PATIENCE_US = 60 * MINUTE
 """An endpoint that cannot be reached is asked no more when so much time has passed since the request was admitted."""
@@ -34,20 +34,12 @@ async def resolve(folder: Path, at_us: int, ask: Ask, patience_us: int = PATIENC
     spool, left = await asyncio.to_thread(Spool.resume, folder)
     try:
         waiting = 0
-        first: dict[str, int] = {}
-        for seq, admitted in left.open.items():
-            first.setdefault(admitted.request, seq)
         away: set[str] = set()
         attempts = iter(left.open.values())
         while some := list(islice(attempts, AT_ONCE)):
             counts = await asyncio.gather(*(_asked(each, ask, away) for each in some))
             lost = [
-                _lost(
-                    each,
-                    at_us,
-                    tokens,
-                    chargeable=first[each.request] == each.seq and each.request not in left.charged,
-                )
+                _lost(each, at_us, tokens)
                 for each, tokens in zip(some, counts, strict=True)
                 if tokens is not AWAY or at_us >= each.at_us + patience_us
             ]
@@ -72,8 +64,9 @@ async def _asked(admitted: Admitted, ask: Ask, away: set[str]) -> Tokens | None:
         return AWAY
 
 
-def _lost(admitted: Admitted, at_us: int, tokens: Tokens | None, *, chargeable: bool) -> Settled:
+def _lost(admitted: Admitted, at_us: int, tokens: Tokens | None) -> Settled:
+    """Not chargeable: its client never had the end of the answer."""
     if tokens is None or tokens is AWAY:
         estimate = Tokens(input_tokens=admitted.reserved.input_tokens)
-        return Settled(admitted.seq, at_us, "lost", 0, estimate, "estimate", chargeable)
-    return Settled(admitted.seq, at_us, "lost", 0, tokens, "lookup", chargeable)
+        return Settled(admitted.seq, at_us, "lost", 0, estimate, "estimate", chargeable=False)
+    return Settled(admitted.seq, at_us, "lost", 0, tokens, "lookup", chargeable=False)

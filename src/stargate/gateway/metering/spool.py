@@ -28,6 +28,8 @@ from stargate.gateway.record import Admitted, Attempt, Settled
 
 SURVEY_S = 1.0
 """How often a full spool looks whether there is room again."""
+AGAIN_S = 0.5
+"""When a settlement that could not be written is tried again, if nothing else is written before."""
 
 
 class SpoolLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,8 +81,13 @@ class Spool:
         self._taken = standing.admitted
         """Number of the last admission that came in."""
         self._open = set(standing.open)
-        """On disk and not settled."""
+        """On disk, and no settlement came in."""
+        self._settling = 0
+        """Settlements that came in and are not on disk."""
         self._waiting: list[_Waiting] = []
+        self._owed: list[_Waiting] = []
+        """Settlements that could not be written. They come first as soon as something can be."""
+        self._again: asyncio.TimerHandle | None = None
         self._busy = False
         self._survey_s = 0.0
         self._closed = False
@@ -100,7 +107,7 @@ class Spool:
             name,
             {epoch.segment_path(Path(), 1).name: first, epoch.DURABLE: epoch.pack_far(far)},
         )
-        return cls._begun(folder / name, lock, Standing({}, set(), far, 0, 0), limits)
+        return cls._begun(folder / name, lock, Standing({}, far, 0, 0), limits)
 
     @classmethod
     def resume(cls, folder: Path, limits: SpoolLimits = DEFAULT) -> tuple[Spool, Standing]:
@@ -131,8 +138,8 @@ class Spool:
 
     @property
     def open_records(self) -> int:
-        """How many admissions are on disk and not settled."""
-        return len(self._open)
+        """How many admissions are on disk and their settlements not."""
+        return len(self._open) + self._settling
 
     def number(self) -> int:
         """The next admission's `seq`. Write it before anything is awaited: numbers and order agree."""
@@ -141,8 +148,8 @@ class Spool:
     async def write(self, record: Attempt) -> None:
         """Returns when the record is on disk. When it is cancelled it ends no sooner, so that its fate is known.
 
-        Raises SpoolError when the record is not on disk and never will be: the number of an admission is given out
-        anew, a settlement may be written again. CancelledError where it is on disk.
+        Raises SpoolError when it is not on disk: an admission then never will be, and its number is given out anew;
+        a settlement is kept, and written as soon as that is possible. CancelledError where it is on disk.
         """
         data = wire.pack(record)
         self._check(record, len(data))
@@ -150,6 +157,7 @@ class Spool:
             self._taken = record.seq
         else:
             self._open.discard(record.seq)
+            self._settling += 1
         loop = asyncio.get_running_loop()
         waiting = _Waiting(record, data)
         self._waiting.append(waiting)
@@ -172,9 +180,14 @@ class Spool:
         if self._closed:
             return
         self._closed = True
+        loop = asyncio.get_running_loop()
+        if self._owed and not self._busy:
+            self._hand_over(loop)
         if self._busy:
-            self._idle = asyncio.get_running_loop().create_future()
+            self._idle = loop.create_future()
             await self._idle
+        if self._again is not None:
+            self._again.cancel()
         self._batches.put(None)
         await asyncio.to_thread(self._thread.join)
         self._tail.close()
@@ -214,8 +227,8 @@ class Spool:
         limits = self._limits
         if len(self._waiting) >= limits.waiting_records:
             return f"{len(self._waiting):,} records wait to be written"
-        if len(self._open) + len(self._waiting) >= limits.open_records:
-            return f"{len(self._open):,} admissions are not settled"
+        if self.open_records + len(self._waiting) >= limits.open_records:
+            return f"{self.open_records:,} admissions are not settled"
         if self._tail.spool_bytes < limits.disk_bytes:
             return ""
         loop = asyncio.get_running_loop()
@@ -225,15 +238,18 @@ class Spool:
         return f"{self._tail.spool_bytes:,} bytes of {limits.disk_bytes:,} are taken"
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Give the thread what waits, as much as one frame takes."""
-        size = count = 0
-        for waiting in self._waiting:
-            size += len(waiting.data)
-            if size > FRAME_LIMIT_BYTES:
-                break
-            count += 1
-        batch = self._waiting[:count]
-        del self._waiting[:count]
+        """Give the thread what is owed and what waits, as much as one frame takes."""
+        size = 0
+        batch: list[_Waiting] = []
+        for queue in (self._owed, self._waiting):
+            count = 0
+            for each in queue:
+                size += len(each.data)
+                if size > FRAME_LIMIT_BYTES:
+                    break
+                count += 1
+            batch += queue[:count]
+            del queue[:count]
         self._busy = True
         self._batches.put(_Batch(loop, batch))
 
@@ -241,29 +257,37 @@ class Spool:
         self._busy = False
         items = batch.items
         if error is None:
-            self._open.update(each.record.seq for each in items if isinstance(each.record, Admitted))
+            admitted = [each.record.seq for each in items if isinstance(each.record, Admitted)]
+            self._open.update(admitted)
+            self._settling -= len(items) - len(admitted)
         elif items:
             # What waits was numbered after what failed: it fails with it, and the numbers are given out anew.
             items += self._waiting
             self._waiting = []
-            self._take_back(items)
+            self._take_back(items, batch.loop)
         for each in items:
-            each.known = True
-            each.error = error
-            if each.future is not None and not each.future.done():
-                each.future.set_result(None)
-        if self._waiting:
+            if not each.known:
+                each.known = True
+                each.error = error
+                if each.future is not None and not each.future.done():
+                    each.future.set_result(None)
+        if self._waiting or (self._owed and error is None):
             self._hand_over(batch.loop)
         elif self._idle is not None:
             self._idle.set_result(None)
 
-    def _take_back(self, items: list[_Waiting]) -> None:
-        for each in items:
-            if isinstance(each.record, Settled):
-                self._open.add(each.record.seq)
+    def _take_back(self, items: list[_Waiting], loop: asyncio.AbstractEventLoop) -> None:
+        self._owed = [each for each in items if isinstance(each.record, Settled)] + self._owed
         self._taken = min(
             (each.record.seq - 1 for each in items if isinstance(each.record, Admitted)), default=self._taken
         )
+        if self._owed and self._again is None:
+            self._again = loop.call_later(AGAIN_S, self._try_again, loop)
+
+    def _try_again(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._again = None
+        if self._owed and not self._busy and not self._closed:
+            self._hand_over(loop)
 
     # -- in the thread -------------------------------------------------------------------------------------
 

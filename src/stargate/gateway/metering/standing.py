@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -19,8 +18,6 @@ class Standing(msgspec.Struct):
 
     open: dict[int, Admitted]
     """Admissions that are not settled, in order."""
-    charged: set[str]
-    """Requests of which an attempt is settled as the chargeable one, of those that stand open."""
     far: Far
     admitted: int
     """Number of the last admission."""
@@ -57,21 +54,13 @@ def standing(folder: Path) -> Standing:
     """Read what is kept of an epoch. Its lock must be held. Raises SpoolError on damage, OSError."""
     cursor = read_cursor(folder)
     waiting = {seq: admitted for seq, (admitted, _) in opened_before(folder, cursor).items()}
-    attempts = Counter(admitted.request for admitted in waiting.values())
-    charged: set[str] = set()
     reading = Reading(folder, Place(cursor.place.segment, 0))
     for frame in reading:
         for record in frame.records if frame.start >= cursor.place else ():
             if isinstance(record, Admitted):
                 waiting[record.seq] = record
-                attempts[record.request] += 1
-                continue
-            request = waiting.pop(record.seq).request
-            attempts[request] -= 1
-            if not attempts[request]:
-                del attempts[request]
-                charged.discard(request)
-            elif record.chargeable:
-                charged.add(request)
+            elif waiting.pop(record.seq, None) is None:
+                path = segment_path(folder, frame.start.segment)
+                raise damaged(path, frame.start.offset, f"attempt {record.seq} is settled and was not open")
     far = Far(reading.reached.segment, reading.reached.offset, reading.settled)
-    return Standing(waiting, charged, far, reading.admitted, reading.torn_bytes)
+    return Standing(waiting, far, reading.admitted, reading.torn_bytes)
