@@ -22,6 +22,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "status": ("status", "Show how the server is."),
         "declare": ("declare", "Declare anew what exists and what was promised."),
         "key": ("key", "Make, list and revoke keys."),
+        "gateway": ("gateway", "Serve models through one OpenAI-compatible API."),
     },
     "Work": {
         "estimate": ("estimate", "Estimate time, cost and energy of a workload on each chip or pool."),
