@@ -97,12 +97,15 @@ class Keyring:
         self._path = path
         self._limit = limit
         self._keys: dict[str, Key] = {}
+        self._raw: dict[str, msgspec.Raw] = {}
+        """Each key as it stands in the file."""
         self._by_hash: dict[str, str] = {}
         """The first half of a hash to the key's id: enough to find it, the rest is compared in constant time."""
         self.changed: Callable[[], None] = lambda: None
         """Called when a key was made or revoked."""
         if path.exists():
-            self._keep({key.id: key for key in _read(path)})
+            keys = {key.id: key for key in _read(path)}
+            self._keep(keys, {id: msgspec.Raw(wire.to_json(key)) for id, key in keys.items()})
 
     def all(self) -> tuple[Key, ...]:
         """Every key, oldest first, revoked ones included."""
@@ -157,12 +160,18 @@ class Keyring:
         return revoked
 
     def _store(self, keys: dict[str, Key]) -> None:
-        write_private(self._path, wire.to_json(_File(1, tuple(keys.values()))))
-        self._keep(keys)
+        # Of ten thousand keys one is new: the others are written as they were written before.
+        raw = {
+            id: self._raw[id] if self._keys.get(id) is key else msgspec.Raw(wire.to_json(key))
+            for id, key in keys.items()
+        }
+        write_private(self._path, wire.to_json({"version": 1, "keys": tuple(raw.values())}))
+        self._keep(keys, raw)
         self.changed()
 
-    def _keep(self, keys: dict[str, Key]) -> None:
+    def _keep(self, keys: dict[str, Key], raw: dict[str, msgspec.Raw]) -> None:
         self._keys = keys
+        self._raw = raw
         self._by_hash = {key.sha256[:32]: key.id for key in keys.values()}
 
 

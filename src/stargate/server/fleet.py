@@ -94,6 +94,11 @@ class Fleet:
         engine = self._engines.get(self._kind_of(pool))
         return engine.progress(attempt) if engine is not None else None
 
+    def address(self, attempt: str, pool: str) -> str:
+        """`host:port` at which a replica answers; empty while that is not known."""
+        said = self.progress(attempt, pool)
+        return said.address if said is not None else ""
+
     async def logs(self, attempt: str, pool: str, rank: int | None, offset: int, limit: int) -> LogPage:
         """A piece of an attempt's output. Raises NotFoundError and EngineError."""
         engine = self._engines.get(self._kind_of(pool))

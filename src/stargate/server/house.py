@@ -1,7 +1,7 @@
 """Everything a running server holds, opened in order and closed in reverse.
 
-Opening: journal (one writer) → replay → loop → engines → effects that were on their way → what the files declare →
-the ledger's rounds.
+Opening: journal (one writer) → replay → loop, routes → engines → effects that were on their way → what the files
+declare → the ledger's rounds.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from stargate.server.config import Plan, ServerConfig, read_plan
 from stargate.server.driver import Driver, Receipt
 from stargate.server.fleet import Fleet
 from stargate.server.history import History
+from stargate.server.routing import Routing
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class House:
         keyring: Keyring,
         clock: Clock,
         books: Bookkeeper | None,
+        routing: Routing,
     ) -> None:
         self.config = config
         self.driver = driver
@@ -67,6 +69,7 @@ class House:
         self.clock = clock
         self.books = books
         """Who keeps the ledger; None: this server has none."""
+        self.routing = routing
         self.history = History(config.journal, config.limits.explain_entries)
         self.started_at = clock()
         self.warnings: list[str] = []
@@ -140,11 +143,13 @@ async def open_house(
         counted = Instant(0) if books is None else await books.open()
         driver = Driver(machine, journal, fleet.dispatch, clock, config.limits, counted)
         keyring = open_keyring(config.keys, config.operator_key, clock(), config.limits.keys)
-        house = House(config, driver, fleet, keyring, clock, books)
+        routing = Routing(driver, keyring, fleet.address)
+        house = House(config, driver, fleet, keyring, clock, books, routing)
         house.warnings += replayed.warnings
         if isinstance(plan, UserError):
             _warn(house, f"the files could not be read, so what was declared before holds: {plan}")
         loop = asyncio.create_task(driver.run(), name="driver")
+        following = asyncio.create_task(routing.run(), name="routes")
         rounds: asyncio.Task[None] | None = None
         try:
             for effect in machine.outstanding():
@@ -156,6 +161,9 @@ async def open_house(
                 rounds = asyncio.create_task(books.run(driver), name="ledger")
             yield house
         finally:
+            routing.release()
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
             if books is not None:
                 await _close_books(books, rounds)
             await _close(house, loop)

@@ -54,7 +54,7 @@ async def _serve(config: ServerConfig, *, as_json: bool) -> None:
 
 async def _listen(house: House, listening: socket.socket, *, as_json: bool) -> None:
     """Until a signal, or until the house has failed."""
-    server = _Server(_settings(house))
+    server = _Server(house)
     url = _url(house.config.host, listening.getsockname()[1])
     with _announced(house.config, url), _signals(server):
         task = asyncio.create_task(server.serve(sockets=[listening]))
@@ -68,6 +68,15 @@ async def _listen(house: House, listening: socket.socket, *, as_json: bool) -> N
 
 class _Server(uvicorn.Server):
     """uvicorn, with signals left to us: they are to stop the house, not only the listening."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__(_settings(house))
+        self._house = house
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Whoever waits for newer routes need not be waited for."""
+        self._house.routing.release()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -18,11 +18,15 @@ Abort = Literal["cancel", "drain"]
 """What happens upstream when a client leaves: it is told to stop, or read to its end because it bills anyway."""
 
 
+ENDPOINT_ID_LIMIT = 320
+"""Two names and what stands between and behind them."""
+
+
 class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """Where a request can be sent."""
 
-    id: Name
-    """The attempt of a replica, or the name of an external provider's entry."""
+    id: Annotated[str, Meta(max_length=ENDPOINT_ID_LIMIT)]
+    """The attempt of a replica; or `API/MODEL`, of a provider's entry in the catalog and what it is asked for."""
     model: Name
     """What clients call it."""
     url: Annotated[str, Meta(pattern=r"^https?://[^\s?#]+[^/\s?#]$", max_length=1_024)]

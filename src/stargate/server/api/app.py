@@ -16,6 +16,7 @@ from stargate.server.api import (
     declare,
     explain,
     facts,
+    gateway,
     journal,
     keys,
     leases,
@@ -48,6 +49,7 @@ MODULES: tuple[Any, ...] = (
     facts,
     journal,
     ledger,
+    gateway,
     keys,
     declare,
 )

@@ -41,9 +41,12 @@ REFUSALS = {
 _OF_BODIES = {409, 413, 415}
 
 
-def reading(path: str, action: Action) -> Decorator:
-    """A GET route."""
-    return get(path, opt={"action": action}, responses=_specs(without=_OF_BODIES))
+def reading(path: str, action: Action, *, nothing: str = "") -> Decorator:
+    """A GET route. `nothing`: what it means where it answers 204; empty: it never does."""
+    responses = _specs(without=_OF_BODIES)
+    if nothing:
+        responses[204] = ResponseSpec(None, description=nothing, generate_examples=False)
+    return get(path, opt={"action": action}, responses=responses)
 
 
 def changing(path: str, action: Action, *, status: int = 200, body_bytes: int | None = None) -> Decorator:

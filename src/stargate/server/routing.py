@@ -1,0 +1,213 @@
+"""The routes of gateways: made of keys, services, the catalog and the agreements, handed to whoever waits for newer.
+
+It follows the journal and the keyring. What they change is made anew, a moment later and all at once, and no other
+part; facts that are none of a gateway's business cost a look at their type.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from stargate.base import wire
+from stargate.base.errors import StargateError
+from stargate.base.time import Instant
+from stargate.broker import Entry, State
+from stargate.broker.fact import (
+    Declared,
+    Ended,
+    FactDeclared,
+    Placed,
+    Started,
+    Stopping,
+    Submitted,
+    WorkloadEnded,
+)
+from stargate.gateway.record import Application, Endpoint, Routes
+from stargate.server.auth import Key, Keyring
+from stargate.server.driver import Driver
+from stargate.server.readiness import AddressOf, Pace, Readiness
+from stargate.server.served import SERVING, apis, asked, is_open_service, models, replica
+
+_log = logging.getLogger(__name__)
+
+GATHER_S = 0.02
+"""What changes within so long goes out as one version."""
+Part = Literal["keys", "terms", "catalog", "services", "replicas"]
+PARTS: frozenset[Part] = frozenset({"keys", "terms", "catalog", "services", "replicas"})
+_ROUTES = wire.unpacker(Routes)
+
+
+class Routing:
+    """The routes as they are now, and those who wait for the next. One event loop."""
+
+    def __init__(
+        self, driver: Driver, keyring: Keyring, address_of: AddressOf, pace: Pace | None = None
+    ) -> None:
+        self._driver = driver
+        self._keyring = keyring
+        self.readiness = Readiness(address_of, lambda: self._touch("replicas"), pace)
+        self._services: set[str] = set()
+        """Workloads that serve."""
+        self._replicas: set[str] = set()
+        """Their attempts that hold nodes."""
+        self._heed: dict[type, Callable[[Any], None]] = {
+            Declared: self._declared,
+            FactDeclared: self._fact_declared,
+            Submitted: self._submitted,
+            WorkloadEnded: self._workload_ended,
+            Placed: self._placed,
+            Started: self._moved,
+            Stopping: self._moved,
+            Ended: self._ended,
+        }
+        """What each type of fact makes stale; others are none of a gateway's business."""
+        self._stale: set[Part] = set()
+        self._bell = asyncio.Event()
+        self._packed: dict[str, msgspec.Raw] = {}
+        """Each field of the routes as it was packed last."""
+        self._apis: tuple[Endpoint, ...] = ()
+        self._news = asyncio.Event()
+        """Of the next version."""
+        self._released = False
+        self.version = 0
+        self.made = 0
+        """How many versions there have been."""
+        self.body = b""
+        """The routes, packed; empty: they have not been made yet."""
+
+    async def run(self) -> None:
+        """Keep the routes as they should be, until cancelled or the server has to stop."""
+        try:
+            await self._driver.read(self._begin)
+            while True:
+                await self._bell.wait()
+                await asyncio.sleep(GATHER_S)
+                self._bell.clear()
+                stale, self._stale = self._stale, set()
+                await self._driver.read(lambda state: self._make(state, stale))  # noqa: B023 - awaited here
+        except StargateError as error:
+            _log.warning("routes are not kept any more: %s", error.message)
+        finally:
+            await self.readiness.close()
+
+    async def newer(self, version: int, wait_s: float) -> bytes | None:
+        """The routes, packed, once they are of another version than this; None: they were not within the time."""
+        try:
+            async with asyncio.timeout(wait_s):
+                while not self.body or self.version == version:
+                    if self._released:
+                        return None
+                    await self._news.wait()
+        except TimeoutError:
+            return None
+        return self.body
+
+    def release(self) -> None:
+        """Let go of all who wait: the server is about to stop."""
+        self._released = True
+        self._news.set()
+
+    # -- what changes what ---------------------------------------------------------------------------------------
+
+    def _begin(self, state: State) -> None:
+        """From here on it hears of everything."""
+        self._driver.follow(self._hear)
+        self._keyring.changed = lambda: self._touch("keys")
+        self._services = {id for id, holder in state.records.workloads.items() if is_open_service(holder)}
+        self._replicas = {attempt.id for attempt in state.live.values() if attempt.workload in self._services}
+        self._touch(*PARTS)
+
+    def _hear(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            heed = self._heed.get(type(entry.fact))
+            if heed is not None:
+                heed(entry.fact)
+
+    def _touch(self, *parts: Part) -> None:
+        self._stale.update(parts)
+        self._bell.set()
+
+    def _declared(self, _fact: Declared) -> None:
+        self._touch("terms", "catalog", "services", "replicas")
+
+    def _fact_declared(self, _fact: FactDeclared) -> None:
+        self._touch("terms")
+
+    def _submitted(self, fact: Submitted) -> None:
+        if fact.workload.kind == "serve":
+            self._services.add(fact.id)
+            self._touch("services")
+
+    def _workload_ended(self, fact: WorkloadEnded) -> None:
+        if fact.workload in self._services:
+            self._services.remove(fact.workload)
+            self._touch("services")
+
+    def _placed(self, fact: Placed) -> None:
+        if fact.workload in self._services:
+            self._replicas.add(fact.attempt)
+
+    def _moved(self, fact: Started | Stopping) -> None:
+        if fact.attempt in self._replicas:
+            self._touch("replicas")
+
+    def _ended(self, fact: Ended) -> None:
+        if fact.attempt in self._replicas:
+            self._replicas.remove(fact.attempt)
+            self._touch("replicas")
+
+    # -- making them ---------------------------------------------------------------------------------------------
+
+    def _make(self, state: State, stale: set[Part]) -> None:
+        """Make anew what is stale; where that says the same as before, nobody is told."""
+        records, at = state.records, self._driver.now()
+        found: dict[str, object] = {}
+        if "keys" in stale:
+            found["applications"] = applications(self._keyring.all(), at)
+        if "terms" in stale:
+            found["lab"] = records.policy.lab
+            found["agreements"] = records.agreements
+            found["facts"] = records.world_facts
+        if stale & {"catalog", "services"}:
+            services = (records.workloads[id] for id in sorted(self._services))
+            found["models"] = models(records.infrastructure, services)
+        if "catalog" in stale:
+            self._apis = apis(records.infrastructure)
+        if stale & {"catalog", "replicas"}:
+            found["endpoints"] = (*self._apis, *self._ready(state))
+        packed = {name: msgspec.Raw(wire.pack(value)) for name, value in found.items()}
+        if all(bytes(self._packed.get(name, b"")) == bytes(value) for name, value in packed.items()):
+            return
+        self._packed |= packed
+        # As late as it is made: so it rises over restarts too, also where the last one had not been seen by all.
+        self.version = max(at, self.version + 1)
+        self.made += 1
+        self.body = wire.pack({"version": self.version, "made": at, **self._packed})
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    def _ready(self, state: State) -> Iterable[Endpoint]:
+        """Replicas that answer; those that should are asked from now on, and no others."""
+        live = [state.live[id] for id in sorted(self._replicas)]
+        attempts = [attempt for attempt in live if attempt.status in SERVING]
+        self.readiness.follow({attempt.id: asked(state, attempt) for attempt in attempts})
+        for attempt in attempts:
+            address = self.readiness.address(attempt.id)
+            if address:
+                yield replica(state, attempt, address)
+
+
+def applications(keys: Iterable[Key], at: Instant) -> tuple[Application, ...]:
+    """The keys of applications that are good now. What expires later is told with its date."""
+    return tuple(key.application() for key in keys if key.role == "application" and not key.refusal(at))
+
+
+def opened(body: bytes) -> Routes:
+    """Packed routes as a record."""
+    found: Routes = _ROUTES.decode(body)
+    return found

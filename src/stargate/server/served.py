@@ -1,0 +1,114 @@
+"""What the state says about serving: models by name, the APIs of others, and replicas of services as endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from stargate.base.time import SECOND
+from stargate.broker import State
+from stargate.broker.records import AttemptState, WorkloadState
+from stargate.catalog import Infrastructure, ServedModel, TokenPrice
+from stargate.gateway.record import Endpoint, Model, Price
+from stargate.server.readiness import DEFAULT, Asked
+
+SERVING = frozenset({"running", "stopping"})
+"""How an attempt stands whose program may answer."""
+
+
+def is_open_service(holder: WorkloadState) -> bool:
+    """Whether it serves, or will."""
+    return holder.workload.kind == "serve" and not holder.ended
+
+
+def model_of(holder: WorkloadState) -> str:
+    """What clients call the model of a service: its `model`, else its name."""
+    return holder.workload.model or holder.workload.name
+
+
+def models(infrastructure: Infrastructure, services: Iterable[WorkloadState]) -> tuple[Model, ...]:
+    """All that can be asked for: what the catalog names, then what services serve beside it."""
+    found = {entry.id: _model(entry) for entry in infrastructure.models}
+    for holder in services:
+        name = model_of(holder)
+        if name not in found:
+            found[name] = Model(name, owner=holder.workload.team, created_s=holder.at // SECOND)
+    return tuple(found.values())
+
+
+def apis(infrastructure: Infrastructure) -> tuple[Endpoint, ...]:
+    """Where providers serve models themselves."""
+    return tuple(_api_endpoints(infrastructure))
+
+
+def asked(state: State, attempt: AttemptState) -> Asked:
+    """How a replica is asked whether it is ready."""
+    service = state.records.workloads[attempt.workload].workload.service
+    probe = service.probe if service is not None and service.probe is not None else DEFAULT
+    return Asked(attempt.id, attempt.pool, attempt.workload, probe)
+
+
+def replica(state: State, attempt: AttemptState, address: str) -> Endpoint:
+    """A replica that answers at an address. What of its place is not known (any more) stays empty."""
+    pool = state.catalog_pools.get(attempt.pool)
+    site = state.sites.get(pool.site) if pool is not None else None
+    provider = state.providers.get(attempt.provider)
+    supply = state.supplies.by_id.get(attempt.supply)
+    tenure = supply.kind.tenure if supply is not None else pool.tenure if pool is not None else ""
+    agreement = (
+        supply.kind.agreement if supply is not None else (pool.agreement or "") if pool is not None else ""
+    )
+    return Endpoint(
+        id=attempt.id,
+        model=model_of(state.records.workloads[attempt.workload]),
+        url=f"http://{address}/v1",
+        provider=attempt.provider,
+        party=provider.party if provider is not None else "",
+        service=attempt.workload,
+        site=pool.site if pool is not None else "",
+        jurisdiction=site.jurisdiction if site is not None else "",
+        pool=attempt.pool,
+        chip=pool.chip if pool is not None else "",
+        tenure=tenure,
+        agreement=agreement,
+        draining=attempt.status == "stopping",
+    )
+
+
+def _model(entry: ServedModel) -> Model:
+    return Model(
+        entry.id,
+        owner=entry.owner,
+        context_tokens=entry.context_tokens,
+        price=_price(entry.price),
+        fallbacks=entry.fallbacks,
+    )
+
+
+def _price(price: TokenPrice) -> Price:
+    return Price(
+        price.input_usd_per_million_tokens,
+        price.cached_usd_per_million_tokens,
+        price.output_usd_per_million_tokens,
+    )
+
+
+def _api_endpoints(infrastructure: Infrastructure) -> Iterator[Endpoint]:
+    for api in infrastructure.apis:
+        site = infrastructure.sites_by_id[api.site] if api.site is not None else None
+        for entry in api.models:
+            yield Endpoint(
+                id=f"{api.id}/{entry.model}",
+                model=entry.model,
+                url=api.url,
+                provider=api.provider,
+                party=infrastructure.providers_by_id[api.provider].party,
+                upstream_model=entry.upstream,
+                operations=entry.operations,
+                site=api.site or "",
+                jurisdiction=site.jurisdiction if site is not None else api.jurisdiction,
+                secret=api.secret,
+                cost_usd_per_million_tokens=entry.price.output_usd_per_million_tokens,
+                outstanding_requests=api.outstanding_requests,
+                abort=api.abort,
+                usage_path=api.usage_path,
+            )
