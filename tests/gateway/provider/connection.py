@@ -164,11 +164,12 @@ class Connection(asyncio.Protocol):
         else:
             used.cut += 1
 
-    def drop(self, *, reset: bool) -> None:
+    def drop(self, *, reset: bool, flush: bool = True) -> None:
         """End the connection."""
-        if reset:
+        if reset and not self._transport.is_closing():
             raw: socket.socket = self._transport.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        if reset or not flush:
             self._transport.abort()
         else:
             self._transport.close()

@@ -67,9 +67,10 @@ class Provider:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for connection in tuple(self.connections):
-            connection.drop(reset=reset)
-        await asyncio.sleep(0)
+        while self.connections:
+            for connection in tuple(self.connections):
+                connection.drop(reset=reset, flush=False)
+            await asyncio.sleep(0)
 
     @asynccontextmanager
     async def refusing(self) -> AsyncIterator[None]:

@@ -1,0 +1,15 @@
+"""Asking endpoints: one narrow interface, and two HTTP clients behind it.
+
+Here live sending, waiting with a limit, and telling what was never sent from what was cut. Which endpoint is asked,
+what of an answer is read, and whether a request is tried again is decided elsewhere.
+"""
+
+from stargate.gateway.upstream.answer import PASSED_ON, Answer
+from stargate.gateway.upstream.by_aiohttp import AiohttpUpstream
+from stargate.gateway.upstream.failure import Cut, CutError, Unsent, UnsentError
+from stargate.gateway.upstream.upstream import CONNECT_S, PATIENT, Headers, Patience, Upstream
+
+__all__ = [
+    "CONNECT_S", "PASSED_ON", "PATIENT", "AiohttpUpstream", "Answer", "Cut", "CutError", "Headers", "Patience",
+    "Unsent", "UnsentError", "Upstream",
+]  # fmt: skip

@@ -1,0 +1,182 @@
+"""Asking by aiohttp: the default."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import math
+import select
+import ssl
+
+import aiohttp
+from aiohttp.connector import Connection
+
+from stargate.gateway.upstream.answer import Answer
+from stargate.gateway.upstream.failure import CutError, UnsentError
+from stargate.gateway.upstream.upstream import CONNECT_S, KEPT_S, PATIENT, Headers, Patience
+
+_STALE_BORNE = 8
+"""Connections in a row that are closed before anything is sent on them."""
+_AT_ONCE_BYTES = 1 << 20
+"""Larger bodies are written in parts, so that one request does not hold up the others."""
+_NEVER = math.inf
+
+
+class _StaleError(UnsentError):
+    """The connection was closed, or spoken on, by the other side while it was idle."""
+
+
+class _Request(aiohttp.ClientRequest):
+    """Looks before it sends: the event loop may not have heard yet that a kept connection is closed."""
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        transport = conn.transport
+        if transport is None or _readable(transport):
+            raise _StaleError("closed", f"{self.url} closes connections before anything is sent")
+        return await super().send(conn)
+
+
+class _Response(aiohttp.ClientResponse):
+    """Closes at once: what is still to be written is dropped, so nobody waits for a peer that does not read."""
+
+    def close(self) -> None:
+        connection = self.connection
+        if connection is not None and connection.transport is not None:
+            connection.transport.abort()
+        super().close()
+
+
+def _readable(transport: asyncio.Transport) -> bool:
+    """Whether there is anything to read on an idle connection: its end, or what nobody asked for."""
+    file = transport.get_extra_info("socket").fileno()
+    if file < 0:
+        return True
+    poll = select.poll()
+    poll.register(file, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+class AiohttpUpstream:
+    """An `Upstream`, made and used in one event loop."""
+
+    def __init__(self, connect_s: float = CONNECT_S) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_S),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"accept-encoding": "identity", "user-agent": "stargate"},
+            timeout=aiohttp.ClientTimeout(total=None, connect=connect_s, ceil_threshold=_NEVER),
+            auto_decompress=False,
+            request_class=_Request,
+            response_class=_Response,
+        )
+        self._connect_s = connect_s
+
+    async def send(
+        self, url: str, headers: Headers, body: bytes | None, patience: Patience = PATIENT
+    ) -> Answer:
+        """See `Upstream.send`."""
+        began_s = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(min(self._connect_s + patience.first_byte_s, patience.total_s)):
+                response = await self._ask(url, headers, body)
+        except TimeoutError:
+            raise CutError("silent", f"{url} does not begin to answer") from None
+        try:
+            return _Answer(response, patience, began_s)
+        except CutError:
+            response.close()
+            raise
+
+    async def _ask(self, url: str, headers: Headers, body: bytes | None) -> aiohttp.ClientResponse:
+        method = "GET" if body is None else "POST"
+        data = body if body is None or len(body) <= _AT_ONCE_BYTES else io.BytesIO(body)
+        for left in reversed(range(_STALE_BORNE)):
+            try:
+                return await self._session.request(
+                    method, url, data=data, headers=headers, allow_redirects=False
+                )
+            except _StaleError:
+                if not left:
+                    raise
+            except (aiohttp.ClientError, ConnectionError, ValueError) as fault:
+                raise _failure(url, fault) from fault
+        raise AssertionError("the last round returns or raises")
+
+    async def close(self) -> None:
+        """See `Upstream.close`."""
+        await self._session.close()
+
+
+def _failure(url: str, fault: Exception) -> UnsentError | CutError:
+    """What a failure before the head of an answer means."""
+    match fault:
+        case aiohttp.ConnectionTimeoutError():
+            return UnsentError("timeout", f"{url} cannot be connected to in time")
+        case ValueError():
+            return UnsentError("malformed", f"no request can be made to {url}: {fault}")
+        case aiohttp.ClientConnectorDNSError():
+            return UnsentError("name", f"the host of {url} is not known")
+        case aiohttp.ClientSSLError() | aiohttp.ClientConnectorError(os_error=ssl.SSLError()):
+            return UnsentError("tls", f"{url} cannot be spoken to by TLS: {fault}")
+        case aiohttp.ClientConnectorError():
+            return UnsentError("refused", f"{url} cannot be connected to: {fault}")
+        case aiohttp.ClientResponseError():
+            return CutError("malformed", f"{url} answers with what is no HTTP: {fault.message}")
+        case _:
+            return CutError("reset", f"{url} broke the connection before it answered")
+
+
+class _Answer(Answer):
+    """One timer bounds all waiting: it is not set anew for every piece, but looks how long the wait has been."""
+
+    __slots__ = ("_content", "_end_s", "_limit_s", "_loop", "_patience", "_response", "_since_s", "_timer")
+
+    def __init__(self, response: aiohttp.ClientResponse, patience: Patience, began_s: float) -> None:
+        super().__init__(response.status, response.headers.items())
+        self._loop = asyncio.get_running_loop()
+        self._response = response
+        self._content = response.content
+        self._patience = patience
+        self._limit_s = patience.first_byte_s
+        self._end_s = began_s + patience.total_s
+        self._since_s = self._loop.time()
+        """Since when a piece is waited for."""
+        self._timer = self._loop.call_at(min(self._since_s + self._limit_s, self._end_s), self._ring)
+
+    async def _piece(self) -> bytes:
+        self._since_s = self._loop.time()
+        try:
+            piece = await self._content.readany()
+        except (aiohttp.ClientError, ConnectionError) as fault:
+            self._let_go()
+            raise CutError("reset", f"{self._response.url} broke off in its answer: {fault}") from fault
+        self._since_s = _NEVER
+        self._limit_s = self._patience.idle_s
+        if not piece:
+            self._timer.cancel()
+        return piece
+
+    async def close(self) -> None:
+        """See `Answer.close`."""
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._timer.cancel()
+        if not self._response.closed:
+            self._response.close()
+
+    def _ring(self) -> None:
+        now_s = self._loop.time()
+        if now_s >= self._end_s:
+            self._fail(
+                CutError("late", f"{self._response.url} has not answered in {self._patience.total_s:g} s")
+            )
+        elif now_s >= self._since_s + self._limit_s:
+            self._fail(CutError("silent", f"{self._response.url} says nothing for {self._limit_s:g} s"))
+        else:
+            next_s = min(self._since_s, now_s) + self._limit_s
+            self._timer = self._loop.call_at(min(next_s, self._end_s), self._ring)
+
+    def _fail(self, fault: CutError) -> None:
+        self._content.set_exception(fault)
+        self._let_go()

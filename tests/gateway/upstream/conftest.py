@@ -1,0 +1,33 @@
+"""Both clients, on both event loops, under the same tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from stargate.gateway.upstream import AiohttpUpstream, Upstream
+from stargate.gateway.upstream.by_pyreqwest import PyreqwestUpstream
+from tests.gateway.provider import Provider
+
+CONNECT_S = 0.5
+
+
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"use_uvloop": request.param}
+
+
+@pytest.fixture(params=[AiohttpUpstream, PyreqwestUpstream], ids=["aiohttp", "pyreqwest"])
+async def upstream(request: pytest.FixtureRequest, anyio_backend: object) -> AsyncIterator[Upstream]:
+    made: Upstream = request.param(connect_s=CONNECT_S)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def provider(anyio_backend: object) -> AsyncIterator[Provider]:
+    async with Provider() as provider:
+        provider.requests = []
+        yield provider
