@@ -64,7 +64,11 @@ class World:
     async def run(self) -> None:
         """Two workers after each other; the first dies with something open."""
         ships = Shipper(
-            self.spools, self.receiver.send, nobody, lambda: BEGIN + MINUTE, ShipLimits(batch_attempts=4)
+            self.spools,
+            self.receiver.send,
+            nobody,
+            lambda: BEGIN + MINUTE,
+            ShipLimits(batch_attempts=4, grace_s=0),
         )
         for opens in (3, 0):
             spool = Spool.open(self.spools, BEGIN, SpoolLimits(segment_bytes=600))
@@ -80,7 +84,7 @@ class World:
 async def recovered(cut: Cut) -> None:
     """Start again from what the disk holds."""
     sweep(cut.image)
-    ships = Shipper(cut.image, cut.receiver.send, nobody, lambda: BEGIN + 2 * MINUTE)
+    ships = Shipper(cut.image, cut.receiver.send, nobody, lambda: BEGIN + 2 * MINUTE, ShipLimits(grace_s=0))
     for _ in range(3):
         assert await ships.ship()
     backlog = await ships.backlog()

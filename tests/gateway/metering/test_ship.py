@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 
 
 def shipper(folder: Path, receiver: Receiver, **limits: int) -> Shipper:
-    return Shipper(folder, receiver.send, nobody, lambda: BEGIN + MINUTE, ShipLimits(**limits))
+    return Shipper(folder, receiver.send, nobody, lambda: BEGIN + MINUTE, ShipLimits(grace_s=0, **limits))
 
 
 async def test_each_attempt_of_each_worker_arrives(folder: Path) -> None:
@@ -130,12 +130,15 @@ async def test_an_epoch_waits_for_an_endpoint_that_is_away(folder: Path) -> None
 
     await spool.write(admission(1))
     await spool.close()
-    ships = Shipper(folder, receiver.send, ask, lambda: now[0], ShipLimits(resolve_s=30))
-    for seconds in (0, 10, 29, 30, 31, 59, 60):
+    ships = Shipper(folder, receiver.send, ask, lambda: now[0], ShipLimits(grace_s=2, resolve_s=30))
+    times = []
+    for seconds in (0, 1, 2, 10, 31, 32, 61, 62):
         now[0] = BEGIN + seconds * 1_000_000
+        count = len(asked)
         assert await ships.ship()
-        assert (await ships.backlog()).unresolved == (0 if seconds == 60 else 1)
-    assert len(asked) == 3
+        times += [seconds] * (len(asked) - count)
+        assert (await ships.backlog()).unresolved == (1 if 2 <= seconds < 62 else 0)
+    assert times == [2, 32, 62]
     assert receiver.kept()[spool.epoch, 1].settled.tokens == Tokens(5, 0, 6, 0)
 
 

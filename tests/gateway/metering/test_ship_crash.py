@@ -104,7 +104,7 @@ class Steward:
             try:
                 sweep(self.folder)
                 ships = Shipper(
-                    self.folder, send, ask, lambda: next(self._at_us), ShipLimits(batch_attempts=5)
+                    self.folder, send, ask, lambda: next(self._at_us), ShipLimits(batch_attempts=5, grace_s=0)
                 )
                 for _ in range(6):
                     await ships.ship()

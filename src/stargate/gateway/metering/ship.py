@@ -37,6 +37,8 @@ class ShipLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """After everything was sent."""
     longest_pause_s: float = 30.0
     """While the receiver is away, the pause doubles up to this."""
+    grace_s: float = 2.0
+    """A worker has died: endpoints notice, stop, and know what they have counted, before they are asked."""
     resolve_s: float = 30.0
     """An endpoint that cannot be reached is asked again after this about what a dead worker left."""
 
@@ -170,8 +172,10 @@ class Shipper:
         if await self._blocking(partial(course.remove, batch)):
             self._forget(name)
             return False
+        if batch.living or not course.open_records:
+            return False
         now_us = self._clock_us()
-        if batch.living or not course.open_records or now_us < self._resolve_us.get(name, 0):
+        if now_us < self._resolve_us.setdefault(name, now_us + round(self._limits.grace_s * SECOND)):
             return False
         self._resolve_us[name] = now_us + round(self._limits.resolve_s * SECOND)
         self._unresolved[name] = await resolve(course.folder, now_us, self._ask)
