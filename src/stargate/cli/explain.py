@@ -7,12 +7,19 @@ from typing import Any
 
 import click
 
+from stargate.base.errors import NotFoundError
 from stargate.base.time import Duration
 from stargate.cli.client import connect, part
 from stargate.cli.options import server_options
-from stargate.cli.output import dollars, json_option, print_json, say, table
+from stargate.cli.output import count, dollars, json_option, moment, print_json, say, table
 
 HEADINGS = ("POOL", "PROVIDER", "SITE", "CHIP", "TENURE", "VERDICT", "PRICE", "SCORE", "WHY", "CLAUSE")
+
+
+ATTEMPT_HEADINGS = (
+    "TRY", "AT", "PROVIDER", "SITE", "ENDPOINT", "OUTCOME", "STATUS", "INPUT", "CACHED", "OUTPUT", "COUNTED",
+    "FIRST BYTE", "CHARGED",
+)  # fmt: skip
 
 
 @click.command("explain")
@@ -20,16 +27,72 @@ HEADINGS = ("POOL", "PROVIDER", "SITE", "CHIP", "TENURE", "VERDICT", "PRICE", "S
 @server_options
 @json_option
 def command(what: str, data: Path, url: str | None, as_json: bool) -> None:
-    """Explain where a workload runs, or why it waits; or the decision at a journal entry, as it was then.
+    """Explain a workload's place, a decision in the journal, or where a request went.
 
-    Lists every candidate with its score, or with the filter or clause that excluded it.
+    ID is a workload: where it runs, or why it waits. Or it is a request at a gateway, by the `x-request-id` of its
+    answer: where it went, and by which clauses. SEQ is a journal entry: the decision as it was then, with every
+    candidate and its score, or the filter or clause that excluded it.
     """
     with connect(data, url) as client:
-        found = client.get(f"explain/{part(what)}")
+        try:
+            found, text = client.get(f"explain/{part(what)}"), lines
+        except NotFoundError as error:
+            try:
+                found, text = client.get(f"requests/{part(what)}"), request_lines
+            except NotFoundError:
+                raise error from None
     if as_json:
         print_json(found)
         return
-    say(lines(found))
+    say(text(found))
+
+
+def request_lines(found: dict[str, Any]) -> list[str]:
+    """A request at a gateway: what became of it, every endpoint that was asked, and why these and no others."""
+    asks = " ".join(part for part in (found["product"], found["team"]) if part)
+    name = found["key_name"] or found["key"]
+    said = [
+        f"{found['operation']} for {name}{f' ({asks})' if asks else ''}: {found['summary']}",
+        "",
+        table(ATTEMPT_HEADINGS, map(_attempt_row, found["attempts"])),
+    ]
+    for why in found["whys"].values():
+        said += ["", *_why_lines(why)]
+    return said
+
+
+def _attempt_row(attempt: dict[str, Any]) -> tuple[Any, ...]:
+    where, tokens = attempt["where"], attempt["tokens"]
+    first_us = attempt["first_byte_us"]
+    return (
+        attempt["nth"] + 1,
+        moment(attempt["at"]),
+        where.get("provider"),
+        where.get("site"),
+        attempt["endpoint"],
+        attempt["outcome"],
+        attempt["status"] or None,
+        f"{tokens['input_tokens']:,}",
+        f"{tokens['cached_tokens']:,}",
+        f"{tokens['output_tokens']:,}",
+        attempt["counted"],
+        f"{first_us / 1_000:,.0f} ms" if first_us else None,
+        attempt["chargeable"],
+    )
+
+
+def _why_lines(why: dict[str, Any]) -> list[str]:
+    places = ", ".join(" ".join(part for part in place if part) for place in why.get("open", ()))
+    clauses = f" [{', '.join(why['clauses'])}]" if why.get("clauses") else ""
+    said = [f"{why['model']} may be served to it by {places or 'nobody'}{clauses}"]
+    for shut in why.get("shut", ()):
+        place = " ".join(part for part in (shut["provider"], shut["site"]) if part)
+        clause = f" [{shut['clause']}]" if shut.get("clause") else ""
+        changed = f"; {shut['would_change']}" if shut.get("would_change") else ""
+        said.append(
+            f"  not by {place}, {count(shut['endpoints'], 'endpoint')}: {shut['says']}{clause}{changed}"
+        )
+    return said
 
 
 def lines(found: dict[str, Any]) -> list[str]:

@@ -40,6 +40,7 @@ Action = Literal[
     "facts.declare",
     "journal.read",
     "routes.read",
+    "records.add",
     "usage.add",
     "usage.read",
     "statements.read",
@@ -94,7 +95,7 @@ ALLOWED: dict[Role, frozenset[Action]] = {
             "statements.read",
         }
     ),
-    "gateway": frozenset({"routes.read", "usage.add"}),
+    "gateway": frozenset({"routes.read", "records.add", "usage.add"}),
     "application": frozenset(),
 }
 """What roles other than operator may do. A provider's and a gateway's are further bound to what is its own."""

@@ -111,6 +111,10 @@ class Keyring:
         """Every key, oldest first, revoked ones included."""
         return tuple(self._keys.values())
 
+    def find(self, id: str) -> Key | None:
+        """The key of an id, also one that is good no more."""
+        return self._keys.get(id)
+
     def actor(self, token: str, at: Instant) -> Actor:
         """Whose key this is. Raises UnauthorizedError, without saying which part is wrong."""
         digest = _digest(token)

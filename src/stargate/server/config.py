@@ -39,6 +39,10 @@ class Limits(msgspec.Struct, frozen=True):
     keys: int = 10_000
     explain_entries: int = 250_000
     """How far a past state may be away from a snapshot to be rebuilt for an explanation."""
+    request_rows: int = 1_000_000
+    """Attempts at gateways that are remembered, to say why they went where they went."""
+    request_days: int = 30
+    """For so long."""
     ledger_s: float = 60.0
     """The ledger is brought up to date this often, and when an hour is full."""
     shutdown_s: float = 10.0
@@ -74,6 +78,11 @@ class ServerConfig(msgspec.Struct, frozen=True):
     def books(self) -> str | None:
         """The file or address of the ledger; None: this server keeps none."""
         return None if self.ledger == "none" else self.ledger or str(self.data / "ledger.sqlite")
+
+    @property
+    def requests(self) -> Path:
+        """The file of what became of requests at gateways."""
+        return self.data / "requests.sqlite"
 
     @property
     def keys(self) -> Path:

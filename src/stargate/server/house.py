@@ -33,6 +33,8 @@ from stargate.server.config import Plan, ServerConfig, read_plan
 from stargate.server.driver import Driver, Receipt
 from stargate.server.fleet import Fleet
 from stargate.server.history import History
+from stargate.server.intake import Intake
+from stargate.server.request_log import RequestLog
 from stargate.server.routing import Routing
 
 _log = logging.getLogger(__name__)
@@ -60,7 +62,9 @@ class House:
         keyring: Keyring,
         clock: Clock,
         books: Bookkeeper | None,
+        *,
         routing: Routing,
+        requests: RequestLog,
     ) -> None:
         self.config = config
         self.driver = driver
@@ -70,6 +74,8 @@ class House:
         self.books = books
         """Who keeps the ledger; None: this server has none."""
         self.routing = routing
+        self.requests = requests
+        self.intake = Intake(driver, keyring, requests, books)
         self.history = History(config.journal, config.limits.explain_entries)
         self.started_at = clock()
         self.warnings: list[str] = []
@@ -144,7 +150,8 @@ async def open_house(
         driver = Driver(machine, journal, fleet.dispatch, clock, config.limits, counted)
         keyring = open_keyring(config.keys, config.operator_key, clock(), config.limits.keys)
         routing = Routing(driver, keyring, fleet.address)
-        house = House(config, driver, fleet, keyring, clock, books, routing)
+        requests = RequestLog(config.requests, config.limits.request_rows, config.limits.request_days)
+        house = House(config, driver, fleet, keyring, clock, books, routing=routing, requests=requests)
         house.warnings += replayed.warnings
         if isinstance(plan, UserError):
             _warn(house, f"the files could not be read, so what was declared before holds: {plan}")
@@ -164,6 +171,7 @@ async def open_house(
             routing.release()
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
+            await requests.close()
             if books is not None:
                 await _close_books(books, rounds)
             await _close(house, loop)

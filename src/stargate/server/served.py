@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from stargate.base.time import SECOND
 from stargate.broker import State
 from stargate.broker.records import AttemptState, WorkloadState
-from stargate.catalog import Infrastructure, ServedModel, TokenPrice
+from stargate.catalog import Api, ApiModel, Infrastructure, ServedModel, TokenPrice
 from stargate.gateway.record import Endpoint, Model, Price
 from stargate.server.readiness import DEFAULT, Asked
 
@@ -37,7 +37,9 @@ def models(infrastructure: Infrastructure, services: Iterable[WorkloadState]) ->
 
 def apis(infrastructure: Infrastructure) -> tuple[Endpoint, ...]:
     """Where providers serve models themselves."""
-    return tuple(_api_endpoints(infrastructure))
+    return tuple(
+        _api_endpoint(infrastructure, api, entry) for api in infrastructure.apis for entry in api.models
+    )
 
 
 def asked(state: State, attempt: AttemptState) -> Asked:
@@ -74,6 +76,20 @@ def replica(state: State, attempt: AttemptState, address: str) -> Endpoint:
     )
 
 
+def endpoint_of(state: State, id: str) -> Endpoint | None:
+    """An endpoint that somebody names, also one that is over; None: nothing is known of it."""
+    attempt = state.records.attempts.get(id)
+    if attempt is not None:
+        return replica(state, attempt, "")
+    infrastructure = state.records.infrastructure
+    name, _, model = id.partition("/")
+    api = infrastructure.apis_by_id.get(name)
+    if api is None:
+        return None
+    found = (entry for entry in api.models if entry.model == model)
+    return next((_api_endpoint(infrastructure, api, entry) for entry in found), None)
+
+
 def _model(entry: ServedModel) -> Model:
     return Model(
         entry.id,
@@ -92,23 +108,21 @@ def _price(price: TokenPrice) -> Price:
     )
 
 
-def _api_endpoints(infrastructure: Infrastructure) -> Iterator[Endpoint]:
-    for api in infrastructure.apis:
-        site = infrastructure.sites_by_id[api.site] if api.site is not None else None
-        for entry in api.models:
-            yield Endpoint(
-                id=f"{api.id}/{entry.model}",
-                model=entry.model,
-                url=api.url,
-                provider=api.provider,
-                party=infrastructure.providers_by_id[api.provider].party,
-                upstream_model=entry.upstream,
-                operations=entry.operations,
-                site=api.site or "",
-                jurisdiction=site.jurisdiction if site is not None else api.jurisdiction,
-                secret=api.secret,
-                cost_usd_per_million_tokens=entry.price.output_usd_per_million_tokens,
-                outstanding_requests=api.outstanding_requests,
-                abort=api.abort,
-                usage_path=api.usage_path,
-            )
+def _api_endpoint(infrastructure: Infrastructure, api: Api, entry: ApiModel) -> Endpoint:
+    site = infrastructure.sites_by_id[api.site] if api.site is not None else None
+    return Endpoint(
+        id=f"{api.id}/{entry.model}",
+        model=entry.model,
+        url=api.url,
+        provider=api.provider,
+        party=infrastructure.providers_by_id[api.provider].party,
+        upstream_model=entry.upstream,
+        operations=entry.operations,
+        site=api.site or "",
+        jurisdiction=site.jurisdiction if site is not None else api.jurisdiction,
+        secret=api.secret,
+        cost_usd_per_million_tokens=entry.price.output_usd_per_million_tokens,
+        outstanding_requests=api.outstanding_requests,
+        abort=api.abort,
+        usage_path=api.usage_path,
+    )

@@ -94,9 +94,27 @@ def test_two_records_of_one_name_are_told_apart() -> None:
     assert first != second
 
 
+def test_a_record_that_travels_as_a_list() -> None:
+    class Row(msgspec.Struct, frozen=True, array_like=True, tag="r"):
+        """A row."""
+
+        seq: int
+        said: bytes = b""
+
+    found = Schemas()
+    found.reference(Row)
+    row = found.by_name()["Row"]
+    assert row["prefixItems"] == [
+        {"const": "r"},
+        {"title": "seq", "type": "integer"},
+        {"title": "said", "type": "string", "format": "binary", "default": ""},
+    ]
+    assert (row["type"], row["minItems"], row["description"]) == ("array", 2, "A row.")
+
+
 def test_what_has_no_json_form() -> None:
     class Odd(msgspec.Struct, frozen=True):
-        data: bytes
+        data: set[int]
 
     with pytest.raises(NotImplementedError):
         Schemas().reference(Odd)

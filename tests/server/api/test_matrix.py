@@ -11,10 +11,12 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from stargate.base import wire
 from stargate.server import openapi
 from stargate.server.access import ALLOWED, may
 from stargate.server.api.app import MODULES
 from stargate.server.auth import ROLES, Actor
+from tests.server.told import shipment, told
 from tests.server.world import JOB, REQUIREMENT, TERMS, Caller, Stage, configured, need, peopled, staged
 
 pytestmark = pytest.mark.anyio
@@ -76,6 +78,7 @@ IDS = {
     "/v1/leases/{id}": ("leased.l1", "amazon"),
     "/v1/pools/{id}": ("oci-h100", ""),
     "/v1/keys/{id}": ("nobody", ""),
+    "/v1/requests/{id}": ("req_1", ""),
 }
 """By the beginning of a path: an id that exists, and the provider's party that it belongs to (`*`: the market)."""
 
@@ -113,6 +116,7 @@ def test_nothing_but_the_health_check_is_open_to_anybody() -> None:
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     async with staged(configured(tmp_path)) as stage:
         await peopled(stage)
+        await stage.house.intake.take(shipment(told(1)), "gateway:eu")
         yield stage
 
 
@@ -126,6 +130,10 @@ async def caller(stage: Stage, who: str) -> Caller:
 async def send(caller: Caller, method: str, path: str, operation: str) -> httpx.Response:
     if method == "GET":
         return await caller.http.get(path)
+    if operation == "add_records":
+        return await caller.http.post(
+            path, content=wire.pack(shipment(told(2))), headers={"content-type": "application/msgpack"}
+        )
     return await caller.send(path, BODIES.get(operation))
 
 

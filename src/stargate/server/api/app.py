@@ -24,6 +24,7 @@ from stargate.server.api import (
     needs,
     offers,
     quotes,
+    requests,
     status,
     supply,
     workloads,
@@ -50,6 +51,7 @@ MODULES: tuple[Any, ...] = (
     journal,
     ledger,
     gateway,
+    requests,
     keys,
     declare,
 )

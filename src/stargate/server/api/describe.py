@@ -58,7 +58,22 @@ class Schemas:
         """All schemas so far."""
         return dict(sorted(self._schemas.items()))
 
+    def _row(self, info: kinds.StructType) -> Schema:
+        """A record that travels as a list: its tag first, then its fields in order."""
+        tag: list[Schema] = [{"const": info.tag}] if info.tag_field else []
+        least = len(tag) + sum(1 for field in info.fields if field.required)
+        inner = [*tag, *({"title": field.name, **self._field(field)} for field in info.fields)]
+        return {
+            "title": info.cls.__name__,
+            "description": cleandoc(info.cls.__doc__ or ""),
+            "type": "array",
+            "prefixItems": inner,
+            "minItems": least,
+        }
+
     def _struct(self, info: kinds.StructType) -> Schema:
+        if info.array_like:
+            return self._row(info)
         properties: dict[str, Schema] = {}
         required: list[str] = []
         if info.tag_field:
@@ -156,6 +171,7 @@ _MAKERS: dict[type, Callable[[Schemas, Any], Schema]] = {
     kinds.FloatType: _number("number"),
     kinds.DecimalType: _always({"type": "string", "format": "decimal"}),
     kinds.StrType: _text,
+    kinds.BytesType: _always({"type": "string", "format": "binary"}),
     kinds.LiteralType: _literal,
     kinds.UnionType: _union,
     kinds.ListType: _items,

@@ -1,18 +1,21 @@
-"""What gateways ask and tell: the routes that they serve by."""
+"""What gateways ask and tell: the routes that they serve by, and what became of requests."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
 from litestar import Request, Response
-from litestar.params import QueryParameter
+from litestar.params import MsgPackBody, QueryParameter
 
 from stargate.base import wire
-from stargate.gateway.record import Routes
-from stargate.server.api.route import Here, reading
+from stargate.gateway.record import Receipt, Routes, Shipment
+from stargate.server.access import GATEWAY
+from stargate.server.api.body import MSGPACK
+from stargate.server.api.route import Asking, Here, changing, reading
 from stargate.server.routing import opened
 
-MSGPACK = "application/msgpack"
+BODY_LIMIT_BYTES = 16 << 20
+"""Of a full shipment, with what endpoints said of each attempt."""
 WAIT_LIMIT_S = 25
 HURRY_S = 2.0
 """An answer is on its way this long before a request takes too long."""
@@ -42,9 +45,18 @@ async def show_routes(
     body = await house.routing.newer(version, patience_s)
     if body is None:
         return Response(None, status_code=204)  # type: ignore[arg-type]
-    if MSGPACK in request.headers.get("accept", ""):
-        return Response(body, media_type=MSGPACK)  # type: ignore[arg-type]
+    if MSGPACK[0] in request.headers.get("accept", ""):
+        return Response(body, media_type=MSGPACK[0])  # type: ignore[arg-type]
     return Response(wire.to_json(opened(body)), media_type="application/json")  # type: ignore[arg-type]
 
 
-ROUTES: tuple[Any, ...] = (show_routes,)
+@changing("/v1/gateway/records", "records.add", body_bytes=BODY_LIMIT_BYTES)
+async def add_records(house: Here, actor: Asking, data: MsgPackBody[Shipment]) -> Receipt:
+    """Put attempts on record, under the source `gateway:` with the key's name. Sent again they change nothing.
+
+    An answer means that all but the `unfit` are in the log of requests and in the ledger, and may be forgotten.
+    """
+    return await house.intake.take(data, f"{GATEWAY}{actor.name}")
+
+
+ROUTES: tuple[Any, ...] = (show_routes, add_records)
