@@ -25,7 +25,7 @@ class Pace(msgspec.Struct, frozen=True):
 
     starting_s: float = 0.25
     """Until it is ready; then longer and longer, up to `ready_s`."""
-    ready_s: float = 5.0
+    ready_s: float = 10.0
     failing_s: float = 0.5
     """Once a ready one has failed."""
     failures: int = 3

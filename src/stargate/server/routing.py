@@ -36,7 +36,7 @@ from stargate.server.served import SERVING, apis, asked, is_open_service, models
 _log = logging.getLogger(__name__)
 
 GATHER_S = 0.02
-"""What changes within so long goes out as one version."""
+"""The first change goes out at once, and what changes within so long after it as one version."""
 Part = Literal["keys", "terms", "catalog", "services", "replicas"]
 PARTS: frozenset[Part] = frozenset({"keys", "terms", "catalog", "services", "replicas"})
 _ROUTES = wire.unpacker(Routes)
@@ -84,10 +84,12 @@ class Routing:
         """Keep the routes as they should be, until cancelled or the server has to stop."""
         try:
             await self._driver.read(self._begin)
+            clock, again = asyncio.get_running_loop().time, 0.0
             while True:
                 await self._bell.wait()
-                await asyncio.sleep(GATHER_S)
+                await asyncio.sleep(max(0.0, again - clock()))
                 self._bell.clear()
+                again = clock() + GATHER_S
                 stale, self._stale = self._stale, set()
                 await self._driver.read(lambda state: self._make(state, stale))  # noqa: B023 - awaited here
         except StargateError as error:
@@ -185,7 +187,7 @@ class Routing:
             return
         self._packed |= packed
         # As late as it is made: so it rises over restarts too, also where the last one had not been seen by all.
-        self.version = max(at, self.version + 1)
+        self.version = max(int(at), self.version + 1)
         self.made += 1
         self.body = wire.pack({"version": self.version, "made": at, **self._packed})
         news, self._news = self._news, asyncio.Event()
