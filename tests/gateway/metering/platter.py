@@ -1,7 +1,8 @@
 """What a disk may hold after a loss of power: what was synced for sure, of the rest any part.
 
 It listens to `fsync` and `fdatasync`. A file that was synced holds what it held then; what was written since may be
-there, may be cut, may be a hole. A folder that was synced has the names that it had then, or those of now.
+there, may be cut, may be a hole. A folder that was synced has the names that it had then; of what was made, renamed and
+removed since any part, in any order, but a file that takes another's name does so at once.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Platter:
         target.mkdir()
         current = listing(now) if now is not None and now.exists() else {}
         synced = self._folders.get(inode, {})
-        names = current if chance.random() < 0.5 else synced
+        names = self._names(synced, current, chance)
         where = {child: name for name, child in current.items()}  # it may have another name by now
         for name, child in names.items():
             path = now / where[child] if now is not None and child in where else None
@@ -55,6 +56,24 @@ class Platter:
             else:
                 written = path.read_bytes() if path is not None else b""
                 (target / name).write_bytes(self._left(self._files.get(child, b""), written, chance))
+
+    def _names(self, synced: Listing, current: Listing, chance: random.Random) -> Listing:
+        was = {child: name for name, child in synced.items()}
+        names = {name: child for name, child in current.items() if was.get(child) == name}
+        for name, child in current.items():
+            if name not in names:  # made, or renamed
+                if chance.random() < 0.5:
+                    names[name] = child
+                elif child in was:
+                    names[was[child]] = child
+        for name, child in synced.items():
+            if (
+                child not in current.values()
+                and name not in names
+                and (name in current or chance.random() < 0.5)
+            ):
+                names[name] = child  # removed, or replaced
+        return names
 
     def _left(self, synced: bytes, written: bytes, chance: random.Random) -> bytes:
         """Of a file: what was synced, then any part of what was written since."""

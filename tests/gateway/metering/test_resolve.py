@@ -108,7 +108,7 @@ async def test_a_failure_while_resolving_leaves_the_rest_for_later(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     epoch = await left(folder, *["plain"] * 100)
-    real, writes = os.pwrite, iter([True, True])
+    real, writes = os.pwrite, iter([True])
 
     def fail(file: int, data: bytes, offset: int) -> int:
         if len(data) > 16 and not next(writes, False):

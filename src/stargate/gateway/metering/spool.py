@@ -162,7 +162,7 @@ class Spool:
         waiting = _Waiting(record, data)
         self._waiting.append(waiting)
         if not self._busy:
-            self._hand_over(loop)
+            self._begin_batch(loop)
         cancelled: asyncio.CancelledError | None = None
         while not waiting.known:
             waiting.future = loop.create_future()
@@ -182,7 +182,7 @@ class Spool:
         self._closed = True
         loop = asyncio.get_running_loop()
         if self._owed and not self._busy:
-            self._hand_over(loop)
+            self._begin_batch(loop)
         if self._busy:
             self._idle = loop.create_future()
             await self._idle
@@ -234,8 +234,13 @@ class Spool:
         loop = asyncio.get_running_loop()
         if not self._busy and loop.time() >= self._survey_s:
             self._survey_s = loop.time() + SURVEY_S
-            self._hand_over(loop)
+            self._begin_batch(loop)
         return f"{self._tail.spool_bytes:,} bytes of {limits.disk_bytes:,} are taken"
+
+    def _begin_batch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let everybody whose turn it is in this round of the loop come along: one sync serves them all."""
+        self._busy = True
+        loop.call_soon(self._hand_over, loop)
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
         """Give the thread what is owed and what waits, as much as one frame takes."""
@@ -250,7 +255,6 @@ class Spool:
                 count += 1
             batch += queue[:count]
             del queue[:count]
-        self._busy = True
         self._batches.put(_Batch(loop, batch))
 
     def _finished(self, batch: _Batch, error: Exception | None) -> None:
@@ -272,7 +276,7 @@ class Spool:
                 if each.future is not None and not each.future.done():
                     each.future.set_result(None)
         if self._waiting or (self._owed and error is None):
-            self._hand_over(batch.loop)
+            self._begin_batch(batch.loop)
         elif self._idle is not None:
             self._idle.set_result(None)
 
@@ -287,7 +291,7 @@ class Spool:
     def _try_again(self, loop: asyncio.AbstractEventLoop) -> None:
         self._again = None
         if self._owed and not self._busy and not self._closed:
-            self._hand_over(loop)
+            self._begin_batch(loop)
 
     # -- in the thread -------------------------------------------------------------------------------------
 
