@@ -14,6 +14,8 @@ from stargate.base.errors import SpoolError, StateConflictError
 from stargate.base.time import SECOND
 from stargate.gateway.metering import Spool
 from stargate.gateway.metering.epoch import epochs, segments
+from stargate.gateway.metering.frame import FRAME_LIMIT_RECORDS
+from stargate.gateway.metering.reading import Reading
 from stargate.gateway.record import Admitted
 from tests.gateway.metering.making import (
     BEGIN,
@@ -124,6 +126,15 @@ async def test_many_large_records_take_several_frames(folder: Path) -> None:
     await asyncio.gather(*(spool.write(settlement(seq, said=b"x" * 20_000)) for seq in range(1, 51)))
     await spool.close()
     assert len(whole(records(only(folder)))) == 50
+
+
+async def test_a_frame_holds_no_more_than_its_limit(folder: Path) -> None:
+    spool = opened(folder)
+    await attempts(spool, 5_000)
+    await spool.close()
+    sizes = [len(frame.records) for frame in Reading(only(folder))]
+    assert sum(sizes) == 10_000
+    assert max(sizes) <= FRAME_LIMIT_RECORDS
 
 
 async def test_nothing_is_written_after_closing(folder: Path) -> None:

@@ -24,6 +24,8 @@ MARK = b"\xc1SGf"
 VERSION = 1
 FRAME_LIMIT_BYTES = 256 << 10
 """Of the records in one frame together, and so of one record."""
+FRAME_LIMIT_RECORDS = 2_000
+"""A batch that is shipped ends with a frame, so this bounds how much larger than asked it is."""
 _FRONT = Struct("<4sII")
 _ARRAY = Struct(">BI")
 _ARRAY_32 = 0xDD

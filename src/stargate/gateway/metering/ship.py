@@ -30,7 +30,7 @@ class ShipLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much is sent at a time, and how often."""
 
     batch_attempts: int = 1_000
-    """A batch ends with the write that reaches this."""
+    """A batch ends with the write that reaches this: it is larger by less than FRAME_LIMIT_RECORDS."""
     batches: int = 16
     """Of one epoch, before the next has its turn."""
     pause_s: float = 0.5

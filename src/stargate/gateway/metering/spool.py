@@ -21,7 +21,7 @@ from stargate.base.errors import SpoolError
 from stargate.base.time import Instant
 from stargate.gateway.metering import epoch
 from stargate.gateway.metering.epoch import Far
-from stargate.gateway.metering.frame import FRAME_LIMIT_BYTES, Header
+from stargate.gateway.metering.frame import FRAME_LIMIT_BYTES, FRAME_LIMIT_RECORDS, Header
 from stargate.gateway.metering.standing import Standing, standing
 from stargate.gateway.metering.tail import Tail, first_frame
 from stargate.gateway.record import Admitted, Attempt, Settled
@@ -248,7 +248,7 @@ class Spool:
         batch: list[_Waiting] = []
         for queue in (self._owed, self._waiting):
             count = 0
-            for each in queue:
+            for each in queue[: FRAME_LIMIT_RECORDS - len(batch)]:
                 size += len(each.data)
                 if size > FRAME_LIMIT_BYTES:
                     break
