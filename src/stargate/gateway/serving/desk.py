@@ -155,6 +155,8 @@ async def lookup(
         body = await answer.whole(LOOKUP_BYTES)
     except (UnsentError, CutError) as error:
         raise ConnectionError(error.message) from None
+    if answer.status == 404:
+        return Tokens()  # it keeps count, and has never heard of this one
     found = usage_in(body) if answer.status == 200 else None
     return None if found is None else found[0]
 

@@ -43,6 +43,9 @@ AGAIN = frozenset({408, 429, 500, 502, 503, 504, 529})
 """Statuses with which an endpoint says that it cannot, and that another may."""
 OURS = frozenset({401, 402, 403})
 """Statuses that are about the key we have there: no client can do anything about them."""
+LOOKS = 20
+LOOK_S = 0.25
+"""How often, and after how long, an endpoint is asked again what a request has used that was broken off."""
 AFTERWARDS_S = 1.0
 """How long an endpoint may take to close a stream after its end."""
 NOTHING = Tokens()
@@ -333,17 +336,32 @@ class _Run:
 
     async def known(self, guess: Tokens) -> tuple[Tokens, CountSource]:
         """What the endpoint says that the request has used, where it can be asked; else the guess."""
-        told = await self._desk.lookup(self.post.endpoint, self.admitted.upstream_id)
-        return (guess, "estimate") if told is None else (told, "lookup")
+        desk, endpoint, name = self._desk, self.post.endpoint, self.admitted.upstream_id
+        told = await desk.lookup(endpoint, name)
+        # An endpoint may notice a little later that nobody listens: what it says twice is what it came to.
+        for _ in range(LOOKS):
+            if told is None:
+                return guess, "estimate"
+            before = told
+            await asyncio.sleep(LOOK_S)
+            told = await desk.lookup(endpoint, name)
+            if told == before:
+                break
+        return (before, "lookup") if told is None else (told, "lookup")
 
     async def seen(self) -> tuple[Tokens, CountSource, bytes]:
         """What a stream told of its usage; else what its endpoint says; else what was sent, about a token an event."""
         scanner = self.scanner
-        if scanner is not None and scanner.tokens is not None:
+        if scanner is None:
+            return *await self.known(self.guess()), b""
+        if scanner.tokens is None:
+            guess = Tokens(self.admitted.reserved.input_tokens, 0, max(0, scanner.events - 1))
+            return *await self.known(guess), b""
+        if scanner.whole:
             return scanner.tokens, "upstream", scanner.said
-        events = 0 if scanner is None else scanner.events
-        guess = Tokens(self.admitted.reserved.input_tokens, 0, max(0, events - 1))
-        return *await self.known(guess), b""
+        # It told its usage as it went, and was not done: the endpoint may have made more.
+        tokens, counted = await self.known(scanner.tokens)
+        return tokens, "upstream" if counted == "estimate" else counted, scanner.said
 
     async def settle(
         self,

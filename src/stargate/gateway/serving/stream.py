@@ -37,7 +37,7 @@ class OversizedEventError(Exception):
 class Scanner:
     """One stream. `feed` gives what may go on to the client now; `ended` is what is held back to the last."""
 
-    __slots__ = ("_hide", "_partial", "_seen", "ended", "error", "events", "said", "tokens")
+    __slots__ = ("_hide", "_last", "_partial", "_seen", "ended", "error", "events", "said", "tokens")
 
     def __init__(self, *, hide_usage: bool) -> None:
         self._hide = hide_usage
@@ -45,6 +45,8 @@ class Scanner:
         self._partial = bytearray()
         self._seen = 0
         """Bytes of the partial event in which no gap begins."""
+        self._last = False
+        """Usage was told by an event that tells nothing else."""
         self.tokens: Tokens | None = None
         self.said = b""
         """Usage as it was written."""
@@ -57,8 +59,8 @@ class Scanner:
 
     @property
     def whole(self) -> bool:
-        """Whether it came to its end, or told its usage, which comes last."""
-        return bool(self.ended) or self.tokens is not None
+        """Whether it came to its end, or told its usage alone, which comes last."""
+        return bool(self.ended) or self._last
 
     def feed(self, chunk: bytes) -> bytes:
         """What of the stream may go on now. Raises OversizedEventError."""
@@ -113,7 +115,9 @@ class Scanner:
             return True
         if not self.error and bytes(read.error) != b"null":
             self.error = data
-        hidden = told and self._hide and read.choices is not None and not read.choices
+        alone = told and read.choices is not None and not read.choices
+        self._last = self._last or alone
+        hidden = alone and self._hide
         self.events -= hidden
         return not hidden
 

@@ -17,6 +17,8 @@ from stargate.gateway.upstream.upstream import CONNECT_S, KEPT_S, PATIENT, Heade
 
 _STALE_BORNE = 8
 """Connections in a row that are closed before anything is sent on them."""
+_STREAM = "text/event-stream"
+_REST_S = 0.05
 _AT_ONCE_BYTES = 1 << 20
 """Larger bodies are written in parts, so that one request does not hold up the others."""
 _NEVER = math.inf
@@ -37,7 +39,20 @@ class _Request(aiohttp.ClientRequest):
 
 
 class _Response(aiohttp.ClientResponse):
-    """Closes at once: what is still to be written is dropped, so nobody waits for a peer that does not read."""
+    """Closes at once, and lets a connection rest after a stream.
+
+    Closing drops what is still to be written, so nobody waits for a peer that does not read. The rest is for servers
+    that close the connection after each stream without saying so, as llama.cpp's does: a request that is sent on it
+    before that is heard of would be cut.
+    """
+
+    def _release_connection(self) -> None:
+        connection = self._connection
+        if connection is not None and self._headers is not None and self.content_type == _STREAM:
+            self._connection = None
+            self._loop.call_later(_REST_S, connection.release)
+        else:
+            super()._release_connection()
 
     def close(self) -> None:
         connection = self.connection
@@ -104,6 +119,7 @@ class AiohttpUpstream:
 
     async def close(self) -> None:
         """See `Upstream.close`."""
+        await asyncio.sleep(_REST_S)  # connections that rest come back first
         await self._session.close()
 
 

@@ -1,0 +1,228 @@
+"""Everything as its users run it: a control plane, a gateway's host, two mocked providers; processes that may die."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from stargate.base import wire
+from stargate.server.request_log import Filed
+from tests.gateway.provider import Process
+from tests.gateway.provider.tally import Used
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 60.0
+INFRASTRUCTURE = """
+parties: [{{id: openai, kind: lab}}, {{id: microsoft}}, {{id: oracle-co}}]
+providers: [{{id: azure, party: microsoft}}, {{id: oci, party: oracle-co}}]
+sites: [{{id: iowa, jurisdiction: US-IA}}, {{id: abilene, jurisdiction: US-TX}}]
+models: [{{id: tiny, owner: openai, price: {{output_usd_per_million_tokens: 1}}}}]
+apis:
+  - {{id: on-azure, provider: azure, site: iowa, url: '{azure}', network: loopback, models: [{{model: tiny}}],
+     usage_path: '/usage/{{request_id}}'}}
+  - {{id: on-oci, provider: oci, site: abilene, url: '{oci}', network: loopback, models: [{{model: tiny}}],
+     usage_path: '/usage/{{request_id}}', abort: drain}}
+"""
+POLICY = "policy: {lab: openai, sourcing: {automatic: false}}\n"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+class Plant:
+    """All of it, in one folder."""
+
+    def __init__(self, folder: Path, azure: Process, oci: Process) -> None:
+        self.folder = folder
+        self.providers = {"azure": azure, "oci": oci}
+        self.server_port, self.port = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.port}/v1"
+        self._server: subprocess.Popen[bytes] | None = None
+        self._gateway: subprocess.Popen[bytes] | None = None
+        self._log = (folder / "log").open("ab")
+        (folder / "infrastructure.yaml").write_text(INFRASTRUCTURE.format(azure=azure.url, oci=oci.url))
+        (folder / "policy.yaml").write_text(POLICY)
+
+    # -- processes -----------------------------------------------------------------------------------------
+
+    def start_server(self) -> None:
+        """The control plane, and wait until it answers."""
+        self._server = self._run(
+            "up", "--data", "plane", "--infrastructure", "infrastructure.yaml", "--policy", "policy.yaml",
+            "--port", str(self.server_port),
+        )  # fmt: skip
+        self.wait(lambda: self.ask("/health", plane=True)[0] == 200)
+
+    def kill_server(self) -> None:
+        """SIGKILL."""
+        assert self._server is not None
+        self._server.kill()
+        self._server.wait()
+
+    def start_gateway(self, workers: int) -> None:
+        """The gateway's host, and wait until it has routes."""
+        environment = {"STARGATE_DATA": "plane"}
+        self._gateway = self._run(
+            "gateway", "--data", "gateway", "--server", f"http://127.0.0.1:{self.server_port}", "--node", "node-1",
+            "--key", "gateway.key", "--workers", str(workers), "--port", str(self.port), **environment,
+        )  # fmt: skip
+        self.wait(lambda: self.ask("/health")[0] == 200)
+
+    def workers(self) -> list[psutil.Process]:
+        """Processes that answer; and last the steward."""
+        assert self._gateway is not None
+        children = psutil.Process(self._gateway.pid).children(recursive=True)
+        return [
+            each
+            for each in children
+            if "spawn_main" in " ".join(each.cmdline()) or "steward" in " ".join(each.cmdline())
+        ]
+
+    def kill_gateway(self) -> None:
+        """SIGKILL the parent and all its children, as a host that loses its power."""
+        assert self._gateway is not None
+        family = [
+            *psutil.Process(self._gateway.pid).children(recursive=True),
+            psutil.Process(self._gateway.pid),
+        ]
+        for each in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
+        self._gateway.wait()
+
+    def close(self) -> None:
+        """End what runs."""
+        for process in (self._gateway, self._server):
+            if process is None or process.poll() is not None:
+                continue
+            family = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+            for each in family:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
+            process.kill()
+            process.wait()
+        self._log.close()
+
+    def _run(self, *words: str, **environment: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "stargate.cli", *words],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}", **environment},
+            stdout=self._log,
+            stderr=self._log,
+        )
+
+    # -- asking --------------------------------------------------------------------------------------------
+
+    def key(self, name: str, role: str = "application", **scope: Any) -> str:
+        """A new key."""
+        body: dict[str, Any] = {"name": name, "role": role}
+        if scope:
+            body["scope"] = scope
+        status, answer = self.ask("/v1/keys", body, plane=True)
+        assert status in (200, 201), answer
+        text: str = answer["key"]
+        return text
+
+    def ask(self, path: str, body: Any = None, *, plane: bool = False, token: str = "") -> tuple[int, Any]:
+        """Status and answer; 0: nobody answers."""
+        port = self.server_port if plane else self.port
+        if plane and not token:
+            with contextlib.suppress(FileNotFoundError):
+                token = (self.folder / "plane" / "operator.key").read_text().strip()
+        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, headers)
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with direct.open(request, timeout=30) as answer:
+                return answer.status, json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.loads(error.read() or b"null")
+        except OSError:
+            return 0, None
+
+    def wait(self, what: Any, patience_s: float = PATIENCE_S) -> None:
+        """Until it is so."""
+        before = time.monotonic() + patience_s
+        while not what():
+            if time.monotonic() > before:
+                said = (self.folder / "log").read_text()[-4_000:]
+                raise TimeoutError(f"it never came to be; the log ends:\n{said}")
+            time.sleep(0.05)
+
+    # -- counts --------------------------------------------------------------------------------------------
+
+    def filed(self) -> dict[str, Filed]:
+        """Every attempt that has arrived, by what its endpoint was told as its id."""
+        found: dict[str, Filed] = {}
+        unpack = wire.unpacker(Filed)
+        path = self.folder / "plane" / "requests.sqlite"
+        if not path.exists():
+            return found
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            for (body,) in database.execute("SELECT body FROM attempt"):
+                each: Filed = unpack.decode(body)
+                assert each.admitted.upstream_id not in found, "told twice"
+                found[each.admitted.upstream_id] = each
+        return found
+
+    def used(self) -> dict[str, dict[str, Used]]:
+        """Each provider's own count."""
+        return {name: process.used() for name, process in self.providers.items()}
+
+    def posted(self) -> dict[tuple[str, str], int]:
+        """What the ledger has of each metric with each provider's party, in whole units."""
+        path = self.folder / "plane" / "ledger.sqlite"
+        found: dict[tuple[str, str], int] = {}
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            rows = database.execute(
+                "SELECT stream.provider, stream.metric, sum(usage_event.micro) FROM usage_event"
+                " JOIN stream ON stream.id = usage_event.stream GROUP BY 1, 2"
+            )
+            for provider, metric, micro in rows:
+                found[provider, metric] = micro // 1_000_000
+        return found
+
+    def spooled(self) -> int:
+        """Epochs that are not yet shipped and done with."""
+        folder = self.folder / "gateway" / "spool"
+        return len([each for each in folder.iterdir() if each.is_dir()]) if folder.exists() else 0
+
+
+@contextmanager
+def plant(folder: Path, workers: int = 2) -> Iterator[Plant]:
+    """Started, with a key for the gateway."""
+    made = Plant(folder, Process(), Process())
+    try:
+        made.start_server()
+        (folder / "gateway.key").write_text(made.key("node-1", "gateway"))
+        made.start_gateway(workers)
+        yield made
+    finally:
+        made.close()
+        for provider in made.providers.values():
+            provider.close()
