@@ -39,8 +39,8 @@ def read_cursor(folder: Path) -> Cursor:
     except msgspec.DecodeError as error:
         raise SpoolError(
             f"{path} cannot be read: {error}",
-            "Put it back from a copy. If the epoch still has every segment from the first on, it may be removed instead: "
-            "then all is sent again, and the ledger takes each only once",
+            "Put it back from a copy. While the epoch still has every segment from the first on, it may be removed "
+            "instead: then all is sent again, and the ledger takes each only once",
         ) from error
 
 
