@@ -45,12 +45,15 @@ def test_an_applications_key_is_made_for_something(on_server: Run) -> None:
         "US-TX",
         "--model",
         "tiny",
+        "--attribute",
+        "audience=public",
     )
     limits = ("--requests-per-minute", "60", "--concurrent", "4", "--budget", "12.50", "--why")
     made = on_server("key", "make", "app", "--role", "application", *options, *limits, "--json").json
     assert made["operator"]
     assert made["scope"] == {
         "product": "api", "team": "red", "residency": ["NO", "US-TX"], "models": ["tiny"],
+        "attributes": {"audience": "public"},
         "requests_per_minute": 60, "concurrent_requests": 4, "budget_micro_usd": 12_500_000,
     }  # fmt: skip
     (line,) = [line for line in on_server("key", "list").out.splitlines() if line.startswith(made["id"])]
@@ -60,3 +63,4 @@ def test_an_applications_key_is_made_for_something(on_server: Run) -> None:
     assert refused.code == 2
     assert "the role application" in refused.err
     assert on_server("key", "make", "x", "--role", "finance", "--team", "red").code == 2
+    assert on_server("key", "make", "x", "--role", "application", "--attribute", "public").code == 2

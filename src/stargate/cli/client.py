@@ -12,7 +12,8 @@ Routes, all below /v1 (the server's OpenAPI document is the reference):
          workloads/{id}/scale                      GET  leases                  POST leases/{id}/deliver
     GET  attempts/{id}/logs                        GET  pools                   POST supply, facts
     GET  explain/{seq or workload}                 GET  journal, journal/verify
-    GET  keys                                      POST keys, keys/{id}/revoke, declare
+    GET  models, requests/{id}                     POST keys, keys/{id}/revoke, declare
+    GET  keys
 
 Lists come in pages of `items`, with `next` to go on. Every POST carries an Idempotency-Key, so that one whose
 answer was lost is sent again without being done twice. Refusals are raised as the error of `base.errors` that the

@@ -23,6 +23,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "declare": ("declare", "Declare anew what exists and what was promised."),
         "key": ("key", "Make, list and revoke keys."),
         "gateway": ("gateway", "Serve models through one OpenAI-compatible API."),
+        "models": ("models", "List models that gateways serve, where, and at which price."),
     },
     "Work": {
         "estimate": ("estimate", "Estimate time, cost and energy of a workload on each chip or pool."),

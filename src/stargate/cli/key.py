@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from stargate.base.errors import UserError
 from stargate.base.time import Instant
 from stargate.cli.client import connect, part
 from stargate.cli.deal import DollarsType, InstantType
@@ -54,6 +55,13 @@ def scope_options(make: Callable[..., Any]) -> Callable[..., Any]:
             "--residency", multiple=True, help="Where its requests may be served, as US-TX; may be repeated."
         ),
         click.option(
+            "--attribute",
+            "attributes",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="What else agreements may look at, as audience=public; may be repeated.",
+        ),
+        click.option(
             "--customer", help="What kind of customer, as government, where agreements tell them apart."
         ),
         click.option("--team", help="Whose budget and usage it is."),
@@ -98,6 +106,7 @@ def make(
         "expires": None if expires is None else str(expires),
         "operator": operator,
     }
+    scope["attributes"] = _attributes(scope["attributes"])
     given = {field: value for field, value in scope.items() if value}
     if role == "application":
         body["scope"] = given | ({"party": party} if party else {})
@@ -137,6 +146,14 @@ def revoke(id: str, data: Path, url: str | None, as_json: bool) -> None:
         print_json(done)
         return
     click.echo(f"Revoked {id}")
+
+
+def _attributes(said: Sequence[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in said]
+    for name, _, value in pairs:
+        if not name or not value:
+            raise UserError(f"--attribute {name!r} has no value", "write --attribute audience=public")
+    return {name: value for name, _, value in pairs}
 
 
 def _row(item: dict[str, Any]) -> tuple[Any, ...]:

@@ -27,7 +27,7 @@ from stargate.broker.fact import (
     Submitted,
     WorkloadEnded,
 )
-from stargate.gateway.record import Application, Endpoint, Routes
+from stargate.gateway.record import Application, Endpoint, Model, Routes
 from stargate.server.auth import Key, Keyring
 from stargate.server.driver import Driver
 from stargate.server.readiness import AddressOf, Pace, Readiness
@@ -71,6 +71,8 @@ class Routing:
         self._packed: dict[str, msgspec.Raw] = {}
         """Each field of the routes as it was packed last."""
         self._apis: tuple[Endpoint, ...] = ()
+        self.models: tuple[Model, ...] = ()
+        self.endpoints: tuple[Endpoint, ...] = ()
         self._news = asyncio.Event()
         """Of the next version."""
         self._released = False
@@ -177,11 +179,11 @@ class Routing:
             found["facts"] = records.world_facts
         if stale & {"catalog", "services"}:
             services = (records.workloads[id] for id in sorted(self._services))
-            found["models"] = models(records.infrastructure, services)
+            found["models"] = self.models = models(records.infrastructure, services)
         if "catalog" in stale:
             self._apis = apis(records.infrastructure)
         if stale & {"catalog", "replicas"}:
-            found["endpoints"] = (*self._apis, *self._ready(state))
+            found["endpoints"] = self.endpoints = (*self._apis, *self._ready(state))
         packed = {name: msgspec.Raw(wire.pack(value)) for name, value in found.items()}
         if all(bytes(self._packed.get(name, b"")) == bytes(value) for name, value in packed.items()):
             return

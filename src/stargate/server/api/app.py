@@ -21,6 +21,7 @@ from stargate.server.api import (
     keys,
     leases,
     ledger,
+    models,
     needs,
     offers,
     quotes,
@@ -52,6 +53,7 @@ MODULES: tuple[Any, ...] = (
     ledger,
     gateway,
     requests,
+    models,
     keys,
     declare,
 )
