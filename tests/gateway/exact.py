@@ -19,6 +19,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
+import psutil
 
 from tests.gateway.plant import Plant, plant
 from tests.gateway.provider.tally import Used
@@ -147,13 +148,13 @@ def _kill(made: Plant, victim: str, killer: random.Random) -> None:
         made.kill_gateway()
         made.start_gateway(2)
     else:
-        family = [
-            each
-            for each in made.workers()
-            if ("steward" in " ".join(each.cmdline())) == (victim == "steward")
-        ]
-        if family:
-            with contextlib.suppress(Exception):
+        with contextlib.suppress(psutil.Error):
+            family = [
+                each
+                for each in made.workers()
+                if ("steward" in " ".join(each.cmdline())) == (victim == "steward")
+            ]
+            if family:
                 killer.choice(family).kill()
 
 

@@ -90,12 +90,13 @@ class Plant:
     def workers(self) -> list[psutil.Process]:
         """Processes that answer; and last the steward."""
         assert self._gateway is not None
-        children = psutil.Process(self._gateway.pid).children(recursive=True)
-        return [
-            each
-            for each in children
-            if "spawn_main" in " ".join(each.cmdline()) or "steward" in " ".join(each.cmdline())
-        ]
+        found = []
+        for each in psutil.Process(self._gateway.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                words = " ".join(each.cmdline())
+                if "spawn_main" in words or "steward" in words:
+                    found.append(each)
+        return found
 
     def kill_gateway(self) -> None:
         """SIGKILL the parent and all its children, as a host that loses its power."""
