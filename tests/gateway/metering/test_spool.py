@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -215,8 +216,15 @@ async def test_a_full_spooladmits_again_when_something_was_shipped(
     await spool.close()
 
 
-async def test_what_was_admitted_is_settled_in_a_full_spool(folder: Path) -> None:
-    spool = opened(folder, disk_bytes=1_500)
+@pytest.mark.parametrize("limit", [{"disk_bytes": 1_500}, {"free_bytes": 1 << 60}])
+async def test_what_was_admitted_is_settled_in_a_full_spool(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, limit: dict[str, int]
+) -> None:
+    spool = opened(folder, **limit)
+    if "free_bytes" in limit:
+        free = iter([1 << 60] * 5)
+        monkeypatch.setattr(os, "fstatvfs", lambda _: SimpleNamespace(f_bavail=next(free, 0), f_frsize=1))
+        spool._tail.survey()
     while True:
         seq = spool.number()
         try:

@@ -44,6 +44,8 @@ class SpoolLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     disk_bytes: int = 4 << 30
     """Of the segments of all epochs. Workers look at each other's when they begin a segment: they may pass it by one
     segment each."""
+    free_bytes: int = 64 << 20
+    """Of the disk, left for settling what was admitted, and for remembering what was acknowledged."""
 
 
 DEFAULT = SpoolLimits()
@@ -229,13 +231,16 @@ class Spool:
             return f"{len(self._waiting):,} records wait to be written"
         if self.open_records + len(self._waiting) >= limits.open_records:
             return f"{self.open_records:,} admissions are not settled"
-        if self._tail.spool_bytes < limits.disk_bytes:
+        taken_bytes, free_bytes = self._tail.spool_bytes, self._tail.free_bytes
+        if taken_bytes < limits.disk_bytes and free_bytes >= limits.free_bytes:
             return ""
         loop = asyncio.get_running_loop()
         if not self._busy and loop.time() >= self._survey_s:
             self._survey_s = loop.time() + SURVEY_S
             self._begin_batch(loop)
-        return f"{self._tail.spool_bytes:,} bytes of {limits.disk_bytes:,} are taken"
+        if taken_bytes >= limits.disk_bytes:
+            return f"{taken_bytes:,} bytes of {limits.disk_bytes:,} are taken"
+        return f"{free_bytes:,} bytes are free on its disk, and {limits.free_bytes:,} are left for what must be settled"
 
     def _begin_batch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let everybody whose turn it is in this round of the loop come along: one sync serves them all."""

@@ -44,6 +44,8 @@ class Tail:
         self._file = os.open(segment_path(folder, far.segment), os.O_RDWR | os.O_CLOEXEC)
         self._far_file = os.open(folder / DURABLE, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._elsewhere_bytes = 0
+        self.free_bytes = 0
+        """Of the disk, as of the last write or survey."""
         self._mend()
         self._say()
         self.survey()
@@ -54,7 +56,8 @@ class Tail:
         return self._elsewhere_bytes + self._offset
 
     def survey(self) -> None:
-        """Look what the other segments of all epochs take: they go when they are acknowledged."""
+        """Look what the other segments of all epochs take, which go when they are acknowledged, and what is free."""
+        self._look()
         self._elsewhere_bytes = max(0, size_bytes(self._folder.parent) - self._offset)
 
     def append(self, records: Sequence[bytes], admitted: int, settled: int) -> None:
@@ -77,6 +80,7 @@ class Tail:
         self._admitted += admitted
         self._settled += settled
         self._say()
+        self._look()
 
     def close(self) -> None:
         """Cut what a failed write may have left, and close the files."""
@@ -117,6 +121,10 @@ class Tail:
         self._seed = seed(self._folder.name, self._segment)
         self._unsynced = False
         self.survey()
+
+    def _look(self) -> None:
+        status = os.fstatvfs(self._file)
+        self.free_bytes = status.f_bavail * status.f_frsize
 
     def _say(self) -> None:
         # For readers beside us. Not synced: with the machine goes its reader, and after that the segments count.
