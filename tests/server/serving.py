@@ -14,7 +14,7 @@ from stargate.base import wire
 from stargate.engines.engine import Progress
 from stargate.engines.fake import FakeEngine, Script
 from stargate.gateway.record import Routes
-from stargate.server.config import ServerConfig
+from stargate.server.config import Limits, ServerConfig
 from tests.server.world import INFRASTRUCTURE, Stage, configured, unheard
 
 MODELS = """
@@ -77,7 +77,8 @@ async def replica() -> AsyncIterator[Replica]:
 
 def serving(folder: Path, **changes: Any) -> ServerConfig:
     """The usual world, with models and an API."""
-    return configured(folder, INFRASTRUCTURE + MODELS, **changes)
+    limits = Limits(request_s=10.0, probe_s=0.1)
+    return configured(folder, INFRASTRUCTURE + MODELS, **{"limits": limits, **changes})
 
 
 async def routes_when(stage: Stage, fit: Callable[[Routes], object]) -> Routes:

@@ -161,6 +161,20 @@ async def test_versions_rise_over_restarts(tmp_path: Path) -> None:
     assert second.endpoints == first.endpoints
 
 
+async def test_the_first_routes_after_a_restart_have_the_replicas_that_answer(tmp_path: Path) -> None:
+    """Gateways would drop them for a moment otherwise."""
+    engine, config = ServingEngine(), serving(tmp_path)
+    async with replica() as one:
+        engine.addresses = {"chat.0.1": one.address, "chat.1.1": one.address}
+        async with staged(config, engine) as stage:
+            await stage.operator.post("/v1/workloads", {"id": "chat", "yaml": SERVICE})
+            await stage.tick(3)
+            await routes_when(stage, lambda routes: len(routes.endpoints) == 3)
+        async with staged(config, engine) as stage:
+            first = await routes_when(stage, lambda _: True)
+            assert len(first.endpoints) == 3
+
+
 async def test_only_gateways_and_operators_read_routes(tmp_path: Path) -> None:
     async with staged(serving(tmp_path)) as stage:
         for role in ("engineer", "finance", "application"):

@@ -39,6 +39,8 @@ class Limits(msgspec.Struct, frozen=True):
     keys: int = 10_000
     explain_entries: int = 250_000
     """How far a past state may be away from a snapshot to be rebuilt for an explanation."""
+    probe_s: float = 10.0
+    """Replicas that are ready are asked this often whether they still are."""
     request_rows: int = 1_000_000
     """Attempts at gateways that are remembered, to say why they went where they went."""
     request_days: int = 30

@@ -34,6 +34,7 @@ from stargate.server.driver import Driver, Receipt
 from stargate.server.fleet import Fleet
 from stargate.server.history import History
 from stargate.server.intake import Intake
+from stargate.server.readiness import Pace
 from stargate.server.request_log import RequestLog
 from stargate.server.routing import Routing
 
@@ -149,7 +150,7 @@ async def open_house(
         counted = Instant(0) if books is None else await books.open()
         driver = Driver(machine, journal, fleet.dispatch, clock, config.limits, counted)
         keyring = open_keyring(config.keys, config.operator_key, clock(), config.limits.keys)
-        routing = Routing(driver, keyring, fleet.address)
+        routing = Routing(driver, keyring, fleet.address, Pace(ready_s=config.limits.probe_s))
         requests = RequestLog(config.requests, config.limits.request_rows, config.limits.request_days)
         house = House(config, driver, fleet, keyring, clock, books, routing=routing, requests=requests)
         house.warnings += replayed.warnings

@@ -87,6 +87,11 @@ class Readiness:
         return found.address if found is not None else ""
 
     @property
+    def complete(self) -> bool:
+        """Whether all that are asked have answered."""
+        return all(replica.address for replica in self._replicas.values())
+
+    @property
     def troubles(self) -> tuple[str, ...]:
         """Services whose replicas should have been ready by now."""
         now = asyncio.get_running_loop().time()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 import msgspec
@@ -37,6 +38,8 @@ _log = logging.getLogger(__name__)
 
 GATHER_S = 0.02
 """The first change goes out at once, and what changes within so long after it as one version."""
+HOLD_S = 3.0
+"""How long the first routes after a start wait for replicas to answer."""
 Part = Literal["keys", "terms", "catalog", "services", "replicas"]
 PARTS: frozenset[Part] = frozenset({"keys", "terms", "catalog", "services", "replicas"})
 _ROUTES = wire.unpacker(Routes)
@@ -86,6 +89,7 @@ class Routing:
         """Keep the routes as they should be, until cancelled or the server has to stop."""
         try:
             await self._driver.read(self._begin)
+            await self._wait_for_replicas()
             clock, again = asyncio.get_running_loop().time, 0.0
             while True:
                 await self._bell.wait()
@@ -98,6 +102,16 @@ class Routing:
             _log.warning("routes are not kept any more: %s", error.message)
         finally:
             await self.readiness.close()
+
+    async def _wait_for_replicas(self) -> None:
+        """After a restart replicas are asked anew. Until they answer, gateways serve by the routes that they have."""
+        await self._driver.read(lambda state: len(self._ready(state)))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HOLD_S):
+                while not self.readiness.complete:
+                    self._bell.clear()
+                    await self._bell.wait()
+        self._bell.set()
 
     async def newer(self, version: int, wait_s: float) -> bytes | None:
         """The routes, packed, once they are of another version than this; None: they were not within the time."""
@@ -195,15 +209,15 @@ class Routing:
         news, self._news = self._news, asyncio.Event()
         news.set()
 
-    def _ready(self, state: State) -> Iterable[Endpoint]:
+    def _ready(self, state: State) -> list[Endpoint]:
         """Replicas that answer; those that should are asked from now on, and no others."""
         live = [state.live[id] for id in sorted(self._replicas)]
         attempts = [attempt for attempt in live if attempt.status in SERVING]
         self.readiness.follow({attempt.id: asked(state, attempt) for attempt in attempts})
-        for attempt in attempts:
-            address = self.readiness.address(attempt.id)
-            if address:
-                yield replica(state, attempt, address)
+        addresses = {attempt.id: self.readiness.address(attempt.id) for attempt in attempts}
+        return [
+            replica(state, attempt, addresses[attempt.id]) for attempt in attempts if addresses[attempt.id]
+        ]
 
 
 def applications(keys: Iterable[Key], at: Instant) -> tuple[Application, ...]:
