@@ -63,7 +63,7 @@ async def main(folder: Path, writers: int, limit_bytes: int) -> None:
     if limit_bytes:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, resource.RLIM_INFINITY))
     worker = Worker(folder)
-    tell("ready")
+    tell(f"ready {worker.spool.epoch}")
     end = time.monotonic() + (1.0 if limit_bytes else 60.0)
     await asyncio.gather(*(worker.serve(end) for _ in range(writers)))
     await worker.spool.close()
