@@ -71,7 +71,7 @@ async def test_every_style_and_fault_shows(name: str, stream: bool) -> None:
         only = {
             "comments", "continuous", "crlf", "empty-choices", "no-done", "nulls", "error-event",
         }  # fmt: skip
-        same = name == "trickle" or (not stream and name in {*only, "split"})
+        same = name in {"hang-up", "trickle"} or (not stream and name in {*only, "split"})
         assert (played == plain) is same
         used = provider.tally.requests[name]
         assert used.refused == name.isdigit()

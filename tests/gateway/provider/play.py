@@ -15,6 +15,7 @@ from tests.gateway.provider.ask import Ask
 from tests.gateway.provider.event import NOTHING, Event, body, events, whole
 
 LONG_LINE_BYTES = 1 << 20
+HANG_UP_S = 0.005
 FLOOD_HEADERS = 256
 FLOOD_VALUE_BYTES = 4_096
 
@@ -175,7 +176,12 @@ def _streamed(ask: Ask) -> Iterator[Step]:
             yield Wait(ask.script.pace_ms / 1_000)
     if packer:
         yield from _framed(packer.flush(), NOTHING, play, raw)
-    yield Drop(whole=True) if raw else Write(b"0\r\n\r\n")
+    if not raw:
+        yield Write(b"0\r\n\r\n")
+    if "hang-up" in play:
+        yield Wait(HANG_UP_S)
+    if raw or "hang-up" in play:
+        yield Drop(whole=True)
 
 
 def _worded(event: Event, play: frozenset[str], *, long: bool) -> str:

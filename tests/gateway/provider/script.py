@@ -19,6 +19,7 @@ STYLES = {
     "early-hints": "103 and 100 before the answer",
     "empty-choices": "begins with a chunk without choices, as Azure does",
     "gzip": "compresses, whatever was accepted",
+    "hang-up": "closes the connection a moment after a stream, without having said so, as llama.cpp does",
     "long-line": "the first token comes with a megabyte beside it on its line",
     "no-done": "no [DONE]",
     "no-usage": "no usage at all",

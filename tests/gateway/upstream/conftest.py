@@ -11,7 +11,7 @@ from stargate.gateway.upstream import AiohttpUpstream, Upstream
 from stargate.gateway.upstream.by_pyreqwest import PyreqwestUpstream
 from tests.gateway.provider import Provider
 
-CONNECT_S = 0.5
+CONNECT_S = 2.0
 
 
 @pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])

@@ -102,6 +102,7 @@ async def test_proxies_of_the_environment_are_not_heeded(
 async def test_a_connection_is_used_again(upstream: Upstream, provider: Provider) -> None:
     for stream in (False, True, False):
         await read(upstream, provider, stream=stream)
+        await asyncio.sleep(0.1)
     assert provider.accepted == 1
 
 
@@ -129,6 +130,16 @@ async def test_a_connection_that_went_stale_is_replaced(
     provider.tally.requests.clear()
     assert await read(upstream, provider)
     assert provider.tally.requests["r"].calls == 1
+
+
+async def test_a_connection_that_is_closed_after_a_stream_unannounced_cuts_nothing(
+    upstream: Upstream, provider: Provider
+) -> None:
+    if isinstance(upstream, PyreqwestUpstream):
+        pytest.skip("pyreqwest uses a connection again at once: see its module")
+    for _ in range(20):
+        await read(upstream, provider, "play=hang-up", stream=True)
+        assert await read(upstream, provider)
 
 
 async def test_what_was_said_beyond_the_announced_length_spoils_no_other_answer(

@@ -46,9 +46,22 @@ class _Response(aiohttp.ClientResponse):
     before that is heard of would be cut.
     """
 
+    _started = False
+    _ended_early = False
+    """The body was there before the head was read."""
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        await super().start(connection)
+        self._started = True
+        if self._ended_early:
+            self._release_connection()
+        return self
+
     def _release_connection(self) -> None:
         connection = self._connection
-        if connection is not None and self._headers is not None and self.content_type == _STREAM:
+        if not self._started:
+            self._ended_early = True
+        elif connection is not None and self.content_type == _STREAM:
             self._connection = None
             self._loop.call_later(_REST_S, connection.release)
         else:

@@ -1,7 +1,8 @@
 """Asking by pyreqwest: Rust's reqwest, on a thread of its own. A piece is what the endpoint wrote as one chunk.
 
-One thing falls short (0.15.1): a request that is cancelled before the head of its answer lives on, on its thread,
-until the head comes or its total time is over. Only then the endpoint notices.
+Two things fall short (0.15.1). A request that is cancelled before the head of its answer lives on, on its thread,
+until the head comes or its total time is over: only then the endpoint notices. And a connection is used again right
+after a stream, so where a server closes it without having said so, the next request may be cut.
 """
 
 from __future__ import annotations
