@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -125,3 +126,14 @@ async def test_a_failure_while_resolving_leaves_the_rest_for_later(
     after = resolved(epoch)
     assert len(after) == 100
     assert all(after[seq] == settled for seq, settled in before.items())
+
+
+async def test_who_is_cancelled_lets_go_of_the_epoch(folder: Path) -> None:
+    epoch = await left(folder, "plain")
+    resolving = asyncio.create_task(resolve(epoch, LATER, nobody))
+    await asyncio.sleep(0)
+    resolving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await resolving
+    assert await resolve(epoch, LATER, nobody) == 0
+    assert len(resolved(epoch)) == 1

@@ -150,6 +150,19 @@ async def test_nothing_is_written_after_closing(folder: Path) -> None:
     assert len(records(only(folder))) == 5
 
 
+async def test_closing_goes_on_when_who_asked_for_it_is_cancelled(folder: Path) -> None:
+    spool = opened(folder)
+    await attempt(spool)
+    closing = asyncio.create_task(spool.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    await spool.close()
+    resumed, _ = Spool.resume(only(folder))
+    await resumed.close()
+
+
 async def test_a_living_worker_keeps_its_epoch(folder: Path) -> None:
     spool = opened(folder)
     with pytest.raises(StateConflictError, match="is being written"):

@@ -31,7 +31,13 @@ async def resolve(folder: Path, at_us: int, ask: Ask, patience_us: int = PATIENC
 
     The shipper of the spool does it, nobody beside it. Raises StateConflictError where the worker lives, SpoolError.
     """
-    spool, left = await asyncio.to_thread(Spool.resume, folder)
+    resuming = asyncio.ensure_future(asyncio.to_thread(Spool.resume, folder))
+    try:
+        spool, left = await asyncio.shield(resuming)
+    except asyncio.CancelledError:
+        spool, _ = await resuming  # the thread goes on: nobody else would let go of the epoch
+        await spool.close()
+        raise
     try:
         waiting = 0
         away: set[str] = set()

@@ -92,7 +92,7 @@ class Spool:
         self._again: asyncio.TimerHandle | None = None
         self._busy = False
         self._survey_s = 0.0
-        self._closed = False
+        self._closing: asyncio.Future[None] | None = None
         self._idle: asyncio.Future[None] | None = None
         self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="spool", daemon=True)
@@ -178,10 +178,12 @@ class Spool:
             raise cancelled
 
     async def close(self) -> None:
-        """Write what waits, then let go of the epoch. What is open then is settled as lost."""
-        if self._closed:
-            return
-        self._closed = True
+        """Write what waits, then let go of the epoch, even if cancelled. What is open then is settled as lost."""
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         loop = asyncio.get_running_loop()
         if self._owed and not self._busy:
             self._begin_batch(loop)
@@ -198,7 +200,7 @@ class Spool:
     # -- on the loop ---------------------------------------------------------------------------------------
 
     def _check(self, record: Attempt, size_bytes: int) -> None:
-        if self._closed:
+        if self._closing is not None:
             raise SpoolError(f"the spool {self._folder} is closed", "Admit nothing after closing it")
         if size_bytes > FRAME_LIMIT_BYTES:
             raise SpoolError(
@@ -295,7 +297,7 @@ class Spool:
 
     def _try_again(self, loop: asyncio.AbstractEventLoop) -> None:
         self._again = None
-        if self._owed and not self._busy and not self._closed:
+        if self._owed and not self._busy and self._closing is None:
             self._begin_batch(loop)
 
     # -- in the thread -------------------------------------------------------------------------------------
