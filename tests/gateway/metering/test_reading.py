@@ -208,6 +208,18 @@ def test_a_segment_that_lost_its_end_is_noticed(folder: Path) -> None:
         read(epoch)
 
 
+def test_a_segment_whose_end_is_spoilt_is_damaged_if_another_follows(folder: Path) -> None:
+    epoch = written(folder, 20, segment_bytes=1_000)
+    behind(epoch, Place(1, 0))
+    path = segment_path(epoch, 2)
+    last = [each for each in Reading(epoch) if each.start.segment == 2][-1]
+    os.truncate(path, last.end.offset - 1)
+    with pytest.raises(
+        SpoolError, match=rf"{path.name} is damaged at byte {last.start.offset}: .* segment 3 follows"
+    ):
+        read(epoch)
+
+
 def test_a_file_of_another_epoch_is_refused(folder: Path) -> None:
     epoch = written(folder, 2)
     other = epoch.with_name("20260310T120000000000Z-0000000000000000")
