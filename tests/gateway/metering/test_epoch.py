@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -22,6 +24,20 @@ def test_an_epoch_is_seen_when_it_is_whole(folder: Path) -> None:
     remove(folder / "one")
     os.close(again)
     assert not list(folder.iterdir())
+
+
+def test_one_that_is_removed_under_our_hands_is_not_taken(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.close(make(folder, "one", {}))
+    real = fcntl.flock
+
+    def removed(file: int, how: int) -> None:
+        shutil.rmtree(folder / "one")
+        real(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", removed)
+    assert take(folder / "one") == -1
 
 
 def test_nothing_is_there_yet(folder: Path) -> None:

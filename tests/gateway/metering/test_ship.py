@@ -206,6 +206,30 @@ async def test_a_batch_that_is_refused_for_ever_holds_up_no_other_epoch(folder: 
     await second.close()
 
 
+async def test_a_cursor_that_cannot_be_written_is_written_later(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool, receiver = opened(folder, segment_bytes=1_000), Receiver()
+    ships = shipper(folder, receiver, batch_attempts=5)
+    for _ in range(20):
+        await attempt(spool)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("stargate.gateway.metering.cursor.write_new", full)
+        await ships.ship()
+        assert "No space left" in (await ships.backlog()).troubles[0]
+        assert segments(only(folder))[0] == 1, "nothing goes that is not remembered"
+    await ships.ship()
+    backlog = await ships.backlog()
+    assert (backlog.attempts, backlog.troubles) == (0, ())
+    assert len(segments(only(folder))) == 1
+    assert [len(copies) for copies in receiver.came.values()] == [1] * 20
+    await spool.close()
+
+
 # -- damage -----------------------------------------------------------------------------------------------
 
 

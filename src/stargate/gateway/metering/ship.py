@@ -115,7 +115,6 @@ class Shipper:
                 arrived = await self._ship_epoch(name)
             except (StargateError, OSError) as error:
                 self._troubles[name] = str(error)
-                self._courses.pop(name, None)  # what is on disk says how it stands
                 continue
             self._troubles.pop(name, None)
             if not arrived:
