@@ -10,9 +10,9 @@ import pytest
 
 from stargate.base import wire
 from stargate.base.errors import LedgerError
-from stargate.gateway.record import Receipt, Shipment, Tokens
-from tests.server.serving import serving
-from tests.server.told import EPOCH, WHY, shipment, told
+from stargate.gateway.record import Price, Receipt, Shipment, Tokens
+from tests.server.serving import routes_when, serving
+from tests.server.told import AT_US, EPOCH, WHY, shipment, told
 from tests.server.world import Caller, Stage, staged
 
 pytestmark = pytest.mark.anyio
@@ -161,6 +161,32 @@ async def test_an_unknown_key_is_the_labs_and_keeps_its_id(tmp_path: Path) -> No
     async with staged(serving(tmp_path)) as stage:
         await taken(await stage.caller("gateway"), shipment(told(1, "gone")))
         assert ("gone", "lab", "requests") in await used(stage, "key,party")
+
+
+async def test_budgets_are_charged_what_the_model_costs(tmp_path: Path) -> None:
+    """At the price of the moment, once, and not for what was tried in vain."""
+    async with staged(serving(tmp_path)) as stage:
+        gateway = await stage.caller("gateway")
+        key = await application(stage, budget_micro_usd=10_000)
+        text = (tmp_path / "infrastructure.yaml").read_text()
+        assert "{id: big}" in text
+        usd = {"input": 2, "cached": 1, "output": 5}
+        price = ", ".join(f"{name}_usd_per_million_tokens: {price}" for name, price in usd.items())
+        (tmp_path / "infrastructure.yaml").write_text(
+            text.replace("{id: big}", f"{{id: big, price: {{{price}}}}}")
+        )
+        await stage.operator.post("/v1/declare")
+        await routes_when(stage, lambda routes: any(model.price != Price() for model in routes.models[1:]))
+        sent = shipment(told(1, key), told(2, key, outcome="cut"), told(3, key))
+        for _ in range(2):
+            await taken(gateway, sent)
+        shown = await gateway.get("/v1/gateway/budgets", node="node-1")
+        each = 60 * 2 + 40 * 1 + 30 * 5
+        assert stage.house.driver.now() > AT_US
+        assert shown["spent"] == {key: {"month_micro_usd": 0, "own_micro_usd": 2 * each}}, (
+            "March is long over"
+        )
+        assert (await gateway.get("/v1/gateway/budgets", node="other"))["spent"][key]["own_micro_usd"] == 0
 
 
 @pytest.mark.parametrize("body", [b"", b"\xc1", b"\x80", wire.pack({"node": 1}), b"\x91" * 5_000])

@@ -6,11 +6,12 @@ import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from stargate.base.errors import InternalError
 from stargate.base.time import DAY, Instant
-from stargate.gateway.record import Tokens
+from stargate.gateway.record import Budgets, Spent, Tokens
 from stargate.server.request_log import Filed, RequestLog, Where
 from tests.server.told import WHY, told
 
@@ -103,3 +104,16 @@ async def test_nothing_of_a_failed_batch_is_there(log: RequestLog, tmp_path: Pat
     with pytest.raises(InternalError):
         await log.file([filed(2), filed(3)], (WHY,), NOW)
     assert await log.find("req_2") == ([], {})
+
+
+async def test_what_keys_have_spent_counts_once_and_outlives_the_rows(log: RequestLog) -> None:
+    def costly(seq: int, node: str = "node-1", source: str = "gateway:eu") -> Filed:
+        return msgspec.structs.replace(filed(seq), micro_usd=100, node=node, source=source)
+
+    for _ in range(2):
+        await log.file([costly(1), costly(2), costly(3, "node-2"), costly(4, source="gateway:us")], (), NOW)
+    assert await log.spent("2026-03", "gateway:eu", "node-1") == Budgets("2026-03", {"k1": Spent(400, 200)})
+    assert await log.spent("2026-04", "gateway:eu", "node-2") == Budgets("2026-04", {"k1": Spent(0, 100)})
+    await log.file([], (), Instant(NOW + 90 * DAY))
+    assert (await log.find("req_1"))[0] == []
+    assert (await log.spent("2026-03", "gateway:us", "node-1")).spent == {"k1": Spent(400, 100)}

@@ -18,7 +18,7 @@ HEADINGS = ("POOL", "PROVIDER", "SITE", "CHIP", "TENURE", "VERDICT", "PRICE", "S
 
 ATTEMPT_HEADINGS = (
     "TRY", "AT", "PROVIDER", "SITE", "ENDPOINT", "OUTCOME", "STATUS", "INPUT", "CACHED", "OUTPUT", "COUNTED",
-    "FIRST BYTE", "CHARGED",
+    "FIRST BYTE", "CHARGED", "BUDGET",
 )  # fmt: skip
 
 
@@ -78,6 +78,7 @@ def _attempt_row(attempt: dict[str, Any]) -> tuple[Any, ...]:
         attempt["counted"],
         f"{first_us / 1_000:,.0f} ms" if first_us else None,
         attempt["chargeable"],
+        dollars(attempt["micro_usd"]) if attempt["micro_usd"] else None,
     )
 
 

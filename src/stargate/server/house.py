@@ -76,7 +76,7 @@ class House:
         """Who keeps the ledger; None: this server has none."""
         self.routing = routing
         self.requests = requests
-        self.intake = Intake(driver, keyring, requests, books)
+        self.intake = Intake(driver, keyring, requests, books, routing.prices)
         self.history = History(config.journal, config.limits.explain_entries)
         self.started_at = clock()
         self.warnings: list[str] = []

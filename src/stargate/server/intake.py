@@ -6,11 +6,12 @@ again; the log gives them as they were first told, and the ledger takes each of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from stargate.base.errors import NotFoundError
 from stargate.broker import State
-from stargate.gateway.record import Endpoint, Receipt, Scope, Shipment, Unfit
+from stargate.gateway.record import Endpoint, Price, Receipt, Scope, Shipment, Unfit
+from stargate.gateway.serving.desk import micro_usd_of
 from stargate.ledger import UsageEvent
 from stargate.server.auth import Keyring
 from stargate.server.bookkeeper import Bookkeeper
@@ -19,17 +20,22 @@ from stargate.server.driver import Driver
 from stargate.server.request_log import Filed, RequestLog, Where
 from stargate.server.served import endpoint_of
 
+Prices = Callable[[], Mapping[str, Price]]
+"""What models cost now."""
 OTHERWISE = "it is on record with other content"
 
 
 class Intake:
     """The way in for usage at gateways."""
 
-    def __init__(self, driver: Driver, keyring: Keyring, log: RequestLog, books: Bookkeeper | None) -> None:
+    def __init__(
+        self, driver: Driver, keyring: Keyring, log: RequestLog, books: Bookkeeper | None, prices: Prices
+    ) -> None:
         self._driver = driver
         self._keyring = keyring
         self._log = log
         self._books = books
+        self._prices = prices
 
     async def take(self, shipment: Shipment, source: str) -> Receipt:
         """All of it durably on record, each attempt once; what can never be is named, and the rest is taken.
@@ -69,9 +75,11 @@ class Intake:
         """The attempts with what is known now of their keys and endpoints."""
         names = {admitted.endpoint for _, admitted, _ in shipment.attempts}
         wheres, lab = await self._driver.read(lambda state: _wheres(state, names))
+        prices = self._prices()
         found = []
         for epoch, admitted, settled in shipment.attempts:
             key = self._keyring.find(admitted.application)
+            price = prices.get(admitted.model)
             found.append(
                 Filed(
                     source=source,
@@ -83,6 +91,9 @@ class Intake:
                     scope=(key.scope if key is not None else None) or Scope(),
                     where=wheres[admitted.endpoint],
                     lab=lab,
+                    micro_usd=0
+                    if price is None or not settled.chargeable
+                    else micro_usd_of(price, settled.tokens),
                 )
             )
         return found

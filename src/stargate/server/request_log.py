@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -19,7 +20,8 @@ import msgspec
 from stargate.base import wire
 from stargate.base.errors import InternalError
 from stargate.base.time import DAY, Instant
-from stargate.gateway.record import Admitted, Scope, Settled, Why
+from stargate.gateway.record import Admitted, Budgets, Scope, Settled, Spent, Why
+from stargate.ledger.record.month import month_of
 
 T = TypeVar("T")
 
@@ -35,6 +37,11 @@ CREATE TABLE IF NOT EXISTS attempt (
     UNIQUE (source, epoch, number)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS attempt_request ON attempt (request);
+CREATE TABLE IF NOT EXISTS spent (
+    application TEXT NOT NULL, source TEXT NOT NULL, node TEXT NOT NULL, month TEXT NOT NULL,
+    micro_usd INTEGER NOT NULL,
+    PRIMARY KEY (application, source, node, month)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS why (
     digest TEXT PRIMARY KEY, used INTEGER NOT NULL, body BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -70,6 +77,8 @@ class Filed(msgspec.Struct, frozen=True, omit_defaults=True):
     scope: Scope = Scope()
     where: Where = Where()
     lab: str = ""
+    micro_usd: int = 0
+    """What the key's budget is charged, at the price of the model at that moment."""
 
     @property
     def name(self) -> tuple[str, str, int]:
@@ -103,6 +112,10 @@ class RequestLog:
     async def find(self, request: str) -> tuple[list[Filed], dict[str, Why]]:
         """The attempts for a request in their order, and the decisions that they name, by digest."""
         return await self._aside(lambda: self._find(request))
+
+    async def spent(self, month: str, source: str, node: str) -> Budgets:
+        """What keys have spent in a month, and ever by what one host has told."""
+        return await self._aside(lambda: self._spent(month, source, node))
 
     async def close(self) -> None:
         """Finish what is being written, and close the file."""
@@ -141,8 +154,28 @@ class RequestLog:
                 "UPDATE why SET used = ? WHERE digest = ?", [(at, digest) for digest in named]
             )
             kept = self._kept(database, given, last) if known else [(each, True) for each in given]
+            self._charge(database, [each for each, is_new in kept if is_new and each.micro_usd])
             self._prune(database, at, len(rows))
             return kept
+
+    def _charge(self, database: sqlite3.Connection, charged: Sequence[Filed]) -> None:
+        """Add up what keys have spent. It outlives the rows."""
+        sums: Counter[tuple[str, str, str, str]] = Counter()
+        for each in charged:
+            month = month_of(Instant(each.admitted.at_us))
+            sums[each.admitted.application, each.source, each.node, month] += each.micro_usd
+        database.executemany(
+            "INSERT INTO spent VALUES (?,?,?,?,?) ON CONFLICT DO UPDATE SET micro_usd = micro_usd + excluded.micro_usd",
+            [(*of, micro_usd) for of, micro_usd in sums.items()],
+        )
+
+    def _spent(self, month: str, source: str, node: str) -> Budgets:
+        rows = self._open().execute(
+            "SELECT application, sum(micro_usd * (month = ?)), sum(micro_usd * (source = ? AND node = ?))"
+            " FROM spent GROUP BY application",
+            (month, source, node),
+        )
+        return Budgets(month, {application: Spent(total, own) for application, total, own in rows})
 
     def _kept(
         self, database: sqlite3.Connection, given: Sequence[Filed], last: int

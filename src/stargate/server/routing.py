@@ -28,7 +28,7 @@ from stargate.broker.fact import (
     Submitted,
     WorkloadEnded,
 )
-from stargate.gateway.record import Application, Endpoint, Model, Routes
+from stargate.gateway.record import Application, Endpoint, Model, Price, Routes
 from stargate.server.auth import Key, Keyring
 from stargate.server.driver import Driver
 from stargate.server.readiness import AddressOf, Pace, Readiness
@@ -124,6 +124,10 @@ class Routing:
         except TimeoutError:
             return None
         return self.body
+
+    def prices(self) -> dict[str, Price]:
+        """What models cost now, by what they are called."""
+        return {model.id: model.price for model in self.models}
 
     def release(self) -> None:
         """Let go of all who wait: the server is about to stop."""

@@ -4,10 +4,11 @@ from stargate.gateway.record.application import Application, Scope
 from stargate.gateway.record.attempt import Admitted, Attempt, CountSource, Outcome, Settled, Tokens
 from stargate.gateway.record.endpoint import OPERATIONS, Endpoint, Model, Operation, Price
 from stargate.gateway.record.routes import Routes
-from stargate.gateway.record.shipment import Receipt, Shipment, Told, Unfit
+from stargate.gateway.record.shipment import Budgets, Receipt, Shipment, Spent, Told, Unfit
 from stargate.gateway.record.why import Shut, Why
 
 __all__ = [
-    "OPERATIONS", "Admitted", "Application", "Attempt", "CountSource", "Endpoint", "Model", "Operation", "Outcome",
-    "Price", "Receipt", "Routes", "Scope", "Settled", "Shipment", "Shut", "Tokens", "Told", "Unfit", "Why",
+    "OPERATIONS", "Admitted", "Application", "Attempt", "Budgets", "CountSource", "Endpoint", "Model", "Operation",
+    "Outcome", "Price", "Receipt", "Routes", "Scope", "Settled", "Shipment", "Shut", "Spent", "Tokens", "Told", "Unfit",
+    "Why",
 ]  # fmt: skip

@@ -8,7 +8,8 @@ from litestar import Request, Response
 from litestar.params import MsgPackBody, QueryParameter
 
 from stargate.base import wire
-from stargate.gateway.record import Receipt, Routes, Shipment
+from stargate.gateway.record import Budgets, Receipt, Routes, Shipment
+from stargate.ledger.record.month import month_of
 from stargate.server.access import GATEWAY
 from stargate.server.api.body import MSGPACK
 from stargate.server.api.route import Asking, Here, changing, reading
@@ -30,6 +31,9 @@ Wait = Annotated[
         le=WAIT_LIMIT_S,
         description="How many seconds to wait for another version before the answer is 204.",
     ),
+]
+Node = Annotated[
+    str, QueryParameter(max_length=128, description="The host that asks, by the name it ships under.")
 ]
 
 
@@ -59,4 +63,11 @@ async def add_records(house: Here, actor: Asking, data: MsgPackBody[Shipment]) -
     return await house.intake.take(data, f"{GATEWAY}{actor.name}")
 
 
-ROUTES: tuple[Any, ...] = (show_routes, add_records)
+@reading("/v1/gateway/budgets", "routes.read")
+async def show_budgets(house: Here, actor: Asking, node: Node = "") -> Budgets:
+    """What is used up of keys' budgets this month, as far as gateways have told; and what `node` has told of it."""
+    month = month_of(house.driver.now())
+    return await house.requests.spent(month, f"{GATEWAY}{actor.name}", node)
+
+
+ROUTES: tuple[Any, ...] = (show_routes, show_budgets, add_records)

@@ -45,6 +45,8 @@ class AttemptAtView(msgspec.Struct, frozen=True):
     tokens: TokensView
     counted: CountSource
     chargeable: bool
+    micro_usd: int
+    """What the key's budget was charged, at the model's price then."""
     first_byte_us: int
     last_byte_us: int
     """Microseconds from its admission; 0: none came."""
@@ -126,6 +128,7 @@ def _attempt(filed: Filed) -> AttemptAtView:
         tokens=_tokens(settled.tokens),
         counted=settled.counted,
         chargeable=settled.chargeable,
+        micro_usd=filed.micro_usd,
         first_byte_us=settled.first_byte_us,
         last_byte_us=settled.last_byte_us,
         why=admitted.why,
