@@ -43,7 +43,6 @@ def test_one_that_is_removed_under_our_hands_is_not_taken(
 def test_nothing_is_there_yet(folder: Path) -> None:
     assert epochs(folder) == []
     assert size_bytes(folder) == 0
-    sweep(folder)
     assert take(folder / "one") == -1
 
 

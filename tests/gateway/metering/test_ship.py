@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -183,6 +183,38 @@ async def test_it_tries_again_when_the_receiver_is_away_ever_more_seldom(
     assert pauses == [2, 4, 8, 10, 10, 10, 1, 1]
     assert len(receiver.kept()) == 1
     await spool.close()
+
+
+async def test_one_at_a_time_ships(folder: Path) -> None:
+    """A steward that was given up for dead ships on beside its successor, until it ends."""
+    spool, first, second = opened(folder), Receiver(), Receiver()
+    limits = ShipLimits(pause_s=0.01)
+    old, new = (Shipper(folder, each.send, nobody, lambda: BEGIN, limits) for each in (first, second))
+    old_run = asyncio.create_task(old.run())
+    await attempt(spool)
+    await until(lambda: len(first.came) == 1)
+    new_run = asyncio.create_task(new.run())
+    await attempt(spool)
+    await until(lambda: len(first.came) == 2)
+    assert (await new.backlog()).away == "another process ships this spool"
+    old_run.cancel()
+    await asyncio.wait([old_run])
+    await attempt(spool)
+    await until(lambda: len(second.came) == 1)
+    assert (await new.backlog()).away == ""
+    assert [seq for _, seq in second.kept()] == [3]
+    new_run.cancel()
+    await asyncio.wait([new_run])
+    await spool.close()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Give others their turn until it is so."""
+    for _ in range(3_000):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never was")
 
 
 async def test_a_batch_that_is_refused_for_ever_holds_up_no_other_epoch(folder: Path) -> None:

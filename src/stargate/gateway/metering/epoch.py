@@ -215,8 +215,6 @@ def remove(folder: Path) -> None:
 
 def sweep(spool: Path) -> None:
     """Remove what was being made or removed when its process died. Raises OSError."""
-    if not spool.exists():
-        return
     for path in sorted(spool.iterdir()):
         if not path.name.startswith((_MADE, _GONE)):
             continue

@@ -7,6 +7,7 @@ receiver, which drops names that it has, counts each attempt exactly once.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -18,7 +19,7 @@ import msgspec
 from stargate.base.errors import StargateError
 from stargate.base.time import SECOND
 from stargate.gateway.metering.course import Batch, Course, Usage
-from stargate.gateway.metering.epoch import epochs, size_bytes, sweep
+from stargate.gateway.metering.epoch import LOCK, epochs, size_bytes, sweep, take
 from stargate.gateway.metering.resolve import Ask, resolve
 
 Send = Callable[[Sequence[Usage]], Awaitable[None]]
@@ -64,7 +65,7 @@ class Backlog(msgspec.Struct, frozen=True):
 
 
 class Shipper:
-    """Ships a folder of epochs. There is one at a time: its steward's."""
+    """Ships a folder of epochs. Two at a time would remove what the other reads: `run` lets one work."""
 
     def __init__(
         self,
@@ -92,16 +93,29 @@ class Shipper:
         self._disk = asyncio.Lock()
 
     async def run(self) -> None:
-        """Ship until cancelled."""
-        await self._blocking(partial(sweep, self._folder))
+        """Ship until cancelled. While another process ships this spool, it waits for that to end. Raises OSError."""
+        while (lock := self._alone()) < 0:
+            self._away = "another process ships this spool"
+            await asyncio.sleep(self._limits.pause_s)
+        self._away = ""
+        try:
+            await self._blocking(partial(sweep, self._folder))
+            await self._ship_on()
+        finally:
+            os.close(lock)
+
+    async def _ship_on(self) -> None:
         pause_s = self._limits.pause_s
         while True:
-            pause_s = (
-                self._limits.pause_s
-                if await self.ship()
-                else min(self._limits.longest_pause_s, max(pause_s, self._limits.pause_s) * 2)
-            )
+            arrived = await self.ship()
+            pause_s = self._limits.pause_s if arrived else min(self._limits.longest_pause_s, pause_s * 2)
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - hosts that do not come all at once
+
+    def _alone(self) -> int:
+        """The lock of the spool itself; -1: another has it."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self._folder / LOCK).touch(mode=0o600)
+        return take(self._folder)
 
     async def ship(self) -> bool:
         """One turn through all epochs; False: the receiver did not acknowledge, and the turn ended there."""
