@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
 
 from stargate.base import wire
 from stargate.base.errors import ProviderError
-from stargate.gateway.record import Receipt, Routes, Shipment
+from stargate.gateway.record import Budgets, Receipt, Routes, Shipment
 
 WAIT_S = 20
 """How long the control plane holds a question about routes that have not changed."""
@@ -50,6 +51,14 @@ class Home:
             return wire.from_json(body, Receipt)
         except (msgspec.MsgspecError, ValueError) as error:
             raise HomeError(f"{self._url} answers with what is no receipt: {error}") from None
+
+    async def budgets(self, node: str) -> Budgets:
+        """What is used up of keys' budgets, and what of it this host has told. Raises HomeError."""
+        _, body = await self._ask("GET", f"/v1/gateway/budgets?node={quote(node, safe='')}", None, MARGIN_S)
+        try:
+            return wire.from_json(body, Budgets)
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise HomeError(f"{self._url} answers with what are no budgets: {error}") from None
 
     async def close(self) -> None:
         """Let go."""

@@ -18,13 +18,16 @@ from stargate.base import wire
 from stargate.gateway.limits import Allotment
 from stargate.gateway.metering.course import Usage
 from stargate.gateway.metering.ship import Shipper
-from stargate.gateway.record import Endpoint, Routes, Shipment, Tokens, Why
+from stargate.gateway.record import Application, Endpoint, Routes, Shipment, Tokens, Why
 from stargate.gateway.serving.desk import lookup
 from stargate.gateway.steward.bank import BankServer
 from stargate.gateway.steward.home import Home, HomeError
+from stargate.gateway.steward.shares import Shares
 from stargate.gateway.upstream import AiohttpUpstream
 
 RETRY_S = 1.0
+BUDGETS_S = 1.0
+"""How often it is asked what all hosts have spent."""
 _ROUTES = wire.unpacker(Routes)
 _WHY = wire.unpacker(Why)
 _log = logging.getLogger("stargate.gateway.steward")
@@ -54,6 +57,8 @@ class Steward:
         self._home = home
         self._secrets = {name: os.environ.get(variable, "") for name, variable in charge.secrets.items()}
         self._allotment = Allotment()
+        self._shares = Shares()
+        self._applications: tuple[Application, ...] = ()
         self._bank = BankServer(self._allotment, clock_us)
         self._upstream = AiohttpUpstream()
         self._endpoints: dict[str, Endpoint] = {}
@@ -71,6 +76,7 @@ class Steward:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._follow())
+                tasks.create_task(self._heed_budgets())
                 tasks.create_task(shipper.run())
         finally:
             await self._bank.close()
@@ -98,8 +104,17 @@ class Steward:
     def _know(self, routes: Routes) -> None:
         self._version = routes.version
         self._endpoints = {endpoint.id: endpoint for endpoint in routes.endpoints}
-        money = {each.id: each.scope.budget_micro_usd for each in routes.applications}
-        self._allotment.update(routes.applications, money)
+        self._applications = routes.applications
+        self._allotment.update(routes.applications, self._shares.money(routes.applications))
+
+    async def _heed_budgets(self) -> None:
+        """Other hosts spend of the same budgets, and this one has before."""
+        while True:
+            if any(each.scope.budget_micro_usd for each in self._applications):
+                with contextlib.suppress(HomeError):
+                    self._shares.hear(await self._home.budgets(self._node))
+                    self._allotment.update(self._applications, self._shares.money(self._applications))
+            await asyncio.sleep(BUDGETS_S)
 
     async def _ask(self, endpoint: str, request: str) -> Tokens | None:
         known = self._endpoints.get(endpoint)
