@@ -125,6 +125,18 @@ async def test_who_has_no_address_yet_or_goes_away_is_not_ready() -> None:
         assert len(one.heard) <= heard + 1, "one probe may have been under way"
 
 
+@pytest.mark.parametrize("address", ["{}/evil?x=", "{}#", "user@{}", " {}", "{}/", "", "{}0000"])
+async def test_what_is_no_address_is_never_asked(address: str) -> None:
+    """A program writes it itself, and what it writes goes to every gateway."""
+    async with program() as one:
+        said = address.format(one.address)
+        async with asking(lambda _attempt, _pool: said) as (readiness, _):
+            readiness.follow({"a": Asked("a", "p", "s")})
+            await asyncio.sleep(0.1)
+            assert not readiness.address("a")
+            assert not one.heard
+
+
 async def test_what_should_be_ready_by_now_is_named() -> None:
     async with asking(lambda _attempt, _pool: "") as (readiness, _):
         late = Probe(initial_delay=Duration(0))

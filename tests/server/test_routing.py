@@ -11,7 +11,7 @@ import pytest
 
 from stargate.base import wire
 from stargate.base.time import Instant
-from stargate.gateway.record import Routes, Scope
+from stargate.gateway.record import Model, Routes, Scope
 from stargate.gateway.routing import Map
 from stargate.server.house import SERVER
 from tests.server.serving import SERVICE, ServingEngine, replica, routes_when, serving
@@ -173,6 +173,25 @@ async def test_the_first_routes_after_a_restart_have_the_replicas_that_answer(tm
         async with staged(config, engine) as stage:
             first = await routes_when(stage, lambda _: True)
             assert len(first.endpoints) == 3
+
+
+async def test_a_part_that_cannot_be_made_does_not_keep_a_revoked_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with staged(serving(tmp_path)) as stage:
+        made = await stage.operator.post("/v1/keys", APPLICATION)
+        before = await routes_when(stage, lambda routes: routes.applications)
+        with monkeypatch.context() as broken:
+            broken.setattr("stargate.server.routing.models", lambda *_: (Model("x" * 1_000),))
+            await stage.operator.post("/v1/workloads", {"id": "chat", "yaml": SERVICE})
+            await stage.operator.post(f"/v1/keys/{made['id']}/revoke")
+            after = await routes_when(stage, lambda routes: not routes.applications)
+            assert after.models == before.models
+            troubles = str((await stage.operator.get("/v1/status"))["troubles"])
+            assert "gateways are not told newer services" in troubles
+        async with asyncio.timeout(10):
+            while stage.house.routing.troubles:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
 
 
 async def test_only_gateways_and_operators_read_routes(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Callable, Mapping
 
 import aiohttp
@@ -16,6 +17,7 @@ import msgspec
 from stargate.base.time import SECOND, Duration
 from stargate.workloads.workload import Probe
 
+_ADDRESS = re.compile(r"([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}")
 DEFAULT = Probe(path="/health", timeout=Duration(5 * SECOND))
 """For a service that states none."""
 
@@ -137,8 +139,8 @@ class Readiness:
     async def _answers(self, asked: Asked) -> str:
         """Where it has answered that it is ready; empty: it has not."""
         address = self._address_of(asked.attempt, asked.pool)
-        if not address:
-            return ""
+        if not _ADDRESS.fullmatch(address):
+            return ""  # a program writes it, and may write anything
         probe = asked.probe
         body = probe.post_data.encode() if probe.post_data else None
         headers = {"content-type": "application/json", **probe.headers} if body else probe.headers

@@ -42,7 +42,10 @@ HOLD_S = 3.0
 """How long the first routes after a start wait for replicas to answer."""
 Part = Literal["keys", "terms", "catalog", "services", "replicas"]
 PARTS: frozenset[Part] = frozenset({"keys", "terms", "catalog", "services", "replicas"})
+RETRY_S = 1.0
+"""When a part is tried again that could not be made."""
 _ROUTES = wire.unpacker(Routes)
+_CHECKS = {"models": wire.unpacker(tuple[Model, ...]), "endpoints": wire.unpacker(tuple[Endpoint, ...])}
 
 
 class Routing:
@@ -79,6 +82,8 @@ class Routing:
         self._news = asyncio.Event()
         """Of the next version."""
         self._released = False
+        self._failed: dict[Part, str] = {}
+        """Parts that cannot be made, and why."""
         self.version = 0
         self.made = 0
         """How many versions there have been."""
@@ -125,6 +130,12 @@ class Routing:
             return None
         return self.body
 
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What an operator should look at."""
+        failed = (f"gateways are not told newer {part}: {says}" for part, says in self._failed.items())
+        return (*failed, *self.readiness.troubles)
+
     def prices(self) -> dict[str, Price]:
         """What models cost now, by what they are called."""
         return {model.id: model.price for model in self.models}
@@ -155,7 +166,7 @@ class Routing:
         self._bell.set()
 
     def _declared(self, _fact: Declared) -> None:
-        self._touch("terms", "catalog", "services", "replicas")
+        self._touch("terms", "catalog", "replicas")
 
     def _fact_declared(self, _fact: FactDeclared) -> None:
         self._touch("terms")
@@ -186,32 +197,47 @@ class Routing:
     # -- making them ---------------------------------------------------------------------------------------------
 
     def _make(self, state: State, stale: set[Part]) -> None:
-        """Make anew what is stale; where that says the same as before, nobody is told."""
-        records, at = state.records, self._driver.now()
-        found: dict[str, object] = {}
-        if "keys" in stale:
-            found["applications"] = applications(self._keyring.all(), at)
-        if "terms" in stale:
-            found["lab"] = records.policy.lab
-            found["agreements"] = records.agreements
-            found["facts"] = records.world_facts
-        if stale & {"catalog", "services"}:
-            services = (records.workloads[id] for id in sorted(self._services))
-            found["models"] = self.models = models(records.infrastructure, services)
-        if "catalog" in stale:
-            self._apis = apis(records.infrastructure)
-        if stale & {"catalog", "replicas"}:
-            found["endpoints"] = self.endpoints = (*self._apis, *self._ready(state))
-        packed = {name: msgspec.Raw(wire.pack(value)) for name, value in found.items()}
+        """Make anew what is stale; where that says the same as before, nobody is told.
+
+        A part that cannot be made stays as it was, and does not keep the others: a key that is revoked is revoked.
+        """
+        packed: dict[str, msgspec.Raw] = {}
+        for part in sorted(stale):
+            try:
+                packed |= {name: _packed(name, value) for name, value in self._fresh(part, state).items()}
+                self._failed.pop(part, None)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must not keep the other parts
+                _log.error("the routes' %s cannot be made", part, exc_info=error)
+                self._failed[part] = f"{type(error).__name__}: {error}"
+                asyncio.get_running_loop().call_later(RETRY_S, self._touch, part)
         if all(bytes(self._packed.get(name, b"")) == bytes(value) for name, value in packed.items()):
             return
         self._packed |= packed
+        at = self._driver.now()
         # As late as it is made: so it rises over restarts too, also where the last one had not been seen by all.
         self.version = max(int(at), self.version + 1)
         self.made += 1
         self.body = wire.pack({"version": self.version, "made": at, **self._packed})
         news, self._news = self._news, asyncio.Event()
         news.set()
+
+    def _fresh(self, part: Part, state: State) -> dict[str, object]:
+        """The fields of the routes that a part gives."""
+        records = state.records
+        match part:
+            case "keys":
+                return {"applications": applications(self._keyring.all(), self._driver.now())}
+            case "terms":
+                lab = records.policy.lab
+                return {"lab": lab, "agreements": records.agreements, "facts": records.world_facts}
+            case "catalog" | "services":
+                self._apis = apis(records.infrastructure)
+                services = (records.workloads[id] for id in sorted(self._services))
+                self.models = models(records.infrastructure, services)
+                return {"models": self.models}
+            case "replicas":
+                self.endpoints = (*self._apis, *self._ready(state))
+                return {"endpoints": self.endpoints}
 
     def _ready(self, state: State) -> list[Endpoint]:
         """Replicas that answer; those that should are asked from now on, and no others."""
@@ -222,6 +248,15 @@ class Routing:
         return [
             replica(state, attempt, addresses[attempt.id]) for attempt in attempts if addresses[attempt.id]
         ]
+
+
+def _packed(name: str, value: object) -> msgspec.Raw:
+    """As it goes out. Raises ValidationError for what no gateway could read: it would read none of the rest either."""
+    packed = wire.pack(value)
+    check = _CHECKS.get(name)
+    if check is not None:
+        check.decode(packed)
+    return msgspec.Raw(packed)
 
 
 def applications(keys: Iterable[Key], at: Instant) -> tuple[Application, ...]:

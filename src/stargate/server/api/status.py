@@ -105,7 +105,7 @@ async def status(
             *house.warnings,
             *house.doubts,
             *(f"{kind}: {says}" for kind, says in house.fleet.troubles.items()),
-            *house.routing.readiness.troubles,
+            *house.routing.troubles,
             *(house.books.troubles if house.books is not None else ()),
         ),
         digest=fingerprint,
