@@ -117,11 +117,16 @@ class Exchange:
             reserved=Tokens(input_tokens=asked.input_tokens, output_tokens=asked.output_tokens),
             reserved_micro_usd=reserved,
         )
+        run = _Run(desk, post, admitted, held)
         try:
             await desk.spool.write(admitted)
         except StargateError as error:
             raise Refusal(503, "cannot_record", f"usage cannot be recorded now: {error.message}") from None
-        run = _Run(desk, post, admitted, held)
+        except asyncio.CancelledError:
+            await run.settle("unsent", 0)  # it is on disk, and nobody was asked
+            if not self._left:
+                raise
+            return None
         post.outstanding += 1
         post.breaker.begin()
         try:

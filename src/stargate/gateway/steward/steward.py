@@ -117,6 +117,8 @@ class Steward:
             await asyncio.sleep(BUDGETS_S)
 
     async def _ask(self, endpoint: str, request: str) -> Tokens | None:
+        if self._version < 0:
+            raise ConnectionError("no routes are known yet, so nobody knows where to ask")
         known = self._endpoints.get(endpoint)
         return None if known is None else await lookup(self._upstream, known, self._secrets, request)
 
