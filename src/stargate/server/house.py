@@ -37,6 +37,7 @@ from stargate.server.intake import Intake
 from stargate.server.readiness import Pace
 from stargate.server.request_log import RequestLog
 from stargate.server.routing import Routing
+from stargate.server.scaling import Scaler
 
 _log = logging.getLogger(__name__)
 
@@ -157,7 +158,10 @@ async def open_house(
         if isinstance(plan, UserError):
             _warn(house, f"the files could not be read, so what was declared before holds: {plan}")
         loop = asyncio.create_task(driver.run(), name="driver")
-        following = asyncio.create_task(routing.run(), name="routes")
+        beside = [
+            asyncio.create_task(routing.run(), name="routes"),
+            asyncio.create_task(Scaler(driver, house.intake.load).run(), name="load"),
+        ]
         rounds: asyncio.Task[None] | None = None
         try:
             for effect in machine.outstanding():
@@ -170,8 +174,9 @@ async def open_house(
             yield house
         finally:
             routing.release()
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await requests.close()
             if books is not None:
                 await _close_books(books, rounds)
