@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Self
 
 from stargate.gateway.upstream.failure import CutError
 from stargate.gateway.upstream.unpack import Unpack
 
-PASSED_ON = frozenset(
-    {"content-type", "openai-processing-ms", "retry-after", "retry-after-ms", "x-should-retry"}
-)
+PASSED_ON = ("content-type", "openai-processing-ms", "retry-after", "retry-after-ms", "x-should-retry")
 """Headers that are worth passing on. The limits that an endpoint tells are those of our account there."""
 
 
@@ -24,18 +22,12 @@ class Answer(ABC):
     headers: tuple[tuple[str, str], ...]
     """Those of `PASSED_ON`, names in lower case."""
 
-    def __init__(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
-        """Raises CutError for an answer that cannot be read."""
+    def __init__(self, status: int, header: Callable[[str], str | None]) -> None:
+        """`header` gives a header of the answer by its name. Raises CutError for an answer that cannot be read."""
         self.status = status
-        self._unpack: Unpack | None = None
-        passed: list[tuple[str, str]] = []
-        for name, value in headers:
-            lower = name.lower()
-            if lower in PASSED_ON:
-                passed.append((lower, value))
-            elif lower == "content-encoding" and value.lower() != "identity":
-                self._unpack = Unpack(value.lower())
-        self.headers = tuple(passed)
+        self.headers = tuple([(name, value) for name in PASSED_ON if (value := header(name)) is not None])
+        encoding = (header("content-encoding") or "identity").lower()
+        self._unpack = None if encoding == "identity" else Unpack(encoding)
 
     def __aiter__(self) -> Self:
         return self

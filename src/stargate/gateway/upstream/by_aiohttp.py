@@ -14,6 +14,7 @@ from aiohttp.connector import Connection
 from stargate.gateway.upstream.answer import Answer
 from stargate.gateway.upstream.failure import CutError, UnsentError
 from stargate.gateway.upstream.upstream import CONNECT_S, KEPT_S, PATIENT, Headers, Patience
+from stargate.gateway.upstream.watch import Watch
 
 _STALE_BORNE = 8
 """Connections in a row that are closed before anything is sent on them."""
@@ -98,19 +99,26 @@ class AiohttpUpstream:
             response_class=_Response,
         )
         self._connect_s = connect_s
+        self._loop = asyncio.get_running_loop()
+        self._watch = Watch()
 
     async def send(
         self, url: str, headers: Headers, body: bytes | None, patience: Patience = PATIENT
     ) -> Answer:
         """See `Upstream.send`."""
-        began_s = asyncio.get_running_loop().time()
+        now_s = self._loop.time()
+        head = _Head(now_s + min(self._connect_s + patience.first_byte_s, patience.total_s))
+        self._watch.add(head)
         try:
-            async with asyncio.timeout(min(self._connect_s + patience.first_byte_s, patience.total_s)):
-                response = await self._ask(url, headers, body)
-        except TimeoutError:
-            raise CutError("silent", f"{url} does not begin to answer") from None
+            response = await self._ask(url, headers, body)
+        except asyncio.CancelledError:
+            if head.gave_up():
+                raise CutError("silent", f"{url} does not begin to answer") from None
+            raise
+        finally:
+            self._watch.drop(head)
         try:
-            return _Answer(response, patience, began_s)
+            return _Answer(response, patience, now_s + patience.total_s, self._watch)
         except CutError:
             response.close()
             raise
@@ -134,6 +142,7 @@ class AiohttpUpstream:
         """See `Upstream.close`."""
         await asyncio.sleep(_REST_S)  # connections that rest come back first
         await self._session.close()
+        self._watch.close()
 
 
 def _failure(url: str, fault: Exception) -> UnsentError | CutError:
@@ -155,22 +164,48 @@ def _failure(url: str, fault: Exception) -> UnsentError | CutError:
             return CutError("reset", f"{url} broke the connection before it answered")
 
 
+class _Head:
+    """The wait for the head of an answer. What waits is the task that makes it."""
+
+    __slots__ = ("_cancelled", "_end_s", "_rang", "_task")
+
+    def __init__(self, end_s: float) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._cancelled = task.cancelling()
+        self._end_s = end_s
+        self._rang = False
+
+    def look(self, now_s: float) -> None:
+        """See `Wait.look`."""
+        if now_s >= self._end_s and not self._rang:
+            self._rang = True
+            self._task.cancel()
+
+    def gave_up(self) -> bool:
+        """Whether the task was cancelled by this wait alone: if so, it is cancelled no longer."""
+        return self._rang and self._task.uncancel() <= self._cancelled
+
+
 class _Answer(Answer):
-    """One timer bounds all waiting: it is not set anew for every piece, but looks how long the wait has been."""
+    __slots__ = ("_content", "_end_s", "_limit_s", "_loop", "_patience", "_response", "_since_s", "_watch")
 
-    __slots__ = ("_content", "_end_s", "_limit_s", "_loop", "_patience", "_response", "_since_s", "_timer")
-
-    def __init__(self, response: aiohttp.ClientResponse, patience: Patience, began_s: float) -> None:
-        super().__init__(response.status, response.headers.items())
+    def __init__(
+        self, response: aiohttp.ClientResponse, patience: Patience, end_s: float, watch: Watch
+    ) -> None:
+        super().__init__(response.status, response.headers.get)
         self._loop = asyncio.get_running_loop()
         self._response = response
         self._content = response.content
         self._patience = patience
         self._limit_s = patience.first_byte_s
-        self._end_s = began_s + patience.total_s
+        self._end_s = end_s
         self._since_s = self._loop.time()
         """Since when a piece is waited for."""
-        self._timer = self._loop.call_at(min(self._since_s + self._limit_s, self._end_s), self._ring)
+        self._watch = watch
+        if not self._content.is_eof():
+            watch.add(self)
 
     async def _piece(self) -> bytes:
         self._since_s = self._loop.time()
@@ -182,7 +217,7 @@ class _Answer(Answer):
         self._since_s = _NEVER
         self._limit_s = self._patience.idle_s
         if not piece:
-            self._timer.cancel()
+            self._watch.drop(self)
         return piece
 
     async def close(self) -> None:
@@ -190,21 +225,17 @@ class _Answer(Answer):
         self._let_go()
 
     def _let_go(self) -> None:
-        self._timer.cancel()
+        self._watch.drop(self)
         if not self._response.closed:
             self._response.close()
 
-    def _ring(self) -> None:
-        now_s = self._loop.time()
+    def look(self, now_s: float) -> None:
+        """See `Wait.look`."""
         if now_s >= self._end_s:
-            self._fail(
-                CutError("late", f"{self._response.url} has not answered in {self._patience.total_s:g} s")
-            )
+            limit = f"{self._patience.total_s:g} s"
+            self._fail(CutError("late", f"{self._response.url} has not answered in {limit}"))
         elif now_s >= self._since_s + self._limit_s:
             self._fail(CutError("silent", f"{self._response.url} says nothing for {self._limit_s:g} s"))
-        else:
-            next_s = min(self._since_s, now_s) + self._limit_s
-            self._timer = self._loop.call_at(min(next_s, self._end_s), self._ring)
 
     def _fail(self, fault: CutError) -> None:
         self._content.set_exception(fault)

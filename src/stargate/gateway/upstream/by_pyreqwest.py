@@ -87,7 +87,7 @@ class _Answer(Answer):
     __slots__ = ("_limit_s", "_over", "_patience", "_reader", "_request", "_url")
 
     def __init__(self, url: str, request: StreamRequest, response: Response, patience: Patience) -> None:
-        super().__init__(response.status, response.headers.items())
+        super().__init__(response.status, response.get_header)
         self._url = url
         self._request = request
         self._reader = response.body_reader
