@@ -32,7 +32,9 @@ _SECRET = re.compile(r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})=([A-Za-z_][A-Za-z0-9
 )
 @click.option("--node", default=socket.gethostname, show_default="this host's name", help="Its name.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=click.IntRange(1, 65_535), default=8780, show_default=True)
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), default=8780, show_default=True, help="The port to listen on."
+)
 @click.option(
     "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that answer."
 )
