@@ -176,7 +176,7 @@ def test_a_worker_that_dies_frees_its_requests_and_keeps_its_money() -> None:
     assert got.kind == "slots"
     host.allotment.forget("w0")
     assert isinstance(host.enter(1, micro_usd=0), Ticket)
-    assert host.allotment.give("w1", Wish("k", "money", 1), 0).amount == 0
+    assert host.allotment.give("w1", Wish("k", "money", 1), 0).count == 0
 
 
 def test_a_limit_that_is_changed_holds_at_once() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stargate.gateway.limits import Allotment, Purse, Short, Ticket
+from stargate.gateway.limits import Allotment, NoBankError, Purse, Short, Ticket
 from stargate.gateway.record import Application, Scope
 from stargate.gateway.steward.bank import BankServer, RemoteBank
 
@@ -96,7 +96,7 @@ async def test_a_new_steward_learns_what_was_given_out(tmp_path: Path) -> None:
     clock.us += 1_000_000
     purse.sweep()
     await server.close()
-    with pytest.raises(ConnectionError):
+    with pytest.raises(NoBankError):
         await purse.enter(KEY, 1, 50)
     server = await opened(tmp_path / "bank", clock)
     passed = 0

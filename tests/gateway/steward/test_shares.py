@@ -61,6 +61,6 @@ def test_two_hosts_stop_at_one_budget() -> None:
     tell()
     for turn in range(100):
         name = "ab"[turn % 2]
-        told[name] += hosts[name][1].give(f"worker-{name}", Wish("k", "money", 70), turn).amount
+        told[name] += hosts[name][1].give(f"worker-{name}", Wish("k", "money", 70), turn).count
         tell()
     assert sum(told.values()) == 14 * 70

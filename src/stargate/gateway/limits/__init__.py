@@ -5,17 +5,8 @@ for the clock that is handed in.
 """
 
 from stargate.gateway.limits.allot import Allotment, Returned, Slice, Wish, limit_of
-from stargate.gateway.limits.purse import Bank, OwnBank, Purse, Short, Ticket
+from stargate.gateway.limits.purse import Bank, NoBankError, OwnBank, Purse, Short, Ticket
 
 __all__ = [
-    "Allotment",
-    "Bank",
-    "OwnBank",
-    "Purse",
-    "Returned",
-    "Short",
-    "Slice",
-    "Ticket",
-    "Wish",
-    "limit_of",
-]
+    "Allotment", "Bank", "NoBankError", "OwnBank", "Purse", "Returned", "Short", "Slice", "Ticket", "Wish", "limit_of",
+]  # fmt: skip

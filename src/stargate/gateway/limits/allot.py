@@ -18,18 +18,19 @@ SHARE = 8
 
 
 class Wish(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A worker needs `amount` of a limit at once, and would use `ahead` more soon."""
+    """A worker needs so much of a limit at once, and would use `ahead` more soon."""
 
     application: str
     kind: Kind
-    amount: int
+    count: int
+    """In the limit's own unit: requests, tokens, or micro-USD."""
     ahead: int = 0
 
 
 class Slice(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What it is given: at least the amount, or nothing."""
+    """What it is given: at least what it needs, or nothing."""
 
-    amount: int
+    count: int
     given_us: int
     until_us: int
     """From here on it may no longer be spent and is given back."""
@@ -42,7 +43,7 @@ class Returned(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     application: str
     kind: Kind
-    amount: int
+    count: int
     given_us: int
 
 
@@ -74,7 +75,7 @@ class Allotment:
         if pot is None:
             return Slice(0, at_us, at_us)
         left = pot.left(at_us)
-        amount = min(wish.amount, pot.limit)
+        amount = min(wish.count, pot.limit)
         if amount > left or not pot.limit:
             return Slice(0, at_us, at_us, pot.more_us(amount, at_us) or 0)
         workers = max(1, len(self._held))
@@ -93,11 +94,11 @@ class Allotment:
         pot = self._pot(returned.application, returned.kind)
         if pot is None:
             return
-        pot.put_back(returned.amount, returned.given_us)
+        pot.put_back(returned.count, returned.given_us)
         if isinstance(pot, Sum):
             held = self._held.setdefault(worker, {})
             key = (returned.application, returned.kind)
-            held[key] = held.get(key, 0) - returned.amount
+            held[key] = held.get(key, 0) - returned.count
 
     def forget(self, worker: str) -> None:
         """A worker died: the requests that it had open are over.

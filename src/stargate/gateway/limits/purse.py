@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from stargate.base.errors import InternalError
 from stargate.gateway.limits.allot import Allotment, Returned, Slice, Wish, limit_of
 from stargate.gateway.limits.pot import KINDS, SLICE_US, Kind
 from stargate.gateway.record import Application
@@ -12,11 +13,15 @@ from stargate.gateway.record import Application
 _MINUTE = ("requests", "tokens")
 
 
+class NoBankError(InternalError):
+    """Nobody says what is left of the limits now."""
+
+
 class Bank(Protocol):
     """Whoever gives out slices: this process, or the host's steward."""
 
     async def give(self, wishes: Sequence[Wish]) -> Sequence[Slice]:
-        """A slice for each wish. Raises ConnectionError where nobody answers."""
+        """A slice for each wish. Raises NoBankError where nobody answers."""
 
     def take_back(self, returned: Sequence[Returned]) -> None:
         """Unused, or used beyond. Must not block."""
@@ -86,7 +91,7 @@ class Purse:
         self._holdings: dict[tuple[str, Kind], _Holding] = {}
 
     async def enter(self, application: Application, tokens: int, micro_usd: int) -> Ticket | Short | None:
-        """Take what a request needs. None: the key has no limits. Raises ConnectionError where no bank answers."""
+        """Take what a request needs. None: the key has no limits. Raises NoBankError."""
         needs = [
             (kind, amount)
             for kind, amount in zip(KINDS, (1, tokens, 1, micro_usd), strict=True)
@@ -100,7 +105,7 @@ class Purse:
             for wish, given in zip(lacking, slices, strict=True):
                 self._fill(wish, given)
             for wish, given in zip(lacking, slices, strict=True):
-                if given.amount <= 0:
+                if given.count <= 0:
                     return Short(wish.kind, limit_of(application, wish.kind), given.more_us)
         return self._spend(application, dict(needs))
 
@@ -162,7 +167,7 @@ class Purse:
         if wish.kind in _MINUTE and holding.left and holding.given_us != given.given_us:
             self._bank.take_back([Returned(*key, holding.left, holding.given_us)])
             holding.left = 0
-        holding.left += given.amount
+        holding.left += given.count
         holding.given_us, holding.until_us = given.given_us, given.until_us
         holding.spent = 0
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from itertools import islice
 from pathlib import Path
 
+from stargate.base.errors import ProviderError
 from stargate.base.time import MINUTE
 from stargate.gateway.metering.spool import Spool
 from stargate.gateway.record import Admitted, Settled, Tokens
@@ -18,7 +19,7 @@ from stargate.gateway.record import Admitted, Settled, Tokens
 Ask = Callable[[str, str], Awaitable[Tokens | None]]
 """What an endpoint (its id) says that an attempt (its `upstream_id`) has used; None: it does not know, and never will.
 
-Raises OSError, as a ConnectionError or a TimeoutError, while it cannot be reached: then it is asked again later.
+Raises ProviderError or OSError, as a TimeoutError, while it cannot be reached: then it is asked again later.
 """
 PATIENCE_US = 60 * MINUTE
 """An endpoint that cannot be reached is asked no more when so much time has passed since the request was admitted."""
@@ -65,7 +66,7 @@ async def _asked(admitted: Admitted, ask: Ask, away: set[str]) -> Tokens | None:
         return AWAY
     try:
         return await ask(admitted.endpoint, admitted.upstream_id)
-    except OSError:  # a TimeoutError is one
+    except (ProviderError, OSError):  # a TimeoutError is one
         away.add(admitted.endpoint)
         return AWAY
 

@@ -8,8 +8,9 @@ from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 
 from stargate.base import wire
+from stargate.base.errors import ProviderError
 from stargate.base.time import Instant
-from stargate.gateway.limits import Purse, Short, Ticket
+from stargate.gateway.limits import NoBankError, Purse, Short, Ticket
 from stargate.gateway.metering import Spool
 from stargate.gateway.record import Application, Endpoint, Model, Price, Routes, Tokens
 from stargate.gateway.routing import Map, Shut, Switchboard, Ways
@@ -17,7 +18,7 @@ from stargate.gateway.serving.body import Asked
 from stargate.gateway.serving.refusal import Refusal, unknown_key, unknown_model
 from stargate.gateway.serving.settings import Settings
 from stargate.gateway.serving.usage import usage_in
-from stargate.gateway.upstream import CutError, Patience, UnsentError, Upstream
+from stargate.gateway.upstream import Patience, Upstream
 
 MILLION = 1_000_000
 LOOKUP = Patience(first_byte_s=5.0, idle_s=5.0, total_s=5.0)
@@ -106,7 +107,7 @@ class Desk:
         """What an endpoint says that a request has used; None: it does not say, or not now."""
         try:
             return await lookup(self.upstream, endpoint, self.secrets, request)
-        except ConnectionError:
+        except ProviderError:
             return None
 
     def note(self, ways: Ways) -> str:
@@ -127,7 +128,7 @@ class Desk:
         )
         try:
             got = await self.purse.enter(application, asked.input_tokens + asked.output_tokens, reserved)
-        except ConnectionError:
+        except NoBankError:
             raise Refusal(
                 503, "limits_unknown", "what is left of this key's limits is not known now", retry_s=1
             ) from None
@@ -146,15 +147,12 @@ class Desk:
 async def lookup(
     upstream: Upstream, endpoint: Endpoint, secrets: Mapping[str, str], request: str
 ) -> Tokens | None:
-    """What an endpoint says that a request has used; None: it does not say. Raises ConnectionError: not now."""
+    """What an endpoint says that a request has used; None: it does not say. Raises ProviderError: not now."""
     if not endpoint.usage_path:
         return None
     url = endpoint.url.removesuffix("/v1") + endpoint.usage_path.format(request_id=request)
-    try:
-        answer = await upstream.send(url, authorised(endpoint, secrets), None, LOOKUP)
-        body = await answer.whole(LOOKUP_BYTES)
-    except (UnsentError, CutError) as error:
-        raise ConnectionError(error.message) from None
+    answer = await upstream.send(url, authorised(endpoint, secrets), None, LOOKUP)
+    body = await answer.whole(LOOKUP_BYTES)
     if answer.status == 404:
         return Tokens()  # it keeps count, and has never heard of this one
     found = usage_in(body) if answer.status == 200 else None

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import msgspec
 
+from stargate.base.errors import StargateError
+
 Headers = list[tuple[str, str]]
 _JSON = msgspec.json.Encoder()
 
 
-class Refusal(Exception):  # noqa: N818  # it is an answer, and not only of errors
+class Refusal(StargateError):  # noqa: N818  # it is an answer
     """A request that is not answered. `code` is stable, `message` says the way out."""
 
     def __init__(
@@ -26,7 +28,7 @@ class Refusal(Exception):  # noqa: N818  # it is an answer, and not only of erro
         retry_s: float | None = None,
         headers: Headers | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message)  # its way out is part of it: clients show nothing else
         self.status = status
         self.code = code
         self.message = message

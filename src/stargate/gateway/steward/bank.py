@@ -15,10 +15,11 @@ from pathlib import Path
 
 import msgspec
 
-from stargate.gateway.limits import Allotment, Returned, Slice, Wish
+from stargate.gateway.limits import Allotment, NoBankError, Returned, Slice, Wish
 from stargate.gateway.limits.pot import STEP_US, WINDOW_STEPS, Kind
 
 MESSAGE_LIMIT_BYTES = 1 << 20
+REMEDY = "Look whether the steward of this host runs; its parent starts it anew"
 ANSWER_S = 2.0
 """How long a worker waits for an answer."""
 _PACK = msgspec.msgpack.Encoder()
@@ -109,10 +110,10 @@ class RemoteBank:
             async with asyncio.timeout(ANSWER_S):
                 slices = await answer
             for wish, given in zip(wishes, slices, strict=True):
-                self._note(Returned(wish.application, wish.kind, -given.amount, given.given_us))
+                self._note(Returned(wish.application, wish.kind, -given.count, given.given_us))
             return slices
         except TimeoutError:
-            raise ConnectionError(f"the steward at {self._path} does not answer") from None
+            raise NoBankError(f"the steward at {self._path} does not answer", REMEDY) from None
         finally:
             self._answers.pop(number, None)
 
@@ -135,9 +136,9 @@ class RemoteBank:
                 try:
                     reader, self._writer = await asyncio.open_unix_connection(self._path)
                 except OSError as error:
-                    raise ConnectionError(f"no steward at {self._path}: {error.strerror}") from None
+                    raise NoBankError(f"no steward is at {self._path}: {error.strerror}", REMEDY) from None
                 _send(self._writer, (0, self._worker))
-                _send(self._writer, (0, [each for had in self._had.values() for each in had if each.amount]))
+                _send(self._writer, (0, [each for had in self._had.values() for each in had if each.count]))
                 self._reading = asyncio.create_task(self._read(reader, self._writer))
             return self._writer
 
@@ -145,8 +146,8 @@ class RemoteBank:
         """Keep the balance of what was given: below zero, as it is owed."""
         had = self._had.setdefault((change.application, change.kind), deque())
         if change.kind in ("slots", "money"):
-            before = had.pop().amount if had else 0
-            had.append(msgspec.structs.replace(change, amount=before + change.amount))
+            before = had.pop().count if had else 0
+            had.append(msgspec.structs.replace(change, count=before + change.count))
             return
         while had and had[0].given_us < change.given_us - WINDOW_STEPS * STEP_US:
             had.popleft()
@@ -165,7 +166,7 @@ class RemoteBank:
             self._writer = None
             for answer in self._answers.values():
                 if not answer.done():
-                    answer.set_exception(ConnectionError("the steward went away"))
+                    answer.set_exception(NoBankError("the steward went away", REMEDY))
             await _closed(writer)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from stargate.base import wire
+from stargate.base.errors import ProviderError
 from stargate.gateway.limits import Allotment
 from stargate.gateway.metering.course import Usage
 from stargate.gateway.metering.ship import Shipper
@@ -118,7 +119,7 @@ class Steward:
 
     async def _ask(self, endpoint: str, request: str) -> Tokens | None:
         if self._version < 0:
-            raise ConnectionError("no routes are known yet, so nobody knows where to ask")
+            raise ProviderError("no routes are known yet", "Wait until the control plane has told them")
         known = self._endpoints.get(endpoint)
         return None if known is None else await lookup(self._upstream, known, self._secrets, request)
 
