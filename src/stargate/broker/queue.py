@@ -74,6 +74,8 @@ class _Pass(msgspec.Struct, gc=False):
     """Free chips of the roomiest pool but the one in which room is kept."""
     _rooms: dict[str, Room] = {}
     """By kind of chip, once room is kept for the first in line."""
+    _small: dict[tuple[tuple[str, ...], int], list[Room]] = {}
+    """Kinds of chips and the size of a gang to where it may have room, if it is over soon enough."""
     _blocked_shapes: dict[bytes, Survey] = {}
     _unshaped: list[tuple[Ask, Survey]] = []
     """Those that were blocked last: their shapes are needed only if somebody comes after them."""
@@ -82,6 +84,8 @@ class _Pass(msgspec.Struct, gc=False):
     _sourced: bool = False
     _spent: dict[str, int] = {}
     """The least that was too much for a team."""
+    _within: dict[str, tuple[int, int]] = {}
+    """When so many slots had been placed, so much was not."""
     _clears: bool = False
     """Quota is kept for a slot for which others are stopped."""
     _yielded: set[str] = set()
@@ -156,7 +160,12 @@ class _Pass(msgspec.Struct, gc=False):
         quiet = None if kept is None else state.quiet.get(waiting)
         if kept is None or quiet is None or quiet.epoch != state.permits.epoch(state, self._at):
             return False
-        if any(self._room_of(chip, kept).may_serve(quiet.gang_chips, quiet.run_us) for chip in quiet.chips):
+        like = (quiet.chips, quiet.gang_chips)
+        small = self._small.get(like)
+        if small is None:
+            rooms = [self._room_of(chip, kept) for chip in quiet.chips]
+            small = self._small[like] = [room for room in rooms if room.may_serve(quiet.gang_chips, 0)]
+        if any(room.may_serve(quiet.gang_chips, quiet.run_us) for room in small):
             return False
         return may_carry(state, quiet.provider, quiet.gang_chips)
 
@@ -324,7 +333,11 @@ class _Pass(msgspec.Struct, gc=False):
         chips, spent = least_chips(work), self._spent.get(work.team)
         if spent is not None and chips >= spent:
             return True
+        placed, within = self._within.get(work.team, (0, 0))
+        if placed == len(self._placed) and chips <= within:
+            return False
         if quota.over_quota(self._state, work.team, chips) is None:
+            self._within[work.team] = (len(self._placed), chips)
             return False
         self._spent[work.team] = chips
         return True
