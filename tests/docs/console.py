@@ -23,7 +23,7 @@ from stargate.engines.local import agents, retire
 from tests.conftest import REPOSITORY
 
 LOOKING = {"explain", "journal", "leases", "logs", "needs", "offers", "pools", "ps", "show", "status"}
-PATIENCE_S = 30.0
+PATIENCE_S = 100.0
 PAUSE_S = 0.25
 SHORTER = ("sleep 0.2", "sleep 0.03")
 """A reader needs a minute between two commands; the test does not."""

@@ -38,7 +38,7 @@ def run_console(example: Example) -> str | None:
 SYBIL = Sybil(parsers=[PythonCodeBlockParser(), CodeBlockParser(language="console", evaluator=run_console)])
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", PAGES)
 def test_examples_of_a_page_run(page: str, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(session.folder)

@@ -98,4 +98,6 @@ def test_files_stand_beside_the_scenario(tmp_path: Path) -> None:
     path.write_text("scenario:\n  start: 2026-01-05\n  infrastructure: [world]\n  agreements: [world]\n")
     plan = load(path)
     assert plan.declared is not None
-    assert [pool.id for pool in plan.declared.infrastructure.pools] == ["home", "cloud"]
+    infrastructure = plan.declared.infrastructure
+    assert infrastructure is not None
+    assert [pool.id for pool in infrastructure.pools] == ["home", "cloud"]

@@ -21,6 +21,9 @@ from tests.cli.conftest import Run, until
 from tests.cli.rehearse.files import lay
 
 COMMAND = (sys.executable, "-c", "from stargate.cli import main; main()")
+HEED = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+HEEDFUL = (sys.executable, "-c", HEED + COMMAND[2])
+"""As from a terminal: what a shell starts in the background is born with Ctrl-C ignored, and passes that on."""
 LOOPBACK = "127.0.0.2"
 """Ray takes 127.0.0.1 for the machine's address in its network; this one it leaves as it is."""
 
@@ -120,7 +123,7 @@ def test_ctrl_c_ends_it_and_the_same_command_goes_on(run: Run, folder: Path) -> 
     words = ["rehearse", str(folder / "tiny.yaml"), "--seeds", "500", "--workers", "1", "--report", str(out)]
     runs = out / "runs.jsonl"
     with subprocess.Popen(
-        [*COMMAND, *words], start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*HEEDFUL, *words], start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             until(lambda: runs.exists() and runs.read_bytes().count(b"\n") >= 2, 200)

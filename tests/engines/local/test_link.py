@@ -110,7 +110,7 @@ async def test_saved_steps_are_told_before_the_loss(stage: LocalStage) -> None:
 
 
 async def test_a_provider_whose_agent_cannot_start_is_lost(tmp_path: Path) -> None:
-    stage = LocalStage(tmp_path, Bounds(start_s=1.0, revive_s=None))
+    stage = LocalStage(tmp_path, Bounds(start_s=20.0, revive_s=None))
     (tmp_path / "agents").mkdir()
     (tmp_path / "agents" / "azure.lock").mkdir()
     await stage.engine.open()

@@ -42,8 +42,10 @@ def test_fields_elements_and_policy_are_reached(plan: Plan) -> None:
     assert scenario.engines[0].failures.chip_hours_between == 12.5
     assert {job.id: job.chips for job in scenario.demand[0].jobs} == {"a": 16, "b": 16, "c": 24, "d": 8}
     assert found.declared is not None
-    assert found.declared.policy.backfill == "none"
-    assert found.declared.policy.sourcing.automatic
+    policy = found.declared.policy
+    assert policy is not None
+    assert policy.backfill == "none"
+    assert policy.sourcing.automatic
     assert plan.scenario.horizon is None, "the plan itself is as it was"
 
 
