@@ -95,6 +95,7 @@ def forgetting(state: State) -> Iterator[None]:
         patched.enter_context(mock.patch.object(Permits, "of", asked_anew))
         patched.enter_context(mock.patch.object(_Pass, "_is_hopeless", return_value=False))
         patched.enter_context(mock.patch.object(preempt, "_most", return_value=10**6))
+        patched.enter_context(mock.patch.object(preempt, "_least_loss", return_value=0))
         patched.enter_context(mock.patch.object(preempt, "_may_help", return_value=True))
         patched.enter_context(mock.patch.object(preempt, "_may_have_place", return_value=True))
         yield
