@@ -155,7 +155,7 @@ def _search(state: State, ask: Ask, at: Instant, reservation: Reservation | None
     survey = Survey()
     asked: list[tuple[Option, Allowed]] = []
     for option in ask.options:
-        late, permits = at >= option.late_from, _permits(state, ask, option, at)
+        late, permits = at >= option.late_from, permits_of(state, ask, option, at)
         asked.append((option, permits))
         for supply in _roomy(state, option, permits, survey):
             best, second = survey.choice, survey.runner_up
@@ -212,7 +212,7 @@ def least_marginals(state: State, ask: Ask, at: Instant) -> Iterator[tuple[Optio
     """Of each alternative for which there may be room: for less by the chip-hour no supply that is let in has it."""
     anywhere = forgiving(ask) if ask.avoid else ask
     for option in ask.options:
-        for supply in _in_price_order(state, _permits(state, anywhere, option, at), option.gang_chips):
+        for supply in _in_price_order(state, permits_of(state, anywhere, option, at), option.gang_chips):
             yield option, supply.marginal
             break
 
@@ -229,7 +229,7 @@ def _roomy(state: State, option: Option, permits: Allowed, survey: Survey) -> It
     return _in_price_order(state, permits, option.gang_chips)
 
 
-def _permits(state: State, ask: Ask, option: Option, at: Instant) -> Allowed:
+def permits_of(state: State, ask: Ask, option: Option, at: Instant) -> Allowed:
     """The chips that will do, and who is let in to each."""
     chips = option.chips or tuple(state.supplies.by_chip)
     return [(chip, state.permits.of(state, ask, option, chip, at)) for chip in chips]
@@ -239,14 +239,15 @@ def _in_price_order(state: State, permits: Allowed, free_chips: int) -> Iterable
     """Supplies whose class is let in and whose pool has so much free, cheapest first."""
     by_chip = state.supplies.by_chip
     streams = [
-        _let_in(by_chip[chip], permit, free_chips) for chip, permit in permits if not permit.all_refused
+        let_in(by_chip[chip], permit, free_chips) for chip, permit in permits if not permit.all_refused
     ]
     if len(streams) == 1:
         return streams[0]
     return heapq.merge(*streams, key=lambda supply: (supply.marginal, supply.id))
 
 
-def _let_in(listed: PriceList, permit: Permit, free_chips: int) -> Iterator[Supply]:
+def let_in(listed: PriceList, permit: Permit, free_chips: int) -> Iterator[Supply]:
+    """Supplies of one chip whose class is let in and whose pool has so much free, cheapest first."""
     supplies, refused = listed.supplies, permit.refused
     at = listed.roomy(0, free_chips)
     while at >= 0:

@@ -15,13 +15,14 @@ from stargate.base import wire
 from stargate.base.errors import NotFoundError
 from stargate.base.time import FOREVER, Instant
 from stargate.broker.ask import Ask, expected_run, least_chips
-from stargate.broker.backlog import Backlog, Quiet
+from stargate.broker.backlog import Backlog
 from stargate.broker.commitment import committed_micro_usd
 from stargate.broker.ends import Ends
 from stargate.broker.nodes import NodeMap
 from stargate.broker.order import join, leave, waiting_rank
 from stargate.broker.permits import Permits
 from stargate.broker.policy import SourcingPolicy, Team
+from stargate.broker.quiet import Quiet
 from stargate.broker.records import AttemptState, Records, Slot, WorkloadState
 from stargate.broker.reserve import Rest, Starts
 from stargate.broker.shortage import needs_of, waits_for

@@ -89,6 +89,8 @@ class SupplyIndex:
         """Of pools that are held, in part or wholly."""
         self.changes = 0
         """How often a supply came, went or was repriced."""
+        self.members = 0
+        """How often one came or went."""
         self.moves: dict[str, int] = {}
         """By pool: how often what is free there, now or in time to come, was noted to be another."""
 
@@ -104,6 +106,7 @@ class SupplyIndex:
         classes[supply.kind] = classes.get(supply.kind, 0) + 1
         self._chip_of[supply.pool] = supply.chip
         self.changes += 1
+        self.members += 1
 
     def remove(self, supply_id: str) -> None:
         """The supply is no longer offered; what runs on it runs on."""
@@ -114,6 +117,7 @@ class SupplyIndex:
         if not classes[supply.kind]:
             del classes[supply.kind]
         self.changes += 1
+        self.members += 1
 
     def set_marginal(self, supply: Supply, marginal: int) -> None:
         """Move a supply to its new place in the price order."""
