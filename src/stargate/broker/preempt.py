@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from stargate.broker.supply import Supply
     from stargate.broker.tally import Group
 
-    Offer = tuple[int, int, Option, Supply, list["Victim"]]
+    Offer = tuple[int, int, Option, Supply, list[AttemptState]]
     """What it loses at least, its place among the busy, and who may be stopped there."""
 
 
@@ -47,21 +47,22 @@ def victims(
     leaving: dict[str, int] = {}
     for attempt in state.stopping.values():
         leaving[attempt.pool] = leaving.get(attempt.pool, 0) + attempt.chips
+    for option, supply in busy:
+        if supply.pool in leaving:
+            with _Clearing(state, ask, rank, option, supply, at) as clearing:
+                if clearing.enough():
+                    return option, supply, ()  # room is being made already: wait for it, wherever it is
     offers: list[Offer] = []
+    groups: _Groups | None = None
     for number, (option, supply) in enumerate(busy):
+        if groups is None or groups.option is not option:
+            groups = _Groups(state, ask, rank, option)
         gone = leaving.get(supply.pool, 0)
-        groups = _Groups(state, ask, rank, option)
         if gone + _most(state, groups, supply) < option.gang_chips:
             continue
-        with _Clearing(state, ask, rank, option, supply, at) as clearing:
-            if clearing.enough():
-                return option, supply, ()  # room is being made already: wait for it, wherever it is
-        pool = state.live_on.get(supply.pool, {}).values()
-        allowed = [
-            _victim(state, one, at) for one in pool if one.id not in spared and groups.may_stop(one, at)
-        ]
+        allowed = groups.allowed(supply.pool, at, spared)
         missing = option.gang_chips - gone - state.nodes[supply.pool].free_chips
-        least = _least_loss(allowed, missing)
+        least = _least_loss(state, allowed, missing, at)
         if least is not None:
             offers.append((least, number, option, supply, allowed))
     return _cheapest(state, ask, rank, offers, at)
@@ -84,10 +85,10 @@ def _cheapest(
     return None if best is None else best[4:]
 
 
-def _least_loss(allowed: list[Victim], missing: int) -> int | None:
+def _least_loss(state: State, allowed: list[AttemptState], missing: int, at: Instant) -> int | None:
     """Nobody makes so many chips free for less: as if attempts could go in part. None: all are too few."""
     loss = 0
-    for rate, chips in sorted([(victim.rate, victim.attempt.chips) for victim in allowed]):
+    for rate, chips in sorted([(_lost_rate(state, attempt, at), attempt.chips) for attempt in allowed]):
         if missing <= 0:
             break
         loss += rate * min(chips, missing)
@@ -102,15 +103,11 @@ class Victim(NamedTuple):
     """The last in line goes first."""
     lost: int
     id: str
-    rate: int
-    """What a chip loses: micro-USD an hour x microseconds."""
     attempt: AttemptState
 
 
 def _victim(state: State, attempt: AttemptState, at: Instant) -> Victim:
-    rate = _lost_rate(state, attempt, at)
-    lost = -(-rate * attempt.chips // HOUR)
-    return Victim(-running_rank(state, attempt, at), lost, attempt.id, rate, attempt)
+    return Victim(-running_rank(state, attempt, at), lost_work(state, attempt, at), attempt.id, attempt)
 
 
 class _Groups:
@@ -118,6 +115,7 @@ class _Groups:
 
     def __init__(self, state: State, ask: Ask, rank: int, option: Option) -> None:
         self._state, self._ask, self._rank = state, ask, rank
+        self.option = option
         self._reclaims = quota.may_reclaim(state, ask.workload.team, option.gang_chips)
         self._by_priority = state.records.policy.order == "priority"
         self._known: dict[Group, bool] = {}
@@ -129,15 +127,21 @@ class _Groups:
             found = self._known[group] = not self._by_priority or self._gives_way(-group[1], group[0])
         return found
 
-    def may_stop(self, attempt: AttemptState, at: Instant) -> bool:
-        """Whether the attempt may be stopped."""
-        if attempt.status == "stopping" or attempt.workload == self._ask.workload_id:
-            return False
+    def allowed(self, pool: str, at: Instant, spared: Collection[str]) -> list[AttemptState]:
+        """The attempts on a pool that may be stopped, but for those spared."""
+        found = [
+            attempt
+            for group, held in self._state.tally.on_pool(pool).items()
+            if self.may_go(group)
+            for attempt in held.values()
+            if attempt.status != "stopping" and attempt.workload != self._ask.workload_id
+        ]
+        if spared:
+            found = [attempt for attempt in found if attempt.id not in spared]
+        return found if self._by_priority else [one for one in found if self._may_stop(one, at)]
+
+    def _may_stop(self, attempt: AttemptState, at: Instant) -> bool:
         work = self._state.records.workloads[attempt.workload].workload
-        if not work.preemptible:
-            return False
-        if self._by_priority:
-            return self.may_go((work.team, work.priority))
         return self._gives_way(running_rank(self._state, attempt, at), work.team)
 
     def _gives_way(self, running: int, team: str) -> bool:
@@ -270,12 +274,12 @@ def _on_supply(
     rank: int,
     option: Option,
     supply: Supply,
-    allowed: list[Victim],
+    allowed: list[AttemptState],
     at: Instant,
 ) -> tuple[Victim, ...] | None:
     with _Clearing(state, ask, rank, option, supply, at) as clearing:
         chosen: list[Victim] = []
-        for victim in sorted(allowed):
+        for victim in sorted(_victim(state, attempt, at) for attempt in allowed):
             if not clearing.may_lose(victim.attempt):
                 continue
             clearing.remove(victim.attempt)
