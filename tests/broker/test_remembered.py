@@ -20,6 +20,7 @@ from stargate.broker.permits import Permits
 from stargate.broker.policy import SourcingPolicy, Team
 from stargate.broker.queue import _Pass
 from stargate.broker.state import State
+from stargate.broker.verdicts import Verdicts
 from tests.broker.world import Bench, pool, work
 
 POOLS = ("big", "dear", "far", "small")
@@ -93,6 +94,7 @@ def forgetting(state: State) -> Iterator[None]:
     state.quiet.clear()
     with ExitStack() as patched:
         patched.enter_context(mock.patch.object(Permits, "of", asked_anew))
+        patched.enter_context(mock.patch.object(Verdicts, "of", return_value=None))
         patched.enter_context(mock.patch.object(_Pass, "_is_hopeless", return_value=False))
         patched.enter_context(mock.patch.object(preempt, "_most", return_value=10**6))
         patched.enter_context(mock.patch.object(preempt, "_least_loss", return_value=0))

@@ -19,8 +19,9 @@ from stargate.base.money import cost_micro_usd, format_usd, micro_usd
 from stargate.base.time import Instant
 from stargate.broker.ask import expected_end
 from stargate.broker.fact import Placed
-from stargate.broker.filters import Refusal, refuse_share, refuse_supply
+from stargate.broker.filters import Refusal, refuse_share
 from stargate.broker.ground import Ground
+from stargate.broker.verdicts import verdict
 
 if TYPE_CHECKING:
     from stargate.broker.ask import Ask, Option
@@ -155,6 +156,7 @@ def _search(state: State, ask: Ask, at: Instant, reservation: Reservation | None
     survey = Survey()
     asked: list[tuple[Option, Allowed]] = []
     for option in ask.options:
+        known = state.verdicts.of(state, ask, option)
         late, permits = at >= option.late_from, permits_of(state, ask, option, at)
         asked.append((option, permits))
         for supply in _roomy(state, option, permits, survey):
@@ -170,7 +172,9 @@ def _search(state: State, ask: Ask, at: Instant, reservation: Reservation | None
                     and not second.loose
                 ):
                     break  # what comes later costs as much at least, and stands behind where it costs as much
-            refusal = _refuse_one(state, ask, option, supply, at)
+            refusal = refuse_share(state, option, supply.kind) or verdict(
+                state, ask, option, supply, at, known
+            )
             if refusal is not None:
                 survey.refuse(refusal)
                 continue
@@ -184,10 +188,6 @@ def _search(state: State, ask: Ask, at: Instant, reservation: Reservation | None
     return survey
 
 
-def _refuse_one(state: State, ask: Ask, option: Option, supply: Supply, at: Instant) -> Refusal | None:
-    return refuse_share(state, option, supply.kind) or refuse_supply(state, ask, option, supply, at)
-
-
 def _find_busy(
     state: State,
     ask: Ask,
@@ -198,8 +198,11 @@ def _find_busy(
 ) -> None:
     """Where the gang may stand and has no room now, cheapest first."""
     for option, permits in asked:
+        known = state.verdicts.of(state, ask, option)
         for supply in _in_price_order(state, permits, 0):
-            refusal = _refuse_one(state, ask, option, supply, at)
+            refusal = refuse_share(state, option, supply.kind) or verdict(
+                state, ask, option, supply, at, known
+            )
             if refusal is None:
                 survey.busy.append((option, supply))
                 if len(survey.busy) == limit:
@@ -249,6 +252,9 @@ def _in_price_order(state: State, permits: Allowed, free_chips: int) -> Iterable
 def let_in(listed: PriceList, permit: Permit, free_chips: int) -> Iterator[Supply]:
     """Supplies of one chip whose class is let in and whose pool has so much free, cheapest first."""
     supplies, refused = listed.supplies, permit.refused
+    if free_chips <= 0:
+        yield from [supply for supply in supplies if supply.kind not in refused]
+        return
     at = listed.roomy(0, free_chips)
     while at >= 0:
         supply = supplies[at]
