@@ -24,7 +24,7 @@ from stargate.broker.backlog import Room
 from stargate.broker.fact import Fact, Placed, Stopping
 from stargate.broker.ground import Ground
 from stargate.broker.place import Choice, Survey, place, placed
-from stargate.broker.quiet import Quiet, Shut
+from stargate.broker.quiet import ANY_SIZE, Quiet, Shut
 from stargate.broker.reserve import Reservation, Rest, earliest
 from stargate.broker.trial import Trial
 
@@ -154,13 +154,13 @@ class _Pass(msgspec.Struct, gc=False):
 
     def _is_hopeless(self, waiting: Waiting) -> bool:
         """Whether a slot behind the first in line is known to wait for nothing but room, and there is none for it."""
-        state, kept = self._state, self.reservation
-        quiet = None if kept is None else state.quiet.get(waiting)
-        if kept is None or quiet is None or quiet.epoch != state.permits.epoch(state, self._at):
+        quiet = self._state.quiet.get(waiting)
+        if quiet is None or self.reservation is None:
             return False
-        if self._shut is None:
-            self._shut = Shut(state, kept, self._at)
-        return self._shut.is_hopeless(quiet)
+        shut = self._shut
+        if shut is None:
+            shut = self._shut = Shut(self._state, self.reservation, self._at)
+        return shut.is_hopeless(quiet)
 
     def _note_quiet(self, waiting: Waiting, ask: Ask, survey: Survey) -> None:
         """Remember what can only wait for room: nothing is bought for it, and it asks for the same every time."""
@@ -256,13 +256,13 @@ class _Pass(msgspec.Struct, gc=False):
         ]
         heapify(heads)
         while heads:
-            order, borrows, _, waiting, number, place = heads[0]
+            order, borrows, seq, waiting, number, place = heads[0]
             team, chips, line = lines[number]
-            if chips >= self._spent.get(team, chips + 1):
+            if chips >= self._spent.get(team, ANY_SIZE):
                 heappop(heads)
                 continue
             if not borrows and self._borrows(team, chips):
-                heapreplace(heads, (order, True, waiting.seq, waiting, number, place))
+                heapreplace(heads, (order, True, seq, waiting, number, place))
                 continue
             if self._is_hopeless(waiting) and not self._over_quota(team, chips):
                 self._blocked += 1

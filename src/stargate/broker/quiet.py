@@ -37,7 +37,7 @@ class Shut:
     """What one pass has found to have no room, beside the room that is kept for the first in line and in its pool."""
 
     def __init__(self, state: State, kept: Reservation, at: Instant) -> None:
-        self._state, self._kept = state, kept
+        self._state, self._kept, self._at = state, kept, at
         self._until_us = kept.starts - at
         self._beside: dict[Door, int] = {}
         """The fewest nodes that were too many."""
@@ -45,7 +45,10 @@ class Shut:
 
     def is_hopeless(self, quiet: Quiet) -> bool:
         """Whether there is certainly no room for it. If so, a provider would carry it, had it room."""
-        door, nodes, kept = quiet.door, quiet.nodes, self._kept
+        state, kept = self._state, self._kept
+        if quiet.epoch != state.permits.epoch(state, self._at):
+            return False
+        door, nodes = quiet.door, quiet.nodes
         if nodes < self._beside.get(door, ANY_SIZE):
             if self._has_room_beside(quiet):
                 return False
@@ -53,19 +56,22 @@ class Shut:
         if nodes < self._inside.get(door, ANY_SIZE) and (
             quiet.run_us <= self._until_us or quiet.gang_chips <= kept.spare_chips
         ):
-            if self._fits(kept.supply.pool, quiet):
+            if self._may_take(kept.supply.pool, quiet):
                 return False
             self._inside[door] = nodes
-        return may_carry(self._state, quiet.provider, quiet.gang_chips)
+        return may_carry(state, quiet.provider, quiet.gang_chips)
 
     def _has_room_beside(self, quiet: Quiet) -> bool:
         by_chip, pool = self._state.supplies.by_chip, self._kept.supply.pool
         return any(
-            supply.pool != pool and self._fits(supply.pool, quiet)
+            supply.pool != pool and self._may_take(supply.pool, quiet)
             for chip, permit in quiet.door.permits
             if not permit.all_refused
             for supply in let_in(by_chip[chip], permit, quiet.gang_chips)
         )
 
-    def _fits(self, pool: str, quiet: Quiet) -> bool:
-        return self._state.nodes[pool].fits(quiet.nodes, quiet.door.chips_per_node, quiet.door.topology)
+    def _may_take(self, pool: str, quiet: Quiet) -> bool:
+        state, door = self._state, quiet.door
+        return state.nodes[pool].fits(quiet.nodes, door.chips_per_node, door.topology) and may_carry(
+            state, state.catalog_pools[pool].provider, quiet.gang_chips
+        )
