@@ -7,7 +7,7 @@ queue keeps the room that is being made for whom it is made. So nobody is stoppe
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterator
 from heapq import heapify, heappop
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -177,16 +177,14 @@ def own_victims(
     freed = sum(attempt.chips for attempt in stopping)
     if state.records.policy.order == "priority" and not _may_help(state, team, -rank, chips, stopping):
         return None
-    mine = state.tally.teams.get(team, {})
-    key = _cheapest_of_the_lowest(state, at)
-    lower = [(key(attempt), attempt) for attempt in mine.values() if _is_lower(state, rank, attempt, at)]
-    heapify(lower)  # often a few are enough: they are not all sorted
+    lower = _lowest_first(state, team, rank, at)
     chosen: list[AttemptState] = []
     while quota.over_quota(state, team, chips - freed) is not None:
-        if not lower:
+        attempt = next(lower, None)
+        if attempt is None:
             return None
-        chosen.append(heappop(lower)[1])
-        freed += chosen[-1].chips
+        chosen.append(attempt)
+        freed += attempt.chips
     leaving = [*chosen, *stopping]
     return (
         tuple(chosen)
@@ -246,13 +244,19 @@ def _team(state: State, attempt: AttemptState) -> str:
     return state.records.workloads[attempt.workload].workload.team
 
 
-def _cheapest_of_the_lowest(state: State, at: Instant) -> Callable[[AttemptState], tuple[int, int, str]]:
-    return lambda attempt: (-running_rank(state, attempt, at), lost_work(state, attempt, at), attempt.id)
-
-
-def _is_lower(state: State, rank: int, attempt: AttemptState, at: Instant) -> bool:
-    work = state.records.workloads[attempt.workload].workload
-    return attempt.status != "stopping" and work.preemptible and gives_way(state, attempt, rank, at)
+def _lowest_first(state: State, team: str, rank: int, at: Instant) -> Iterator[AttemptState]:
+    """What gives way of a team's work: the lowest first, and of these the cheapest."""
+    mine = state.tally.teams.get(team, {})
+    if state.records.policy.order == "priority":
+        groups = [list(mine[priority].values()) for priority in sorted(mine) if -priority > rank]
+    else:
+        every = [attempt for held in mine.values() for attempt in held.values()]
+        groups = [[attempt for attempt in every if gives_way(state, attempt, rank, at)]]
+    for group in groups:
+        found = [_victim(state, attempt, at) for attempt in group if attempt.status != "stopping"]
+        heapify(found)  # often a few are enough: they are not all sorted
+        while found:
+            yield heappop(found).attempt
 
 
 def lost_work(state: State, attempt: AttemptState, at: Instant) -> int:

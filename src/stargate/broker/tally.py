@@ -21,8 +21,8 @@ class Tally:
     """Counts of attempts that hold nodes."""
 
     def __init__(self) -> None:
-        self.teams: dict[str, dict[str, AttemptState]] = {}
-        """Those of a team, by id."""
+        self.teams: dict[str, dict[int, dict[str, AttemptState]]] = {}
+        """Those of a team that are preemptible, by priority and id."""
         self._on_pool: dict[str, dict[Group, dict[str, AttemptState]]] = {}
         """Those that are preemptible, by id."""
         self._chips: dict[str, dict[Group, int]] = {}
@@ -35,8 +35,8 @@ class Tally:
 
     def add(self, attempt: AttemptState, work: Workload, supply: Supply | None) -> None:
         """An attempt holds nodes."""
-        self.teams.setdefault(work.team, {})[attempt.id] = attempt
         if work.preemptible:
+            self.teams.setdefault(work.team, {}).setdefault(work.priority, {})[attempt.id] = attempt
             group = (work.team, work.priority)
             self._on_pool.setdefault(attempt.pool, {}).setdefault(group, {})[attempt.id] = attempt
             self._count(attempt, group, attempt.chips)
@@ -45,8 +45,8 @@ class Tally:
 
     def remove(self, attempt: AttemptState, work: Workload, supply: Supply | None) -> None:
         """It no longer does."""
-        del self.teams[work.team][attempt.id]
         if work.preemptible:
+            del self.teams[work.team][work.priority][attempt.id]
             group = (work.team, work.priority)
             del self._on_pool[attempt.pool][group][attempt.id]
             self._count(attempt, group, -attempt.chips)
