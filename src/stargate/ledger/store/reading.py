@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -12,13 +12,14 @@ from stargate.agreements import Agreement, Period, WorldFact
 from stargate.base.time import DAY, HOUR, Instant
 from stargate.base.wire import unpacker
 from stargate.ledger.record import Budget, Entry, Line, LineKey, Month, Rollup, UsageEvent, UseCharged
-from stargate.ledger.record.booked import Booked
+from stargate.ledger.record.booked import Booked, Moved, Words
 from stargate.ledger.record.entry import entry_id
 from stargate.ledger.record.imported import Imported, Sum
 from stargate.ledger.record.month import after, month_of
 from stargate.ledger.record.opening import SOURCE as OPENING
 from stargate.ledger.store.chain import Position
 from stargate.ledger.store.database import Database, Row
+from stargate.ledger.store.movement import SUBJECT, movement
 
 _AGREEMENTS = unpacker(tuple[Agreement, ...])
 _FACT = unpacker(WorldFact)
@@ -29,6 +30,9 @@ _KEY = (
 )  # fmt: skip
 _KEY_COLUMNS = ", ".join(_KEY)
 _KEY_OF_LINE = ", ".join(f"line.{column}" for column in _KEY)
+
+FEW = 50_000
+"""Events that are looked through by their numbers; more, by when they began."""
 
 
 class Terms(NamedTuple):
@@ -45,6 +49,12 @@ _AT_A_PRICE = "(kind IN ('usage', 'payment', 'opening') AND price_usd IS NOT NUL
 
 class Reading:
     """Questions to a ledger's database."""
+
+    MOVED = (
+        "(SELECT e.seq, e.month, e.amount, e.micro, l.subject, l.start_us, l.end_us"
+        " FROM entry AS e JOIN standing AS l ON l.number = e.line)"
+    )
+    """Entries, each with the subject and the span of its line."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -85,6 +95,12 @@ class Reading:
         agreements = _AGREEMENTS.decode(last[0][0]) if last else ()
         return Terms(seq, agreements, tuple(_FACT.decode(row[0]) for row in facts))
 
+    def terms_with(self, entry: int) -> Terms:
+        """The terms that were on record with an entry."""
+        query = "SELECT terms_seq FROM block WHERE entry_seq >= ? ORDER BY seq LIMIT 1"
+        rows = self._database.run(query, (entry,))
+        return self.terms(int(rows[0][0]) if rows else None)
+
     def budgets(self) -> tuple[Budget, ...]:
         """All that were ever said, in the order of the record: of each team and month the last one counts."""
         rows = self._database.run("SELECT body FROM terms WHERE kind = 'budget' ORDER BY seq")
@@ -105,18 +121,19 @@ class Reading:
         An hour of which only a part lies within the span starts with the span.
         """
         span, values = "", [grain, grain, after_seq, upto_seq]
+        # Few numbers name few rows, else a span does. SQLite would always go by the numbers: `+` keeps it from that.
+        seq = "seq" if within is None or upto_seq - after_seq <= FEW else "+seq"
         if within is not None:
             span, values = " AND start_us >= ? AND start_us < ?", [*values, within.start, within.end]
         if metrics is not None:
             if not metrics:
                 return
-            marks = ", ".join("?" * len(metrics))
-            span += f" AND stream IN (SELECT id FROM stream WHERE metric IN ({marks}))"
+            span += f" AND {_of_metrics(metrics, 'stream')}"
             values += sorted(metrics)  # type: ignore[arg-type]  # values of a query
         query = (
             "SELECT used.span, used.micro, stream.metric, stream.party, stream.provider, stream.quoted_usd,"
             " stream.attributes FROM (SELECT start_us / ? * ? AS span, stream, sum(micro) AS micro"
-            f" FROM usage_event WHERE seq > ? AND seq <= ?{span} GROUP BY 1, 2) AS used"
+            f" FROM usage_event WHERE {seq} > ? AND {seq} <= ?{span} GROUP BY 1, 2) AS used"
             " JOIN stream ON stream.id = used.stream ORDER BY used.span, stream.digest"
         )
         read: dict[str, dict[str, str]] = {}
@@ -134,11 +151,16 @@ class Reading:
                 micro=int(micro),
             )
 
-    def usage(self, within: Period, upto_seq: int | None = None) -> Iterator[UsageEvent]:
-        """The events themselves, in the order in which they came."""
+    def usage(
+        self, within: Period, upto_seq: int | None = None, metrics: Collection[str] | None = None
+    ) -> Iterator[UsageEvent]:
+        """The events themselves, in the order in which they came; with metrics, those of them."""
         limit = self.position().usage_seq if upto_seq is None else upto_seq
-        where = "u.start_us >= ? AND u.start_us < ? AND u.seq <= ?"
-        return self._events(where, (within.start, within.end, limit))
+        where, values = "u.start_us >= ? AND u.start_us < ? AND u.seq <= ?", [within.start, within.end, limit]
+        if metrics is not None:
+            where += f" AND {_of_metrics(metrics, 'u.stream')}"
+            values += sorted(metrics)  # type: ignore[arg-type]  # values of a query
+        return iter(()) if metrics is not None and not metrics else self._events(where, values)
 
     def openings(self) -> Iterator[UsageEvent]:
         """What was brought from other books: see `record/opening.py`."""
@@ -283,6 +305,32 @@ class Reading:
                 corrects=row[24],
             )
 
+    def moved(
+        self,
+        month: str,
+        parties: tuple[str, str],
+        upto_seq: int,
+        *,
+        days: bool = False,
+        attributes: bool = False,
+    ) -> Iterator[Moved]:
+        """What was booked in a month between two parties, by an entry: entries that are alike, summed.
+
+        Use at a price is summed over the month, or over each day and for the same attributes where that is asked
+        for; what clauses say, over each span.
+        """
+        query = movement(self.MOVED, days=days, attributes=attributes)
+        for row in self._database.stream(query, (month, upto_seq, *parties, *reversed(parties))):
+            *subject, start, end, amount, micro, entries, first, last = row
+            seen = subject[len(SUBJECT) :] or ["{}"]
+            key = _key((*subject[:4], start, end, *subject[4 : len(SUBJECT)], *seen))
+            yield Moved(key, int(amount), int(micro), int(entries), first, last)
+
+    def words(self, entries: Sequence[int]) -> dict[int, Words]:
+        """What some entries say, by their numbers."""
+        rows = self._database.find("SELECT seq, says, text_ref, due_us FROM entry WHERE seq IN", entries)
+        return {seq: Words(says, ref, None if due is None else Instant(due)) for seq, says, ref, due in rows}
+
     def booked(self, month: str) -> Iterator[Booked]:
         """What was booked in a month, line by line, in the order of the lines' names."""
         query = (
@@ -407,6 +455,10 @@ class Reading:
         """The month itself, or the first one after all that are closed: where something is booked."""
         last = self._database.run("SELECT max(name) FROM month WHERE status = 'closed'")[0][0]
         return name if last is None or name > last else after(str(last))
+
+
+def _of_metrics(metrics: Collection[str], stream: str) -> str:
+    return f"{stream} IN (SELECT id FROM stream WHERE metric IN ({', '.join('?' * len(metrics))}))"
 
 
 def _key(row: Row) -> LineKey:
