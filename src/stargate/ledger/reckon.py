@@ -8,7 +8,7 @@ after it, for caps, tiers and commitments go on from month to month. What change
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -29,6 +29,8 @@ from stargate.ledger.store.writing import BATCH_LIMIT
 
 RATED = "rated"
 """The name under which the store remembers how far usage has been rated."""
+PORTION = 20_000
+"""Events that are rated at once; an hour that has more is one portion."""
 
 
 def rate(writing: Writing, at: Instant) -> int:
@@ -37,13 +39,13 @@ def rate(writing: Writing, at: Instant) -> int:
     now, terms = writing.now, writing.terms()
     if (done, note) == (now.usage_seq, str(terms.seq)):
         return 0
-    fresh = writing.months_used(done, now.usage_seq)
+    fresh = _months_used(writing, done, now.usage_seq)
     closed = [month for month in writing.months() if month.status == "closed"]
     last = closed[-1].name if closed else ""
     changed = note != str(terms.seq)
     again = _months_of_facts(writing, int(note or 0), terms) if changed else ""
     entries = _reckon_closed(writing, closed, [name for name in fresh if name <= last], again, done, at)
-    months = writing.months_used(0, now.usage_seq) if changed else fresh
+    months = _months_used(writing, 0, now.usage_seq) if changed else fresh
     for name in months:
         if name > last:
             entries += _rate_month(writing, name, terms, None if changed else done, at)
@@ -54,7 +56,7 @@ def rate(writing: Writing, at: Instant) -> int:
 def settle(writing: Writing, month: str, at: Instant, terms: Terms) -> int:
     """Post the difference between what a month's clauses say and what was posted for them."""
     charges = owed_by_clauses(writing, month, terms, at)
-    standing = writing.lines(month, at_a_price=False)
+    standing = writing.lines(month, of_clauses=True)
     return writing.post(difference(charges, standing, month), usage_seq=writing.now.usage_seq)
 
 
@@ -93,21 +95,43 @@ def _reckon_closed(
     return entries
 
 
+def _months_used(writing: Writing, after: int, upto: int) -> list[str]:
+    """The months in which usage lies that came after one number and up to another, in order."""
+    return sorted({month_of(hour) for hour, _ in writing.hours_used(after, upto)})
+
+
 def _rate_month(writing: Writing, month: str, terms: Terms, done: int | None, at: Instant) -> int:
     """One month: what came after `done`, or (None) all of it against what stands."""
     span, upto = span_of(month), writing.now.usage_seq
     prices = Prices(Book(terms.agreements), terms.facts, span, max(span.end, at))
+    hours = writing.hours_used(done or 0, upto, span)
+    return sum(_rate_part(writing, part, prices, done) for part in portions(span, hours))
+
+
+def _rate_part(writing: Writing, span: Period, prices: Prices, done: int | None) -> int:
+    upto = writing.now.usage_seq
     rollups = (
         used for part in cut(span, prices.edges, HOUR) for used in writing.rollups(done or 0, upto, part)
     )
     counted = list(rated(rollups, prices))
     if done is None:
-        standing = {line.key.id: line for line in writing.lines(month, at_a_price=True)}
+        standing = {line.key.id: line for line in writing.lines_at_a_price(span)}
     else:
         standing = writing.standing({item.key.id: item.key for item in counted})
     drafts = of_use(counted, standing, whole=done is None)
     parts = (drafts[first : first + BATCH_LIMIT] for first in range(0, len(drafts), BATCH_LIMIT))
     return sum(writing.post(part, usage_seq=upto) for part in parts)
+
+
+def portions(span: Period, hours: Iterable[tuple[Instant, int]]) -> Iterator[Period]:
+    """A span, cut between hours into parts of so many events that they may be in memory at once."""
+    start, events = span.start, 0
+    for hour, count in hours:
+        if events and events + count > PORTION:
+            yield Period(start, hour)
+            start, events = hour, 0
+        events += count
+    yield Period(start, span.end)
 
 
 def owed_by_clauses(reading: Reading, month: str, terms: Terms, at: Instant) -> tuple[ChargeLine, ...]:
@@ -123,7 +147,7 @@ def commitments_at(reading: Reading, at: Instant) -> tuple[CommitmentState, ...]
     terms = reading.terms()
     book, span = Book(terms.agreements), span_of(month_of(Instant(at - 1)))
     usage, charged, prior = _gathered(reading, book, terms, Period(span.start, at), at)
-    standing = reading.lines(month_of(span.start), at_a_price=False)
+    standing = reading.lines(month_of(span.start), of_clauses=True)
     settled = [line for line in as_charges(standing) if line.period.end <= at]
     return commitments(book, terms.facts, usage, (*prior, *charged, *settled), at)
 
@@ -140,7 +164,7 @@ def _gathered(
     brought = tuple(reading.openings())
     prior = [line for event in brought if (line := as_prior(event)) is not None]
     for name in months:
-        prior += as_charges(reading.lines(name, at_a_price=False))
+        prior += as_charges(reading.lines(name, of_clauses=True))
         prior += _spent(reading, name, fields, cuts)
     usage = [use for event in brought if (use := as_consumed(event)) is not None]
     counted = metrics_counted(book, earlier=False)

@@ -89,6 +89,11 @@ class LineKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dic
         return other
 
 
+def first_id(hour: Instant) -> bytes:
+    """Names of lines that begin with this hour, or later, are not less. From 1970 on."""
+    return _HOUR.pack(hour // HOUR)
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A line as it stands: what was counted for it, and what has been posted."""
 

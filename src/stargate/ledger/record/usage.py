@@ -66,6 +66,8 @@ class UsageEvent(
         _check_quantity(self.quantity, takes_back=bool(self.corrects))
         if self.quoted_usd is not None and not (self.quoted_usd.is_finite() and self.quoted_usd >= 0):
             raise ValueError(f"quoted_usd {self.quoted_usd}: a price is zero or more")
+        if self.start < 0:
+            raise ValueError(f"it starts ({self.start}) before 1970")
         if self.end is not None and self.end < self.start:
             raise ValueError(f"it ends ({self.end}) before it starts ({self.start})")
         if len(self.attributes) > ATTRIBUTES_LIMIT:

@@ -24,9 +24,9 @@ class Posted(NamedTuple):
 
     ids: list[bytes]
     """Of the line of each draft."""
-    fresh: list[Row]
+    fresh: Sequence[Row]
     """Lines that are there for the first time."""
-    changed: list[Row]
+    changed: Sequence[Row]
     entries: list[Row]
     """One for each draft."""
     balances: dict[tuple[int, int, str], int]

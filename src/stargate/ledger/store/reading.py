@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 from stargate.agreements import Agreement, Period, WorldFact
-from stargate.base.time import DAY, HOUR, Instant
+from stargate.base.time import DAY, Instant
 from stargate.base.wire import unpacker
-from stargate.ledger.record import Budget, Entry, Line, LineKey, Month, Rollup, UsageEvent, UseCharged
+from stargate.ledger.record import Budget, Entry, Line, LineKey, Month, UseCharged
 from stargate.ledger.record.booked import Booked, Moved, Words
 from stargate.ledger.record.entry import entry_id
 from stargate.ledger.record.imported import Imported, Sum
+from stargate.ledger.record.line import first_id
 from stargate.ledger.record.month import after, month_of
-from stargate.ledger.record.opening import SOURCE as OPENING
-from stargate.ledger.store.chain import Position
-from stargate.ledger.store.database import Database, Row
+from stargate.ledger.store.database import Row
 from stargate.ledger.store.movement import SUBJECT, movement
+from stargate.ledger.store.usage import ReadingUse, decimal_of
 
 _AGREEMENTS = unpacker(tuple[Agreement, ...])
 _FACT = unpacker(WorldFact)
@@ -30,9 +29,6 @@ _KEY = (
 )  # fmt: skip
 _KEY_COLUMNS = ", ".join(_KEY)
 _KEY_OF_LINE = ", ".join(f"line.{column}" for column in _KEY)
-
-FEW = 50_000
-"""Events that are looked through by their numbers; more, by when they began."""
 
 
 class Terms(NamedTuple):
@@ -47,7 +43,7 @@ _AT_A_PRICE = "(kind IN ('usage', 'payment', 'opening') AND price_usd IS NOT NUL
 """Lines that follow from what was counted and a price alone; the others from what clauses say of a whole month."""
 
 
-class Reading:
+class Reading(ReadingUse):
     """Questions to a ledger's database."""
 
     MOVED = (
@@ -55,26 +51,6 @@ class Reading:
         " FROM entry AS e JOIN standing AS l ON l.number = e.line)"
     )
     """Entries, each with the subject and the span of its line."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    @property
-    def name(self) -> str:
-        """Where it lies."""
-        return self._database.name
-
-    @contextlib.contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """Questions asked within see one state of the record."""
-        with self._database.reading():
-            yield
-
-    def position(self) -> Position:
-        """How far the record goes."""
-        query = "SELECT seq, usage_seq, terms_seq, entry_seq, hash FROM block ORDER BY seq DESC LIMIT 1"
-        rows = self._database.run(query)
-        return Position._make((*rows[0][:4], bytes(rows[0][4]))) if rows else Position()
 
     def progress(self, name: str) -> tuple[int, str]:
         """How far a reader of another record has come, and what it noted; (0, "") at first."""
@@ -106,110 +82,22 @@ class Reading:
         rows = self._database.run("SELECT body FROM terms WHERE kind = 'budget' ORDER BY seq")
         return tuple(_BUDGET.decode(body) for (body,) in rows)
 
-    # -- usage -------------------------------------------------------------------------------------------------
-
-    def rollups(
-        self,
-        after_seq: int,
-        upto_seq: int,
-        within: Period | None = None,
-        grain: int = HOUR,
-        metrics: Collection[str] | None = None,
-    ) -> Iterator[Rollup]:
-        """Usage on record after one number and up to another, what is alike summed over each hour (or `grain`).
-
-        An hour of which only a part lies within the span starts with the span.
-        """
-        span, values = "", [grain, grain, after_seq, upto_seq]
-        # Few numbers name few rows, else a span does. SQLite would always go by the numbers: `+` keeps it from that.
-        seq = "seq" if within is None or upto_seq - after_seq <= FEW else "+seq"
-        if within is not None:
-            span, values = " AND start_us >= ? AND start_us < ?", [*values, within.start, within.end]
-        if metrics is not None:
-            if not metrics:
-                return
-            span += f" AND {_of_metrics(metrics, 'stream')}"
-            values += sorted(metrics)  # type: ignore[arg-type]  # values of a query
-        query = (
-            "SELECT used.span, used.micro, stream.metric, stream.party, stream.provider, stream.quoted_usd,"
-            " stream.attributes FROM (SELECT start_us / ? * ? AS span, stream, sum(micro) AS micro"
-            f" FROM usage_event WHERE {seq} > ? AND {seq} <= ?{span} GROUP BY 1, 2) AS used"
-            " JOIN stream ON stream.id = used.stream ORDER BY used.span, stream.digest"
-        )
-        read: dict[str, dict[str, str]] = {}
-        for start, micro, metric, party, provider, quoted, text in self._database.stream(query, values):
-            attributes = read.get(text)
-            if attributes is None:
-                attributes = read[text] = json.loads(text)
-            yield Rollup(
-                hour=Instant(start if within is None else max(start, within.start)),
-                metric=metric,
-                party=party,
-                provider=provider,
-                quoted_usd=_decimal(quoted),
-                attributes=attributes,
-                micro=int(micro),
-            )
-
-    def usage(
-        self, within: Period, upto_seq: int | None = None, metrics: Collection[str] | None = None
-    ) -> Iterator[UsageEvent]:
-        """The events themselves, in the order in which they came; with metrics, those of them."""
-        limit = self.position().usage_seq if upto_seq is None else upto_seq
-        where, values = "u.start_us >= ? AND u.start_us < ? AND u.seq <= ?", [within.start, within.end, limit]
-        if metrics is not None:
-            where += f" AND {_of_metrics(metrics, 'u.stream')}"
-            values += sorted(metrics)  # type: ignore[arg-type]  # values of a query
-        return iter(()) if metrics is not None and not metrics else self._events(where, values)
-
-    def openings(self) -> Iterator[UsageEvent]:
-        """What was brought from other books: see `record/opening.py`."""
-        return self._events("u.source IN (SELECT id FROM source WHERE name LIKE ?)", (f"{OPENING}%",))
-
-    def _events(self, where: str, values: Row) -> Iterator[UsageEvent]:
-        query = (
-            "SELECT source.name, u.event, stream.metric, u.micro, u.start_us, u.end_us, stream.party,"
-            " stream.provider, stream.quoted_usd, stream.attributes, u.corrects FROM usage_event AS u"
-            " JOIN stream ON stream.id = u.stream JOIN source ON source.id = u.source"
-            f" WHERE {where} ORDER BY u.seq"
-        )
-        for row in self._database.stream(query, values):
-            yield UsageEvent(
-                source=row[0],
-                key=row[1],
-                metric=row[2],
-                quantity=Decimal(row[3]).scaleb(-6),
-                start=Instant(row[4]),
-                end=None if row[5] is None else Instant(row[5]),
-                party=row[6],
-                provider=row[7],
-                quoted_usd=_decimal(row[8]),
-                attributes=json.loads(row[9]),
-                corrects=row[10],
-            )
-
-    def usage_sealed(self, within: Period, upto_seq: int) -> Iterator[tuple[str, str, bytes]]:
-        """Source, key and fingerprint of each event of a span, in the order of their names."""
-        query = (
-            "SELECT source.name, u.event, u.fingerprint FROM usage_event AS u JOIN source ON source.id = u.source"
-            " WHERE u.start_us >= ? AND u.start_us < ? AND u.seq <= ? ORDER BY source.name, u.event"
-        )
-        for source, event, fingerprint in self._database.stream(query, (within.start, within.end, upto_seq)):
-            yield source, event, bytes(fingerprint)
-
-    def months_used(self, after_seq: int, upto_seq: int) -> list[str]:
-        """The months in which usage that came after one number and up to another lies, in order."""
-        query = f"SELECT DISTINCT start_us / {DAY} FROM usage_event WHERE seq > ? AND seq <= ?"
-        days = self._database.run(query, (after_seq, upto_seq))
-        return sorted({month_of(Instant(int(day) * DAY)) for (day,) in days})
-
     # -- lines, entries, balances ------------------------------------------------------------------------------
 
-    def lines(self, month: str, *, at_a_price: bool | None = None) -> Iterator[Line]:
-        """The lines that a month owes, as they stand; only those at a price of a unit, or only the others."""
-        only = "" if at_a_price is None else f" AND {'' if at_a_price else 'NOT '}{_AT_A_PRICE}"
-        query = f"SELECT {_KEY_COLUMNS}, micro, posted_micro, entries FROM line WHERE month = ?{only} ORDER BY number"
-        for row in self._database.stream(query, (month,)):
+    def lines(self, month: str, *, of_clauses: bool = False) -> Iterator[Line]:
+        """The lines that a month owes, as they stand; with `of_clauses`, without those at a price of a unit."""
+        only = f" AND NOT {_AT_A_PRICE}" if of_clauses else ""
+        return self._lines(f"month = ?{only}", (month,))
+
+    def lines_at_a_price(self, within: Period) -> Iterator[Line]:
+        """The lines at a price of a unit that begin within a span of whole hours, as they stand."""
+        return self._lines(
+            f"id >= ? AND id < ? AND {_AT_A_PRICE}", [*map(first_id, (within.start, within.end))]
+        )
+
+    def _lines(self, where: str, values: Row) -> Iterator[Line]:
+        query = f"SELECT {_KEY_COLUMNS}, micro, posted_micro, entries FROM line WHERE {where} ORDER BY number"
+        for row in self._database.stream(query, values):
             yield Line(key=_key(row), micro=int(row[13]), posted_micro=int(row[14]), entries=int(row[15]))
 
     def standing(self, keys: Mapping[bytes, LineKey]) -> dict[bytes, Line]:
@@ -457,10 +345,6 @@ class Reading:
         return name if last is None or name > last else after(str(last))
 
 
-def _of_metrics(metrics: Collection[str], stream: str) -> str:
-    return f"{stream} IN (SELECT id FROM stream WHERE metric IN ({', '.join('?' * len(metrics))}))"
-
-
 def _key(row: Row) -> LineKey:
     return LineKey(
         kind=row[0],
@@ -472,8 +356,8 @@ def _key(row: Row) -> LineKey:
         clause=row[6],
         unit=row[7],
         metric=row[8],
-        price_usd=_decimal(row[9]),
-        quoted_usd=_decimal(row[10]),
+        price_usd=decimal_of(row[9]),
+        quoted_usd=decimal_of(row[10]),
         portion=row[11],
         attributes=json.loads(row[12]),
     )
@@ -489,7 +373,3 @@ def _month(row: Row) -> Month:
         terms_seq=row[5],
         root=bytes(row[6]),
     )
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
