@@ -39,7 +39,7 @@ def accrue_converted(
         for item in _paid_by(timeline, version, portion, usage, lines):
             by_then = sum(amount for end, amount in paid if end <= item.at)
             here = min(by_then - given.get((ref, portion), 0) - credit, micro_usd(item.quantity))
-            credit += max(0, here)
+            credit = max(0, credit + here)  # what is taken back was not paid
         credit = min(credit, balance)
         if credit > 0:
             found.append(_line(timeline, version, portion, credit, balance - credit))

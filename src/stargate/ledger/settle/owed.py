@@ -115,6 +115,8 @@ def metrics_of(clause: Clause, *, earlier: bool) -> Iterator[str]:
     """What one clause counts besides prices of a unit: see `metrics_counted`."""
     if isinstance(clause, Commitment):
         yield from (metric_of(clause), *clause.excused)
+        if clause.shortfall == "convert_to_prepayment" and not earlier:
+            yield "spend_usd"  # such credit pays what is charged, whatever the commitment counts
     elif isinstance(clause, ServiceLevel):
         yield clause.metric
     elif earlier:
