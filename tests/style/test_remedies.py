@@ -28,7 +28,7 @@ def _fault(words: list[str]) -> str:
     command: click.Command | None = main
     if words and words[0].startswith("-"):
         return "" if words[0] in _options(main) else f"stargate has no {words[0]}"
-    while isinstance(command, click.Group) and words:
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         name = words.pop(0)
         if not name.islower() or name == "…":
             return ""
