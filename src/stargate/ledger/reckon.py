@@ -7,13 +7,15 @@ after it, for caps, tiers and commitments go on from month to month. What change
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
 from stargate.agreements import Book, ChargeLine, Period, Usage
 from stargate.agreements.accrue import Timeline, edges
+from stargate.agreements.clause import ServiceLevel
+from stargate.agreements.period import calendar_parts
 from stargate.base.time import DAY, HOUR, Instant
 from stargate.ledger.record import Month, Rollup
 from stargate.ledger.record.month import month_of, span_of
@@ -167,13 +169,15 @@ def _gathered(
         prior += as_charges(reading.lines(name, of_clauses=True))
         prior += _spent(reading, name, fields, cuts)
     usage = [use for event in brought if (use := as_consumed(event)) is not None]
+    points = sorted({*cuts, *(part.start for part in calendar_parts(before, "Monthly"))})
     counted = metrics_counted(book, earlier=False)
+    levels = {one.clause.metric for one in book.chart.versions if isinstance(one.clause, ServiceLevel)}
     for part in cut(span, cuts, HOUR):
-        usage += as_used(reading.rollups(0, upto, part, metrics=counted), fields)
+        usage += as_used(reading.rollups(0, upto, part, metrics=counted), fields, points, levels)
     counted = metrics_counted(book, earlier=True)
     earlier = cut(Period(before.start, span.start), cuts, DAY) if before.start < span.start else ()
     for part in earlier:
-        usage += as_used(reading.rollups(0, upto, part, DAY, counted), fields)
+        usage += as_used(reading.rollups(0, upto, part, DAY, counted), fields, points, levels)
     return usage, charged, prior
 
 
@@ -198,13 +202,24 @@ def cut(span: Period, points: Iterable[Instant], grain: int) -> list[Period]:
     return [Period(one, other) for one, other in zip(starts, [*inside, span.end], strict=True)]
 
 
-def as_used(rollups: Iterable[Rollup], fields: frozenset[str]) -> list[Usage]:
-    """Usage in the words of agreements, what clauses do not tell apart summed."""
+def as_used(
+    rollups: Iterable[Rollup],
+    fields: frozenset[str],
+    points: Sequence[Instant] | None = None,
+    levels: Collection[str] = (),
+) -> list[Usage]:
+    """Usage in the words of agreements, what clauses do not tell apart summed: over each hour, or between points.
+
+    As charges are, it is summed in one way however long ago it was, and what was taken back is gone before it counts.
+    `levels`: metrics that are measured and no sums.
+    """
     found: dict[tuple[object, ...], Rollup] = {}
     for used in rollups:
         seen = {name: value for name, value in used.attributes.items() if name in fields}
-        key = (used.hour, used.metric, used.party, used.provider, tuple(sorted(seen.items())))
-        before = found.get(key)
-        micro = used.micro + (before.micro if before else 0)
-        found[key] = msgspec.structs.replace(used, attributes=seen, quoted_usd=None, micro=micro)
+        apart = points is None or used.metric in levels
+        span = used.hour if apart else bisect_right(points, used.hour)
+        key = (span, used.metric, used.party, used.provider, tuple(sorted(seen.items())))
+        before = found.get(key, used)
+        micro = used.micro + (before.micro if before is not used else 0)
+        found[key] = msgspec.structs.replace(before, attributes=seen, quoted_usd=None, micro=micro)
     return [as_usage(used) for used in found.values()]

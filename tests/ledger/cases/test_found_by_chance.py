@@ -110,3 +110,23 @@ def test_credit_for_hours_that_were_short_pays_what_is_charged_elsewhere_less_wh
     books.through("2025-02", "2025-01")
     assert books.micro("2025-01", kind="prepayment") == 40 * MICRO
     assert books.micro("2025-02", kind="prepayment_credit") == 18 * MICRO  # 30 - 12
+
+
+def test_what_is_taken_back_never_takes_more_than_it_gave(sign: Sign) -> None:
+    whole = {"category": "Usage", "unit": "chip_hours", "amount": 10, "shortfall_price_usd": 4}
+    books = sign({"kind": "commitment", "id": "c", "from": "2025-01-01", "until": "2025-03-01"} | whole)
+    books.hours(100, "2025-01-10", "lab", "alpha")
+    back = UsageEvent(
+        source="test",
+        key="back",
+        corrects="event-1",
+        metric="chip_seconds",
+        quantity=Decimal(-95 * 3600),
+        start=T("2025-01-20"),
+        party="lab",
+        provider="alpha",
+    )
+    books.ledger.take([back], T("2025-01-20"))
+    books.through("2025-02")
+    # 100 - 95 = 5 of 10 hours; not the 10 that counted at first, less 95.
+    assert books.micro(kind="shortfall") == 5 * 4 * MICRO
