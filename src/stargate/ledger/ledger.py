@@ -31,6 +31,9 @@ from stargate.ledger.statement.detail import USAGE_SHOWN, Clauses, Detail, Wordi
 from stargate.ledger.statement.statement import at_a_price
 from stargate.ledger.store import Store, Taken, Writing
 
+WHOLE = 1 << 60
+"""Microseconds: all of a month in one."""
+
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True):
     """A month that was closed."""
@@ -142,7 +145,7 @@ class Ledger:
         """How each team with a limit stands in a month. Usage must have been rated."""
         with self.store.snapshot():
             spent: dict[str, int] = {}
-            for used in self.store.use_charged(month, by_day=True):
+            for used in self.store.use_charged(month, grain=WHOLE):
                 team = used.attributes.get("team", "")
                 spent[team] = spent.get(team, 0) + used.posted_micro
             return budget_states(self.store.budgets(), spent, month, at)
@@ -151,8 +154,9 @@ class Ledger:
         """What was used in a month, by attributes, and what was charged for it. It must have been rated."""
         with self.store.snapshot():
             upto = self.store.position().usage_seq
-            rollups = self.store.rollups(0, upto, span_of(month), grain=DAY)
-            return used(rollups, self.store.use_charged(month, by_day=True), by)
+            grain = DAY if "day" in by else WHOLE
+            rollups = self.store.rollups(0, upto, span_of(month), grain=grain)
+            return used(rollups, self.store.use_charged(month, grain=grain), by)
 
     def payables(self, parties: tuple[str, str], at: Instant) -> tuple[Payable, ...]:
         """What two parties owe each other by when, in each direction, and what was paid of it."""

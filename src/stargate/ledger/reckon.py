@@ -186,7 +186,7 @@ def _spent(reading: Reading, month: str, fields: frozenset[str], cuts: Sequence[
     span = span_of(month)
     inside = cuts[bisect_left(cuts, span.start) : bisect_left(cuts, span.end)]
     by_day = not any(point % DAY for point in inside)
-    return as_spend(reading.use_charged(month, by_day=by_day), fields, cuts)
+    return as_spend(reading.use_charged(month, grain=DAY if by_day else 1), fields, cuts)
 
 
 def _first(reading: Reading, months: Sequence[str], span: Period) -> Instant:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from stargate.agreements import Agreement, Period, WorldFact
-from stargate.base.time import DAY, Instant
+from stargate.base.time import Instant
 from stargate.base.wire import unpacker
 from stargate.ledger.record import Budget, Entry, Line, LineKey, Month, UseCharged
 from stargate.ledger.record.booked import Booked, Moved, Words
@@ -28,6 +28,7 @@ _KEY = (
     "portion", "attributes",
 )  # fmt: skip
 _KEY_COLUMNS = ", ".join(_KEY)
+_KEY_OF_ENTRY = ", ".join(column if column.endswith("_us") else f"line.{column}" for column in _KEY)
 _KEY_OF_LINE = ", ".join(f"line.{column}" for column in _KEY)
 
 
@@ -51,6 +52,11 @@ class Reading(ReadingUse):
         " FROM entry AS e JOIN standing AS l ON l.number = e.line)"
     )
     """Entries, each with the subject and the span of its line."""
+    CHARGED = "standing"
+    """Lines, or parts of them, that add up to what was charged."""
+    POSTED = "entry AS e JOIN line ON line.number = e.line"
+    LINE_ID = "line.id"
+    """Entries and what their lines are for, with the lines' names."""
 
     def progress(self, name: str) -> tuple[int, str]:
         """How far a reader of another record has come, and what it noted; (0, "") at first."""
@@ -108,13 +114,15 @@ class Reading(ReadingUse):
             for id, micro, posted, entries in self._database.find(query, list(keys))
         }
 
-    def use_charged(self, month: str, *, by_day: bool) -> Iterator[UseCharged]:
-        """What a month's lines for use at a price come to, summed over each day, or else over each start."""
-        start = f"start_us / {DAY}" if by_day else "start_us"
+    def use_charged(self, month: str, *, grain: int) -> Iterator[UseCharged]:
+        """What a month's lines for use at a price come to, summed over each `grain`; 1: over each start."""
         query = (
-            "SELECT payer, payee, clause, metric, attributes, min(start_us), max(end_us), sum(micro),"
-            f" sum(posted_micro) FROM line WHERE month = ? AND kind = 'usage' AND {_AT_A_PRICE}"
-            f" GROUP BY {start}, payer, payee, clause, metric, attributes"
+            "SELECT s.payer, s.payee, s.clause, s.metric, s.attributes, min(g.start_us), max(g.end_us), sum(g.micro),"
+            f" sum(g.posted) FROM (SELECT c.subject, c.start_us / {grain} AS span, min(c.start_us) AS start_us,"
+            f" max(c.end_us) AS end_us, sum(c.micro) AS micro, sum(c.posted_micro) AS posted FROM {self.CHARGED} AS c"
+            f" WHERE c.subject IN (SELECT id FROM subject WHERE month = ? AND kind = 'usage' AND {_AT_A_PRICE})"
+            " GROUP BY 1, 2) AS g JOIN subject AS s ON s.id = g.subject"
+            " GROUP BY g.span, s.payer, s.payee, s.clause, s.metric, s.attributes"
         )
         read: dict[str, dict[str, str]] = {}
         for row in self._database.stream(query, (month,)):
@@ -173,8 +181,8 @@ class Reading(ReadingUse):
             also += " AND ((line.payer = ? AND line.payee = ?) OR (line.payer = ? AND line.payee = ?))"
             values = [*values, *parties, *reversed(parties)]
         query = (
-            f"SELECT {_KEY_OF_LINE}, e.seq, line.id, e.nth, e.amount, e.micro, e.month, e.recorded_us,"
-            " e.usage_seq, e.says, e.text_ref, e.due_us, e.corrects FROM entry AS e JOIN line ON line.number = e.line"
+            f"SELECT {_KEY_OF_ENTRY}, e.seq, {self.LINE_ID}, e.nth, e.amount, e.micro, e.month, e.recorded_us,"
+            f" e.usage_seq, e.says, e.text_ref, e.due_us, e.corrects FROM {self.POSTED}"
             f" WHERE e.seq > ? AND e.seq <= ?{also} ORDER BY e.seq"
         )
         for row in self._database.stream(query, values):
