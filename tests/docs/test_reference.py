@@ -122,6 +122,16 @@ def test_every_field_of_a_scenario_and_a_sweep_has_a_row() -> None:
     assert missing == []
 
 
+def test_every_field_of_what_the_ledger_is_told_has_a_row() -> None:
+    from stargate.ledger import Opening, Payment, UsageEvent
+
+    text = page("ledger")
+    for kind in (UsageEvent, Opening, Payment):
+        part = text.partition(f"### {kind.__name__}\n")[2].partition("\n### ")[0]
+        missing = [field for field in kind.__struct_encode_fields__ if f"| `{field}` |" not in part]
+        assert missing == [], kind.__name__
+
+
 def test_every_error_has_a_row() -> None:
     text = page("errors")
     assert StargateError in errors.classes()
