@@ -97,9 +97,7 @@ def lead(figures: Figures) -> str:
         for one, other in PAIRS
         if one == "openai"
     }
-    parts = ", ".join(
-        f"{billions(amount)} to {other.capitalize()}" for other, amount in sums.items() if amount
-    )
+    parts = ", ".join(f"{billions(amount)} to {NAMES[other]}" for other, amount in sums.items() if amount)
     short = next(item for item in figures["items"] if item.get("portion") == "abilene")
     return (
         f"For the year OpenAI owes, net and in billion USD: {parts}. {billions(short['amount_micro'])} of it are one "
