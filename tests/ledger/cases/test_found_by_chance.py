@@ -130,3 +130,15 @@ def test_what_is_taken_back_never_takes_more_than_it_gave(sign: Sign) -> None:
     books.through("2025-02")
     # 100 - 95 = 5 of 10 hours; not the 10 that counted at first, less 95.
     assert books.micro(kind="shortfall") == 5 * 4 * MICRO
+
+
+@pytest.mark.parametrize("rate", [{"rate": "0.25"}, {"tiers": [{"rate": "0.25"}]}])
+def test_a_share_by_one_tier_is_a_share_at_one_rate(sign: Sign, rate: dict[str, Any]) -> None:
+    less = {"base": {"less": ["refunds_usd"]}}
+    books = sign({"kind": "revenue_share", "id": "s"} | rate | less)
+    for month, earned, refunds in ((1, 8, 0), (2, 0, 30), (3, 40, 0)):
+        books.use("revenue_usd", earned, f"2025-0{month}-10", "lab")
+        books.use("refunds_usd", refunds, f"2025-0{month}-20", "lab")
+    books.through("2025-03")
+    # 8 x 0.25; of it all comes back, and no more; then 40 x 0.25.
+    assert [books.micro(f"2025-0{n}") // MICRO for n in (1, 2, 3)] == [2, -2, 10]
