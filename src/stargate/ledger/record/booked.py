@@ -40,7 +40,10 @@ class Moved(NamedTuple):
     """Entries booked in a month that are alike in what was asked for, summed."""
 
     key: LineKey
-    """From the start of the first line to the end of the last; without attributes where these were not asked for."""
+    """What they are for; without attributes where these were not asked for."""
+    start: Instant
+    end: Instant
+    """From the start of the first line to the end of the last."""
     amount_micro: int
     micro: int
     entries: int

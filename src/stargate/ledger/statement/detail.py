@@ -115,7 +115,7 @@ def day_of(moved: Moved) -> Day:
     """One day's part of an item."""
     per = unit_of(moved.key.metric)[1]
     return Day(
-        day=str(moved.key.start)[:10],
+        day=str(moved.start)[:10],
         quantity=Decimal(moved.micro).scaleb(-6) / per,
         amount_micro=moved.amount_micro,
         entries=moved.entries,

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from stargate.base.time import Instant
+from stargate.base.time import DAY
 from stargate.ledger.record import LineKey, unit_of
 from stargate.ledger.record.booked import Moved
 from stargate.ledger.statement.statement import at_a_price
@@ -36,11 +36,24 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def grouped(moved: Iterable[Moved], by: Sequence[str]) -> tuple[Group, ...]:
     """What was booked, in groups, in their order. It must come with attributes, and by day where that is asked."""
     groups: dict[tuple[str, ...], _Sum] = {}
+    days: dict[int, str] = {}
+    by_day = "day" in by
+    key, said = None, {}
     for one in moved:
-        if one.amount_micro or one.micro:
-            said = _said(one.key)
-            values = tuple(said.get(name, "") for name in by)
-            groups.setdefault((*values, one.key.payer, one.key.payee, one.key.unit), _Sum()).add(one)
+        if not one.amount_micro and not one.micro:
+            continue
+        if one.key is not key:
+            key, said = one.key, _said(one.key)
+        if by_day:
+            day = one.start // DAY
+            name = days.get(day) or days.setdefault(day, str(one.start)[:10])
+            said["day"] = name if day == (one.end - 1) // DAY else ""
+        values = tuple([said.get(name, "") for name in by])
+        group = (*values, key.payer, key.payee, key.unit)
+        found = groups.get(group)
+        if found is None:
+            found = groups[group] = _Sum()
+        found.add(one)
     return tuple(total.group(by, name) for name, total in sorted(groups.items(), key=lambda item: item[0]))
 
 
@@ -78,8 +91,6 @@ class _Sum:
 
 
 def _said(key: LineKey) -> dict[str, str]:
-    day = str(key.start)[:10]
-    one_day = day == str(Instant(key.end - 1))[:10]
     return {
         "party": key.payer,
         "provider": key.payee,
@@ -87,7 +98,6 @@ def _said(key: LineKey) -> dict[str, str]:
         "agreement": key.clause.partition("/")[0] or key.attributes.get("agreement", ""),
         "clause": key.clause,
         "kind": key.kind,
-        "day": day if one_day else "",
         "month": key.month,
         "metric": key.metric,
         "payer": key.payer,

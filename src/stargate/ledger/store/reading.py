@@ -17,7 +17,7 @@ from stargate.ledger.record.imported import Imported, Sum
 from stargate.ledger.record.line import first_id
 from stargate.ledger.record.month import after, month_of
 from stargate.ledger.store.database import Row
-from stargate.ledger.store.movement import SUBJECT, movement
+from stargate.ledger.store.movement import movement
 from stargate.ledger.store.usage import ReadingUse, decimal_of
 
 _AGREEMENTS = unpacker(tuple[Agreement, ...])
@@ -216,11 +216,12 @@ class Reading(ReadingUse):
         for; what clauses say, over each span.
         """
         query = movement(self.MOVED, days=days, attributes=attributes)
+        key, subject = None, 0
         for row in self._database.stream(query, (month, upto_seq, *parties, *reversed(parties))):
-            *subject, start, end, amount, micro, entries, first, last = row
-            seen = subject[len(SUBJECT) :] or ["{}"]
-            key = _key((*subject[:4], start, end, *subject[4 : len(SUBJECT)], *seen))
-            yield Moved(key, int(amount), int(micro), int(entries), first, last)
+            start, end, amount, micro, entries, first, last, number, *said = row
+            if key is None or not attributes or number != subject:
+                key, subject = _key((*said[:4], start, end, *said[4:])), number
+            yield Moved(key, Instant(start), Instant(end), int(amount), int(micro), int(entries), first, last)
 
     def words(self, entries: Sequence[int]) -> dict[int, Words]:
         """What some entries say, by their numbers."""
