@@ -58,9 +58,12 @@ class Audit(Reading):
             plain = tuple(bytes(value) if isinstance(value, memoryview) else value for value in row)
             yield plain, bytes(called) if isinstance(called, memoryview) else (called or "")
 
-    def last(self, table: str) -> int:
-        """The highest number there."""
-        return int(self._database.run(f"SELECT coalesce(max(seq), 0) FROM {table}")[0][0])
+    def uncovered(self, table: str, last: int) -> Iterator[int | str]:
+        """The rows, by their first column, that no block covers where those up to `last` are."""
+        by = _NUMBER.get(table, "seq")
+        query = f"SELECT {COVERED[table][0]} FROM {table} WHERE {by} < 1 OR {by} > ? ORDER BY 1"
+        for (row,) in self._database.stream(query, (last,)):
+            yield row
 
     def usage_seen(self) -> Iterator[tuple[int, bytes, bytes, UsageEvent | str]]:
         """Number, fingerprint, its stream's digest, and content of each event; or why there is no content."""
@@ -122,6 +125,20 @@ class Audit(Reading):
         for account, month, said, posted, both, source in self._database.stream(query):
             there, moved = bool(both) or not source, bool(both) or bool(source)
             yield int(account), str(month), int(said) if there else None, int(posted) if moved else None
+
+    def imported_seen(self, file: int) -> Iterator[tuple[int, bytes, bytes]]:
+        """Number, digest and body of a file's records."""
+        query = "SELECT number, digest, body FROM imported_record WHERE file = ? ORDER BY number"
+        for number, digest, body in self._database.stream(query, (file,)):
+            yield int(number), bytes(digest), bytes(body)
+
+    def orphans(self, table: str) -> Iterator[int]:
+        """Files that are not there, and have rows in a table all the same."""
+        query = (
+            f"SELECT DISTINCT file FROM {table} WHERE file NOT IN (SELECT seq FROM imported_file) ORDER BY 1"
+        )
+        for (file,) in self._database.stream(query):
+            yield int(file)
 
     def marks(self) -> Iterator[tuple[str, int, str]]:
         """How far readers of other records have come."""

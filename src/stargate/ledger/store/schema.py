@@ -149,6 +149,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE imported_record (
             file {int} NOT NULL,
             number {int} NOT NULL,
+            digest {bytes} NOT NULL,
             body {bytes} NOT NULL,
             PRIMARY KEY (file, number)
         ){strict_rowless}""",

@@ -245,8 +245,8 @@ class Writing(Reading):
         number = int(self._database.run("SELECT coalesce(max(seq), 0) + 1 FROM imported_file")[0][0])
         state, count = blake2b(file.head, digest_size=len(file.digest)), 0
         for part in batched(records, RECORDS_AT_ONCE):
-            rows = [(number, place, body) for place, body in enumerate(part, count + 1)]
-            self._database.insert("imported_record", ("file", "number", "body"), rows)
+            rows = [(number, place, digest_of(body), body) for place, body in enumerate(part, count + 1)]
+            self._database.insert("imported_record", ("file", "number", "digest", "body"), rows)
             state.update(b"".join(part))
             count += len(rows)
         if state.digest() != file.digest:
