@@ -19,6 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from focus_data_toolkit.model.validator import lint_focus_1_4_structure
 from focus_data_toolkit.validate import validate_dataset_bundle
 
 from bench.ledger_demand import (
@@ -47,6 +48,8 @@ from stargate.rehearsal.report.plots import Curve, Span, over_time
 
 ROOT = Path(__file__).resolve().parents[1]
 PAPERS = ROOT / "examples" / "stargate" / "agreements"
+CONDITIONS = ("SupportsMultiplePricingCategories", "SupportsUnitPricing")
+"""Of FOCUS: with these declared, more columns must say something."""
 GRACE = 2 * DAY
 """After a month has ended, it is closed."""
 SECOND_AMENDMENT = Instant.parse("2026-04-27")
@@ -254,6 +257,11 @@ def _focus(store: Store) -> tuple[dict[str, Any], list[str]]:
             for dataset, header in HEADERS.items()
         }
         export.check()
+    wrong = [
+        message
+        for dataset, rows in bundle.items()
+        for message in lint_focus_1_4_structure(dataset, rows, supported_conditions=CONDITIONS).messages()
+    ]
     report = validate_dataset_bundle(
         {str(name): rows for name, rows in bundle.items()},
         invoice_detail_authoritative=True,
@@ -266,7 +274,9 @@ def _focus(store: Store) -> tuple[dict[str, Any], list[str]]:
         "billed_usd": str(billed),
         "checks": len(report.checks_run),
     }
-    return said, [] if report.ok and not report.diagnostics else [report.format()]
+    if report.diagnostics:
+        wrong.append(report.format())
+    return said, wrong
 
 
 # -- other readings ----------------------------------------------------------------------------------------------------

@@ -321,12 +321,12 @@ def closed(figures: Figures) -> str:
 def focus(figures: Figures) -> str:
     """What the year is in FOCUS."""
     found = figures["focus"]
-    rows = ", ".join(f"{count:,} of {name}" for name, count in found["rows"].items())
+    rows = ", ".join(f"{count:,} rows of {name}" for name, count in found["rows"].items())
     billed = exact(int(Decimal(found["billed_usd"]).scaleb(6)))
     return (
         f"In FOCUS {found['version']} the year is {rows}. `BilledCost` adds up to {billed} USD, which is what the "
-        f"accounts of the ledger say; `validate-bundle` of focus-data-toolkit runs {found['checks']} checks over the "
-        f"four files together and finds nothing."
+        f"accounts of the ledger say. `validate` of focus-data-toolkit finds nothing in any of the four files, and "
+        f"`validate-bundle` nothing in {found['checks']} checks over all of them together."
     )
 
 
