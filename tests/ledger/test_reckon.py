@@ -58,10 +58,10 @@ def test_months_come_to_the_same_however_small_the_portions(
 
 
 def test_portions_lie_between_hours_and_cover_the_span() -> None:
-    hours = [
-        (BEGIN.plus(number * HOUR), count) for number, count in ((3, 5), (4, 30_000), (9, 1), (10, 15_000))
-    ]
-    end = BEGIN.plus(DAY)
-    cuts = [BEGIN, *(BEGIN.plus(number * HOUR) for number in (4, 9)), end]
-    assert list(portions(Period(BEGIN, end), hours)) == [Period(one, other) for one, other in pairwise(cuts)]
-    assert list(portions(Period(BEGIN, end), ())) == [Period(BEGIN, end)]
+    given = ((3, 5), (4, 30_000), (9, 1), (10, 15_000))
+    hours = [(BEGIN.plus(number * HOUR), count) for number, count in given]
+    cuts = [BEGIN, BEGIN.plus(4 * HOUR), BEGIN.plus(9 * HOUR), BEGIN.plus(DAY)]
+    day = Period(BEGIN, BEGIN.plus(DAY))
+    assert [part for part, _ in portions(day, hours)] == [Period(*ends) for ends in pairwise(cuts)]
+    assert [events for _, events in portions(day, hours)] == [5, 30_000, 15_001]
+    assert list(portions(day, ())) == [(day, 0)]

@@ -30,7 +30,10 @@ from stargate.ledger.statement import Group, Item, Statement, Used, behind, by_i
 from stargate.ledger.statement.detail import USAGE_SHOWN, Clauses, Detail, Wording, day_of
 from stargate.ledger.statement.statement import at_a_price
 from stargate.ledger.store import Store, Taken, Writing
+from stargate.ledger.tell import Tell, quiet
 
+FIRST_ENTRIES = 10_000
+"""Numbers of the record that are looked through at first."""
 WHOLE = 1 << 60
 """Microseconds: all of a month in one."""
 
@@ -104,9 +107,10 @@ class Ledger:
         with self.store.writing(at) as writing:
             return rate(writing, at)
 
-    def close(self, month: str, at: Instant) -> Closed:
+    def close(self, month: str, at: Instant, tell: Tell = quiet) -> Closed:
         """Rate what is left, post what the clauses say, and seal the month; whatever comes later is booked later.
 
+        `tell` hears how far that is.
         Raises StateConflictError when the month has not ended, or one before it is open.
         """
         with self.store.writing(at) as writing:
@@ -117,7 +121,10 @@ class Ledger:
             found = writing.month(month)
             if found.status == "closed":
                 return Closed(month=found, entries=0)
-            entries = rate(writing, at) + settle(writing, month, at, writing.terms())
+            entries = rate(writing, at, tell)
+            tell(f"reckoning what clauses say of {month}", 0, 0)
+            entries += settle(writing, month, at, writing.terms())
+            tell(f"sealing {month}", 0, 0)
             now = writing.now
             closed = Month(
                 name=month,
@@ -196,9 +203,15 @@ class Ledger:
 
     def entries_of(self, drawn: Statement, item: Item) -> Iterator[Entry]:
         """The entries that made an item of a statement, in order."""
-        first, last = item.first_entry - 1, item.last_entry
-        entries = self.store.entries(first, last, month=drawn.month, parties=drawn.parties)
-        return behind(entries, drawn, item)
+        return behind(self._between(drawn, item.first_entry - 1, item.last_entry), drawn, item)
+
+    def _between(self, drawn: Statement, after: int, upto: int) -> Iterator[Entry]:
+        """A statement's entries, a part at a time: who wants the first ones does not wait for millions."""
+        width = FIRST_ENTRIES
+        while after < upto:
+            part = min(after + width, upto)
+            yield from self.store.entries(after, part, month=drawn.month, parties=drawn.parties)
+            after, width = part, 8 * width
 
     def usage_of(self, drawn: Statement, item: Item, entries: Sequence[Entry]) -> Iterator[UsageEvent]:
         """The usage that was counted for entries of an item; for a line of a clause, what lies in its scope."""

@@ -28,6 +28,7 @@ from stargate.ledger.settle.rate import rated
 from stargate.ledger.store import Terms, Writing
 from stargate.ledger.store.reading import Reading
 from stargate.ledger.store.writing import BATCH_LIMIT
+from stargate.ledger.tell import Tell, quiet
 
 RATED = "rated"
 """The name under which the store remembers how far usage has been rated."""
@@ -35,7 +36,7 @@ PORTION = 20_000
 """Events that are rated at once; an hour that has more is one portion."""
 
 
-def rate(writing: Writing, at: Instant) -> int:
+def rate(writing: Writing, at: Instant, tell: Tell = quiet) -> int:
     """Charges for what came since the last rating; all of the open months again where terms have changed."""
     done, note = writing.progress(RATED)
     now, terms = writing.now, writing.terms()
@@ -50,7 +51,7 @@ def rate(writing: Writing, at: Instant) -> int:
     months = _months_used(writing, 0, now.usage_seq) if changed else fresh
     for name in months:
         if name > last:
-            entries += _rate_month(writing, name, terms, None if changed else done, at)
+            entries += _rate_month(writing, name, terms, None if changed else done, at, tell)
     writing.set_progress(RATED, now.usage_seq, str(terms.seq))
     return entries
 
@@ -102,12 +103,19 @@ def _months_used(writing: Writing, after: int, upto: int) -> list[str]:
     return sorted({month_of(hour) for hour, _ in writing.hours_used(after, upto)})
 
 
-def _rate_month(writing: Writing, month: str, terms: Terms, done: int | None, at: Instant) -> int:
+def _rate_month(
+    writing: Writing, month: str, terms: Terms, done: int | None, at: Instant, tell: Tell = quiet
+) -> int:
     """One month: what came after `done`, or (None) all of it against what stands."""
     span, upto = span_of(month), writing.now.usage_seq
     prices = Prices(Book(terms.agreements), terms.facts, span, max(span.end, at))
     hours = writing.hours_used(done or 0, upto, span)
-    return sum(_rate_part(writing, part, prices, done) for part in portions(span, hours))
+    entries, counted, total = 0, 0, sum(events for _, events in hours)
+    for part, events in portions(span, hours):
+        tell(f"rating {month}", counted, total)
+        entries += _rate_part(writing, part, prices, done)
+        counted += events
+    return entries
 
 
 def _rate_part(writing: Writing, span: Period, prices: Prices, done: int | None) -> int:
@@ -125,15 +133,15 @@ def _rate_part(writing: Writing, span: Period, prices: Prices, done: int | None)
     return sum(writing.post(part, usage_seq=upto) for part in parts)
 
 
-def portions(span: Period, hours: Iterable[tuple[Instant, int]]) -> Iterator[Period]:
-    """A span, cut between hours into parts of so many events that they may be in memory at once."""
+def portions(span: Period, hours: Iterable[tuple[Instant, int]]) -> Iterator[tuple[Period, int]]:
+    """A span, cut between hours into parts of so many events that they may be in memory at once; with their number."""
     start, events = span.start, 0
     for hour, count in hours:
         if events and events + count > PORTION:
-            yield Period(start, hour)
+            yield Period(start, hour), events
             start, events = hour, 0
         events += count
-    yield Period(start, span.end)
+    yield Period(start, span.end), events
 
 
 def owed_by_clauses(reading: Reading, month: str, terms: Terms, at: Instant) -> tuple[ChargeLine, ...]:

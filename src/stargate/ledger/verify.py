@@ -22,11 +22,12 @@ from stargate.ledger.root import root_of
 from stargate.ledger.store.audit import Audit, LineSeen
 from stargate.ledger.store.chain import COVERED, Position, said, sealed
 from stargate.ledger.store.names import digest_of
+from stargate.ledger.tell import Tell, quiet, told
 
 FAULTS_LIMIT = 1_000
 """Named at once."""
-
-Tell = Callable[[str], None]
+BLOCKS_AT_ONCE = 100
+"""Between two words."""
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -57,8 +58,8 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
         return not self.faults
 
 
-def verify(audit: Audit, head: str = "", tell: Tell = lambda _: None) -> Verified:
-    """Check a whole ledger, within one view of it. `tell` hears what is being looked at.
+def verify(audit: Audit, head: str = "", tell: Tell = quiet) -> Verified:
+    """Check a whole ledger, within one view of it. `tell` hears what is being looked at, and how far that is.
 
     `head` is one that was noted before: its block must still be there.
     """
@@ -83,25 +84,26 @@ def _faults(audit: Audit, blocks: list[Position], head: str, tell: Tell) -> Iter
         )
     whole: list[Imported] = []
     for what, faults in (
-        ("usage", _usage(audit)),
+        ("usage", _usage(audit, tell)),
         ("terms", _terms(audit)),
-        ("lines", _lines(audit)),
+        ("lines", _lines(audit, tell)),
         ("balances", _balances(audit)),
-        ("months", _months(audit)),
-        ("imported files", _files(audit, whole)),
-        ("imported sums", _sums(audit, whole)),
+        ("months", _months(audit, tell)),
+        ("imported files", _files(audit, whole, tell)),
+        ("imported sums", _sums(audit, whole, tell)),
         ("marks", _marks(audit)),
-        ("blocks", _blocks(audit, blocks)),
+        ("blocks", _blocks(audit, blocks, tell)),
     ):
-        tell(what)
+        tell(what, 0, 0)
         try:
             yield from faults
         except (ValueError, ArithmeticError, TypeError) as error:
             yield Fault(what, f"what lies there cannot be read: {error}")
 
 
-def _usage(audit: Audit) -> Iterator[Fault]:
-    for seq, fingerprint, stream, event in audit.usage_seen():
+def _usage(audit: Audit, tell: Tell) -> Iterator[Fault]:
+    seen = told(audit.usage_seen(), tell, "usage", audit.position().usage_seq)
+    for seq, fingerprint, stream, event in seen:
         if isinstance(event, str):
             yield Fault(f"usage event {seq}", event)
         elif event.fingerprint() != fingerprint:
@@ -116,8 +118,8 @@ def _terms(audit: Audit) -> Iterator[Fault]:
             yield Fault(f"terms {seq}", "they do not say what they said")
 
 
-def _lines(audit: Audit) -> Iterator[Fault]:
-    for line in audit.lines_seen():
+def _lines(audit: Audit, tell: Tell) -> Iterator[Fault]:
+    for line in told(audit.lines_seen(), tell, "lines"):
         says = _wrong(line)
         if says:
             yield Fault(f"line {line.number}", says)
@@ -149,8 +151,10 @@ def _balances(audit: Audit) -> Iterator[Fault]:
             )
 
 
-def _months(audit: Audit) -> Iterator[Fault]:
-    for month in audit.months():
+def _months(audit: Audit, tell: Tell) -> Iterator[Fault]:
+    months = audit.months()
+    for done, month in enumerate(months):
+        tell("months", done, len(months))
         if (
             month.status == "closed"
             and root_of(audit, month.name, month.entry_seq, month.usage_seq) != month.root
@@ -158,11 +162,12 @@ def _months(audit: Audit) -> Iterator[Fault]:
             yield Fault(f"month {month.name}", "its root is not that of its lines and their usage")
 
 
-def _files(audit: Audit, whole: list[Imported]) -> Iterator[Fault]:
+def _files(audit: Audit, whole: list[Imported], tell: Tell) -> Iterator[Fault]:
     """Bills of others; those that say what they said are added to `whole`."""
     for file in audit.imported():
         state = blake2b(file.head, digest_size=len(file.digest))
-        yield from _records(audit.imported_seen(file.number), file, state.update)
+        seen = told(audit.imported_seen(file.number), tell, f"imported file {file.number}", file.rows)
+        yield from _records(seen, file, state.update)
         if state.digest() == file.digest:
             whole.append(file)
         else:
@@ -197,7 +202,7 @@ def _gone(file: Imported, first: int, last: int) -> Fault:
     return Fault(f"imported record {file.number}/{first}{more}", "not there any more")
 
 
-def _sums(audit: Audit, whole: list[Imported]) -> Iterator[Fault]:
+def _sums(audit: Audit, whole: list[Imported], tell: Tell) -> Iterator[Fault]:
     """What is said that files come to, beside what their records come to, added up again."""
     stand: dict[int, dict[tuple[str, str, str], Sum]] = {}
     for number, one in audit.imported_sums():
@@ -205,7 +210,7 @@ def _sums(audit: Audit, whole: list[Imported]) -> Iterator[Fault]:
     for file in whole:
         bodies = chain((file.head,), audit.imported_records(file.number))
         foreign = Foreign((line for body in bodies for line in BytesIO(body)), file.name)
-        for _ in foreign.records():
+        for _ in told(foreign.records(), tell, f"sums of imported file {file.number}", file.rows):
             """They are added up as they pass."""
         due, given = {one[:3]: one for one in foreign.sums()}, stand.get(file.number, {})
         for of in sorted({*given, *due}):
@@ -230,9 +235,11 @@ def _marks(audit: Audit) -> Iterator[Fault]:
             yield Fault(f"progress {name}", f"{seq} ({body or 'no note'}) cannot be")
 
 
-def _blocks(audit: Audit, blocks: list[Position]) -> Iterator[Fault]:
+def _blocks(audit: Audit, blocks: list[Position], tell: Tell) -> Iterator[Fault]:
     before = Position()
-    for block in blocks:
+    for done, block in enumerate(blocks):
+        if not done % BLOCKS_AT_ONCE:
+            tell("blocks", done, len(blocks))
         if block.block != before.block + 1 or any(
             now < then for now, then in zip(block[1:4], before[1:4], strict=True)
         ):
