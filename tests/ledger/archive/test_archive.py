@@ -114,19 +114,22 @@ def test_what_a_crash_left_behind_is_replaced(books: Ledger, tmp_path: Path) -> 
     (folder / "2026-01" / "entry.parquet").write_bytes(b"half")
     extend(books.store, folder)
     assert list(Archive(folder).faults()) == []
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "2026-01",
-        "2026-02",
-        "2026-03",
-        "manifest.json",
-    ]
+    found = sorted(path.name for path in folder.iterdir())
+    assert found == [".lock", "2026-01", "2026-02", "2026-03", "manifest.json"]
     assert (folder / "manifest.json").read_bytes() == (tmp_path / "whole" / "manifest.json").read_bytes()
+
+
+def test_two_programs_do_not_write_one_archive(books: Ledger, tmp_path: Path) -> None:
+    def while_it_writes(month: str, table: str, rows: int) -> None:
+        with pytest.raises(StateConflictError, match="another program"):
+            extend(books.store, tmp_path / "archive")
+
+    assert [one.month for one in extend(books.store, tmp_path / "archive", while_it_writes)] == list(MONTHS)
+    assert extend(books.store, tmp_path / "archive") == ()
 
 
 def test_an_archive_of_another_ledger_is_refused(books: Ledger, tmp_path: Path) -> None:
     extend(books.store, tmp_path / "archive")
-    with open_store(tmp_path / "other.sqlite", durable=False).snapshot():
-        pass
     other = Ledger(open_store(tmp_path / "other.sqlite", durable=False))
     other.take([used("one", "3600", T("2026-01-09"), quoted_usd=Decimal(3))], T("2026-01-10"))
     other.close("2026-01", T("2026-02-02"))

@@ -122,6 +122,14 @@ def test_days_and_agreements_are_told_apart(ledger: Ledger) -> None:
     assert {one.by["agreement"] for one in ledger.grouped(drawn, ["agreement"])} == {"", "deal", "models"}
 
 
+def test_usage_is_told_apart_by_day(ledger: Ledger) -> None:
+    """36,000.25 chip-seconds at oak and 90,000 at elm on the first day, 7 more a day at oak."""
+    found = {(one.by["day"], one.by["site"]): one for one in ledger.used("2026-03", ["day", "site"])}
+    assert found["2026-03-01", "elm"].quantity == 25
+    seconds = [round(found[f"2026-03-0{day}", "oak"].quantity * 3600, 6) for day in range(1, 7)]
+    assert seconds == [Decimal("36000.25") + 7 * day for day in range(6)]
+
+
 def test_what_is_behind_a_line_adds_up_to_it(ledger: Ledger) -> None:
     drawn = ledger.statement(PAIR, "2026-02")
     details = ledger.details(drawn)

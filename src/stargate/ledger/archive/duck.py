@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,23 +18,32 @@ except ImportError as missing:
         "an archive needs DuckDB, which is not installed", "Run `pip install 'stargate[archive]'`."
     ) from missing
 
-MEMORY_LIMIT = "1GB"
-"""Of DuckDB; what does not fit goes to a temporary folder."""
+READING, WRITING = "1GB", "256MB"
+"""What DuckDB takes of memory; what does not fit goes to disk for a while."""
 FETCHED = 10_000
 """Rows read at a time."""
 LOOKED_UP = 1_000
 """Names in one query."""
 
 
-def connect(path: Path | None = None, *, threads: int | None = None) -> duckdb.DuckDBPyConnection:
-    """A database of its own, in memory or in a file, that fetches nothing from anywhere."""
+def connect(path: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """A database to read with, in memory, or one to write with, in a file; it fetches nothing from anywhere.
+
+    The one to write with works through rows in their order, so that the same rows make the same bytes.
+    """
     connection = duckdb.connect(":memory:" if path is None else str(path))
-    settings = [f"memory_limit = '{MEMORY_LIMIT}'", "integer_division = true"]
-    settings += ["autoinstall_known_extensions = false", "autoload_known_extensions = false"]
-    if threads is not None:
-        settings.append(f"threads = {threads}")
-    for setting in settings:
-        connection.execute(f"SET GLOBAL {setting}")
+    spill = Path(tempfile.gettempdir()) / f"stargate-{secrets.token_hex(8)}"
+    settings = {
+        "memory_limit": READING if path is None else WRITING,
+        "temp_directory": str(spill).replace("'", "''"),
+        "integer_division": "true",
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+    }
+    if path is not None:
+        settings |= {"threads": "1", "temp_directory": f"{path}.spill".replace("'", "''")}
+    for name, value in settings.items():
+        connection.execute(f"SET GLOBAL {name} = '{value}'")
     return connection
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -19,6 +21,7 @@ from stargate.ledger.store import Store
 from stargate.ledger.store.copying import COPIED, Copying
 from stargate.ledger.store.database import Row
 
+LOCK = ".lock"
 ROWS_AT_ONCE = 50_000
 """In memory as Python objects."""
 BYTES = {"fingerprint", "line_id", "digest", "hash", "body"}
@@ -40,12 +43,12 @@ def extend(store: Store, folder: Path, tell: Tell | None = None) -> tuple[Closin
     Raises StateConflictError where the archive is of another ledger.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        manifest = read(folder)
-    except NotFoundError:
-        manifest = Manifest()
     added: list[Closing] = []
-    with store.snapshot():
+    with _alone(folder), store.snapshot():
+        try:
+            manifest = read(folder)
+        except NotFoundError:
+            manifest = Manifest()
         closed = [month for month in store.months() if month.status == "closed"]
         _demand_same(folder, manifest, closed)
         for month in closed[len(manifest.closings) :]:
@@ -82,7 +85,7 @@ def _add(
     upto = copying.extent(month, before)
     files = []
     try:
-        connection = connect(partial / "staging", threads=1)
+        connection = connect(partial / "staging")
         try:
             for table in COPIED:
                 path = partial / f"{table}.parquet"
@@ -99,10 +102,11 @@ def _add(
                 )
         finally:
             connection.close()
-        for leftover in partial.glob("staging*"):
-            leftover.unlink()
+        (partial / "staging").unlink()
         [block] = copying.rows("block", upto["block"] - 1, upto["block"])
+        _settle(partial)
         partial.replace(final)
+        _settle(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     assert month.closed_at is not None, "it is closed"
@@ -148,6 +152,28 @@ def _copy(
     with path.open("rb") as stream:
         os.fsync(stream.fileno())
     return count
+
+
+def _settle(folder: Path) -> None:
+    """What is named in a folder survives loss of power."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One program at a time writes an archive; the lock goes with the process. Raises StateConflictError."""
+    with (folder / LOCK).open("a", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StateConflictError(
+                f"another program is writing the archive in {folder}", "Run it again when that one has ended."
+            ) from None
+        yield
 
 
 def _array(values: Row, kind: str) -> np.ndarray[tuple[int], np.dtype[np.int64 | np.object_]]:
