@@ -169,3 +169,16 @@ def test_usage_of_others_that_looks_alike_is_not_behind_a_line(ledger: Ledger) -
     assert [event.key for event in ledger.usage_of(drawn, item, list(ledger.entries_of(drawn, item)))] == [
         "ours"
     ]
+
+
+def test_what_others_wrote_stays_text(ledger: Ledger) -> None:
+    nasty = "<script>alert(1)</script>"
+    at = T("2026-03-10")
+    event = used(
+        nasty, "60", at, provider=nasty, quoted_usd=Decimal(1), attributes={"team": nasty, nasty: nasty}
+    )
+    ledger.take([event], at)
+    ledger.rate(at)
+    text = made(ledger, ledger.statement(("lab", nasty), "2026-03"))
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;") > 4
