@@ -117,6 +117,7 @@ class _Money(NamedTuple):
     ) -> ChargeLine:
         """What is short, and what becomes of it."""
         unit, price = _priced(clause)
+        taken, least = (f"{quantity.normalize():,f}" for quantity in (consumed, deadline.minimum))
         amount = 0 if price is None else micro_usd(short * price)
         of = f" of {run.portion}" if run.portion else ""
         money = format_usd(micro_usd(short)) if clause.category == "Spend" else f"{short} {unit}"
@@ -127,7 +128,7 @@ class _Money(NamedTuple):
             payee=version.party("payee", "supplier"),
             amount_micro_usd=amount,
             period=deadline.over,
-            says=f"{consumed} of {deadline.minimum} {unit}{of} consumed: {money} {_WORDS[clause.shortfall]}",
+            says=f"{taken} of {least} {unit}{of} consumed: {money} {_WORDS[clause.shortfall]}",
             quantity=short,
             unit=unit,
             price_usd=price,
