@@ -241,12 +241,13 @@ class Ledger:
         """What the clause of an item says, as it was on record with the statement's last entry."""
         return self._clauses(drawn, item).wordings(item.clause, Period(item.start, item.end))
 
-    def details(self, drawn: Statement) -> tuple[Detail, ...]:
-        """What is behind each item of a statement."""
+    def details(self, drawn: Statement, limit: int) -> tuple[Detail, ...]:
+        """What is behind each of the first items of a statement."""
         with self.store.snapshot():
             days = self.store.moved(drawn.month, drawn.parties, drawn.as_of_entry, days=True)
             parts = by_item(days)
-            return tuple(self._detail(drawn, item, parts[item.first_entry]) for item in drawn.items)
+            items = drawn.items[:limit]
+            return tuple(self._detail(drawn, item, parts[item.first_entry]) for item in items)
 
     def _detail(self, drawn: Statement, item: Item, days: Sequence[Moved]) -> Detail:
         entries = list(islice(self.entries_of(drawn, item), USAGE_SHOWN + 1))
@@ -289,6 +290,11 @@ def _demand_closable(writing: Writing, month: str, at: Instant) -> None:
     if at < span.end:
         raise StateConflictError(f"{month} has not ended: it ends {span.end}", "Close it after that.")
     closed = [item.name for item in writing.months() if item.status == "closed"]
+    if closed and month < min(closed):
+        raise StateConflictError(
+            f"{month} lies before {min(closed)}, with which these books began to be closed",
+            f"Close {after(max(closed))} next: what became known of {month} since is booked there.",
+        )
     first = after(max(closed)) if closed else writing.first_month()
     if first and month > first:
         raise StateConflictError(

@@ -224,8 +224,7 @@ def as_used(
     found: dict[tuple[object, ...], Rollup] = {}
     for used in rollups:
         seen = {name: value for name, value in used.attributes.items() if name in fields}
-        apart = points is None or used.metric in levels
-        span = used.hour if apart else bisect_right(points, used.hour)
+        span = used.hour if points is None or used.metric in levels else bisect_right(points, used.hour)
         key = (span, used.metric, used.party, used.provider, tuple(sorted(seen.items())))
         before = found.get(key, used)
         micro = used.micro + (before.micro if before is not used else 0)

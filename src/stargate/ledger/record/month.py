@@ -12,7 +12,7 @@ from stargate.agreements.period import add_months
 from stargate.base.time import Instant
 
 MonthStatus = Literal["open", "closing", "closed"]
-_NAME = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_NAME = re.compile(r"(19[7-9]|2\d\d)\d-(0[1-9]|1[0-2])")
 
 
 class Month(msgspec.Struct, frozen=True, kw_only=True):

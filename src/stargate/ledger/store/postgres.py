@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any
 
 from stargate.base.errors import LedgerError
-from stargate.ledger.store.database import Row, insertion
+from stargate.ledger.store.database import Row, insertion, too_large
 from stargate.ledger.store.schema import APPLICATION_ID, KEPT, STEPS, demand_readable
 
 try:
@@ -275,6 +275,8 @@ class PostgresDatabase:
         try:
             yield
         except (psycopg.Error, UnicodeError) as error:
+            if isinstance(error, psycopg.errors.NumericValueOutOfRange):
+                raise too_large(self._name) from error
             said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
             busy = isinstance(error, psycopg.errors.LockNotAvailable)
             raise LedgerError(

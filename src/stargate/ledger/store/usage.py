@@ -14,6 +14,7 @@ from stargate.ledger.record.opening import SOURCE as OPENING
 from stargate.ledger.store.chain import Position
 from stargate.ledger.store.database import Database, Row
 
+_PART = 1_000_000
 FEW = 50_000
 """Events that are looked through by their numbers; more, by when they began."""
 
@@ -60,14 +61,16 @@ class ReadingUse:
             which += f" AND {_of_metrics(metrics, 'stream')}"
             values += sorted(metrics)  # type: ignore[arg-type]  # values of a query
         query = (
-            "SELECT used.span, used.micro, stream.metric, stream.party, stream.provider, stream.quoted_usd,"
-            " stream.attributes FROM (SELECT start_us / ? * ? AS span, stream, sum(micro) AS micro"
+            "SELECT used.span, used.whole, used.rest, stream.metric, stream.party, stream.provider, stream.quoted_usd,"
+            " stream.attributes FROM (SELECT start_us / ? * ? AS span, stream,"
+            # In two parts, that no sum of 64 bits overflows: what one event says too much, another takes back.
+            f" sum(micro / {_PART}) AS whole, sum(micro % {_PART}) AS rest"
             f" FROM usage_event WHERE {which} GROUP BY 1, 2) AS used"
             " JOIN stream ON stream.id = used.stream ORDER BY used.span, stream.digest"
         )
         values = [grain, grain, *values]
         read: dict[str, dict[str, str]] = {}
-        for start, micro, metric, party, provider, quoted, text in self._database.stream(query, values):
+        for start, whole, rest, metric, party, provider, quoted, text in self._database.stream(query, values):
             attributes = read.get(text)
             if attributes is None:
                 attributes = read[text] = json.loads(text)
@@ -78,7 +81,7 @@ class ReadingUse:
                 provider=provider,
                 quoted_usd=decimal_of(quoted),
                 attributes=attributes,
-                micro=int(micro),
+                micro=int(whole) * _PART + int(rest),
             )
 
     def usage(
