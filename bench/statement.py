@@ -39,7 +39,7 @@ from stargate.ledger.archive import Archive, Closing, File, Manifest
 from stargate.ledger.archive.duck import connect
 from stargate.ledger.archive.manifest import write
 from stargate.ledger.statement import draw
-from stargate.ledger.statement.page import page
+from stargate.ledger.statement.page import LINES_LIMIT, page
 from stargate.ledger.store.copying import COPIED
 
 TARGET = 2.0
@@ -141,7 +141,7 @@ def paper(folder: Path) -> object:
     """As `stargate statement --html` makes it."""
     ledger = Ledger(Archive(folder))
     drawn = ledger.statement(PARTIES, MONTH)
-    return page(drawn, ledger.details(drawn))
+    return page(drawn, ledger.details(drawn, LINES_LIMIT))
 
 
 REPORTS: dict[str, Callable[[Path], object]] = {

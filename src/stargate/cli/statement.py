@@ -22,7 +22,7 @@ from stargate.ledger.record.month import month_of
 from stargate.ledger.statement import Group, Item, Statement
 from stargate.ledger.statement.detail import Wording
 from stargate.ledger.statement.group import FIELDS
-from stargate.ledger.statement.page import in_words, page, price
+from stargate.ledger.statement.page import LINES_LIMIT, in_words, page, price
 
 EVENTS_SHOWN = 50
 INSTALMENTS_SHOWN = 12
@@ -96,7 +96,9 @@ def command(
         if sheet is not None:
             _write(sheet, drawn, names, groups)
         if paper is not None:
-            paper.write_text(page(drawn, books.details(drawn), names, groups), encoding="utf-8", newline="\n")
+            paper.write_text(
+                page(drawn, books.details(drawn, LINES_LIMIT), names, groups), encoding="utf-8", newline="\n"
+            )
         ahead = (
             _ahead(books.preview(drawn.month, at), parties)
             if drawn.status != "closed" and as_of is None

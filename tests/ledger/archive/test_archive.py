@@ -51,7 +51,7 @@ def test_every_statement_and_report_is_the_ledgers_own(books: Ledger, tmp_path: 
             assert archived.statement(parties, month, middle) == books.statement(parties, month, middle)
             for by in (["team"], ["day"], ["clause", "site", "provider"]):
                 assert archived.grouped(drawn, by) == books.grouped(drawn, by)
-            assert archived.details(drawn) == books.details(drawn)
+            assert archived.details(drawn, 100) == books.details(drawn, 100)
             for item in drawn.items:
                 ours = list(books.entries_of(drawn, item))
                 assert list(archived.entries_of(drawn, item)) == ours

@@ -11,7 +11,7 @@ import pytest
 from stargate.base.time import DAY, Instant
 from stargate.ledger import Ledger, Store
 from stargate.ledger.statement import Statement
-from stargate.ledger.statement.page import page
+from stargate.ledger.statement.page import LINES_LIMIT, page
 from tests.ledger.focus.books import keep, used
 
 PAIR = ("lab", "alpha")
@@ -46,7 +46,7 @@ class Read(html.parser.HTMLParser):
 
 def made(ledger: Ledger, drawn: Statement) -> str:
     by = ("team", "day")
-    return page(drawn, ledger.details(drawn), by, ledger.grouped(drawn, by))
+    return page(drawn, ledger.details(drawn, LINES_LIMIT), by, ledger.grouped(drawn, by))
 
 
 def test_a_page_needs_nothing_from_elsewhere_and_leads_to_every_line(ledger: Ledger) -> None:
@@ -132,7 +132,7 @@ def test_usage_is_told_apart_by_day(ledger: Ledger) -> None:
 
 def test_what_is_behind_a_line_adds_up_to_it(ledger: Ledger) -> None:
     drawn = ledger.statement(PAIR, "2026-02")
-    details = ledger.details(drawn)
+    details = ledger.details(drawn, LINES_LIMIT)
     assert any(item.corrects for item in drawn.items)
     for item, detail in zip(drawn.items, details, strict=True):
         assert bool(item.clause) == bool(detail.wordings)
@@ -148,7 +148,9 @@ def test_a_line_of_a_clause_shows_the_usage_in_its_scope(ledger: Ledger) -> None
     drawn = ledger.statement(PAIR, "2026-02")
     [share] = [item for item in drawn.items if item.clause == "models/share"]
     [detail] = [
-        found for item, found in zip(drawn.items, ledger.details(drawn), strict=True) if item == share
+        found
+        for item, found in zip(drawn.items, ledger.details(drawn, LINES_LIMIT), strict=True)
+        if item == share
     ]
     assert [event.key for event in detail.usage] == ["2026-02-sold"]
 

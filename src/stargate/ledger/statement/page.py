@@ -26,7 +26,7 @@ _HEADS = ("Line", "Clause", "Kind", "From", "To", "Quantity", "Price", "Amount",
 def page(
     drawn: Statement, details: Sequence[Detail], by: Sequence[str] = (), groups: Sequence[Group] = ()
 ) -> str:
-    """The file. `details` belong to the items in their order; `groups` are shown when `by` has names."""
+    """The file. `details` belong to the first LINES_LIMIT items; `groups` are shown when `by` has names."""
     chapters = [("What is owed", _owed(drawn))]
     for title, corrects in (("Lines", False), ("Corrections of closed months", True)):
         if lines := list(_lines(drawn, corrects=corrects)):
@@ -37,7 +37,7 @@ def page(
         articles = [
             _article(drawn, number, item, detail)
             for number, (item, detail) in enumerate(
-                zip(drawn.items[:LINES_LIMIT], details[:LINES_LIMIT], strict=True), 1
+                zip(drawn.items[:LINES_LIMIT], details, strict=True), 1
             )
         ]
         chapters.append(("Behind each line", "\n".join(articles)))
