@@ -45,7 +45,7 @@ ledger-year: $(VENV)/.test  ## keep the books of the example for a year, also wi
 	$(BIN)/python -m bench.ledger_year
 
 bench: $(VENV)/.test  ## the targets of the design, measured here
-	@for name in start placement journal ledger statement server_memory performance rehearsal fleet; do \
+	@for name in start placement journal ledger ledger_month statement server_memory performance rehearsal fleet; do \
 	  echo "== bench/$$name.py"; $(BIN)/python -m bench.$$name || exit 1; done
 
 bench-peer: $(VENV)/.test  ## beside SkyPilot 0.14.1, llm-analysis 0.2.2, Calculon (CALCULON=clone), AccaSim 1.1.3 and Helios (DATA=traces), Kueue; .bench takes 1 GB
