@@ -17,7 +17,7 @@ from stargate.agreements.accrue import Timeline, edges
 from stargate.agreements.clause import ServiceLevel
 from stargate.agreements.period import calendar_parts
 from stargate.base.time import DAY, HOUR, Instant
-from stargate.ledger.record import Month, Rollup
+from stargate.ledger.record import Draft, Month, Rollup
 from stargate.ledger.record.month import month_of, span_of
 from stargate.ledger.record.opening import as_consumed, as_prior
 from stargate.ledger.settle.commitment import CommitmentState, commitments
@@ -60,7 +60,13 @@ def settle(writing: Writing, month: str, at: Instant, terms: Terms) -> int:
     """Post the difference between what a month's clauses say and what was posted for them."""
     charges = owed_by_clauses(writing, month, terms, at)
     standing = writing.lines(month, of_clauses=True)
-    return writing.post(difference(charges, standing, month), usage_seq=writing.now.usage_seq)
+    return _post(writing, difference(charges, standing, month))
+
+
+def _post(writing: Writing, drafts: Sequence[Draft]) -> int:
+    upto = writing.now.usage_seq
+    parts = (drafts[first : first + BATCH_LIMIT] for first in range(0, len(drafts), BATCH_LIMIT))
+    return sum(writing.post(part, usage_seq=upto) for part in parts)
 
 
 def _months_of_facts(writing: Writing, known: int, terms: Terms) -> str:
@@ -128,9 +134,7 @@ def _rate_part(writing: Writing, span: Period, prices: Prices, done: int | None)
         standing = {line.key.id: line for line in writing.lines_at_a_price(span)}
     else:
         standing = writing.standing({item.key.id: item.key for item in counted})
-    drafts = of_use(counted, standing, whole=done is None)
-    parts = (drafts[first : first + BATCH_LIMIT] for first in range(0, len(drafts), BATCH_LIMIT))
-    return sum(writing.post(part, usage_seq=upto) for part in parts)
+    return _post(writing, of_use(counted, standing, whole=done is None))
 
 
 def portions(span: Period, hours: Iterable[tuple[Instant, int]]) -> Iterator[tuple[Period, int]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
+
+import msgspec
 
 from stargate.base.time import Instant
 from stargate.ledger.record import LineKey, UsageEvent
@@ -13,6 +14,7 @@ from stargate.ledger.store.chain import COVERED, Position
 from stargate.ledger.store.database import Row
 from stargate.ledger.store.reading import Reading
 
+_ATTRIBUTES = msgspec.json.Decoder(dict[str, str])
 _NUMBER = {"month": "block", "imported_file": "block"}
 """By which column the rows of a table belong to blocks, where it is not their own number."""
 _NAME = {
@@ -55,8 +57,7 @@ class Audit(Reading):
         name = _NAME.get(table, "''")
         query = f"SELECT {name}, {columns} FROM {table} WHERE {by} > ? AND {by} <= ? ORDER BY {by}"
         for called, *row in self._database.stream(query, (after, upto)):
-            plain = tuple(bytes(value) if isinstance(value, memoryview) else value for value in row)
-            yield plain, bytes(called) if isinstance(called, memoryview) else (called or "")
+            yield row, called or ""
 
     def uncovered(self, table: str, last: int) -> Iterator[int | str]:
         """The rows, by their first column, that no block covers where those up to `last` are."""
@@ -160,10 +161,10 @@ def _event(row: Row) -> UsageEvent | str:
             party=row[8],
             provider=row[9],
             quoted_usd=None if row[10] is None else Decimal(row[10]),
-            attributes=json.loads(row[11]),
+            attributes=_ATTRIBUTES.decode(row[11]),
             corrects=row[12],
         )
-    except (ValueError, ArithmeticError) as error:
+    except (ValueError, ArithmeticError, msgspec.MsgspecError) as error:
         return f"it makes no sense: {error}"
 
 
@@ -182,7 +183,7 @@ def _key(row: Row) -> LineKey | str:
             price_usd=None if row[9] is None else Decimal(row[9]),
             quoted_usd=None if row[10] is None else Decimal(row[10]),
             portion=row[11],
-            attributes=json.loads(row[12]),
+            attributes=_ATTRIBUTES.decode(row[12]),
         )
-    except (ValueError, ArithmeticError) as error:
+    except (ValueError, ArithmeticError, msgspec.MsgspecError) as error:
         return f"it makes no sense: {error}"
