@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import islice
 from typing import NamedTuple
 
 from stargate.agreements import Agreement, Period, WorldFact
@@ -17,7 +18,7 @@ from stargate.ledger.record.imported import Imported, Sum
 from stargate.ledger.record.line import first_id
 from stargate.ledger.record.month import after, month_of
 from stargate.ledger.store.database import Row
-from stargate.ledger.store.movement import movement
+from stargate.ledger.store.movement import SUBJECT, movement
 from stargate.ledger.store.usage import ReadingUse, decimal_of
 
 _AGREEMENTS = unpacker(tuple[Agreement, ...])
@@ -30,6 +31,9 @@ _KEY = (
 _KEY_COLUMNS = ", ".join(_KEY)
 _KEY_OF_ENTRY = ", ".join(column if column.endswith("_us") else f"line.{column}" for column in _KEY)
 _KEY_OF_LINE = ", ".join(f"line.{column}" for column in _KEY)
+
+MOVED_AT_ONCE = 10_000
+"""Sums of entries in memory."""
 
 
 class Terms(NamedTuple):
@@ -216,12 +220,24 @@ class Reading(ReadingUse):
         for; what clauses say, over each span.
         """
         query = movement(self.MOVED, days=days, attributes=attributes)
-        key, subject = None, 0
-        for row in self._database.stream(query, (month, upto_seq, *parties, *reversed(parties))):
-            start, end, amount, micro, entries, first, last, number, *said = row
-            if key is None or not attributes or number != subject:
-                key, subject = _key((*said[:4], start, end, *said[4:])), number
-            yield Moved(key, Instant(start), Instant(end), int(amount), int(micro), int(entries), first, last)
+        rows = self._database.stream(query, (month, upto_seq, *parties, *reversed(parties)))
+        while part := list(islice(rows, MOVED_AT_ONCE)):
+            subjects = self._subjects({row[7] for row in part}) if attributes else {}
+            keys: dict[int, LineKey] = {}
+            for start, end, amount, micro, entries, first, last, *said in part:
+                key = keys.get(said[0])
+                if key is None:
+                    seen = subjects[said[0]] if attributes else (*said, "{}")
+                    key = _key((*seen[:4], start, end, *seen[4:]))
+                    if attributes:
+                        keys[said[0]] = key
+                yield Moved(
+                    key, Instant(start), Instant(end), int(amount), int(micro), int(entries), first, last
+                )
+
+    def _subjects(self, numbers: Collection[int]) -> dict[int, Row]:
+        query = f"SELECT id, {', '.join(SUBJECT)}, attributes FROM subject WHERE id IN"
+        return {row[0]: row[1:] for row in self._database.find(query, sorted(numbers))}
 
     def words(self, entries: Sequence[int]) -> dict[int, Words]:
         """What some entries say, by their numbers."""
