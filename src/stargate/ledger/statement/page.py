@@ -36,9 +36,7 @@ def page(
     if drawn.items:
         articles = [
             _article(drawn, number, item, detail)
-            for number, (item, detail) in enumerate(
-                zip(drawn.items[:LINES_LIMIT], details, strict=True), 1
-            )
+            for number, (item, detail) in enumerate(zip(drawn.items[:LINES_LIMIT], details, strict=True), 1)
         ]
         chapters.append(("Behind each line", "\n".join(articles)))
     one, other = drawn.parties
