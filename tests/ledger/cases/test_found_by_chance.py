@@ -142,3 +142,11 @@ def test_a_share_by_one_tier_is_a_share_at_one_rate(sign: Sign, rate: dict[str, 
     books.through("2025-03")
     # 8 x 0.25; of it all comes back, and no more; then 40 x 0.25.
     assert [books.micro(f"2025-0{n}") // MICRO for n in (1, 2, 3)] == [2, -2, 10]
+
+
+def test_a_site_that_is_accepted_after_the_end_owes_nothing(sign: Sign) -> None:
+    delivery = {"start_on": "delivery", "portions": [{"id": "abilene", "share": 1}]}
+    books = sign({"kind": "commitment", "id": "c", "amount": 100, "until": "2025-02-01"} | delivery)
+    books.use("spend_usd", 5, "2025-03-05", "lab", "alpha")
+    books.fact("accepted/abilene", at="2025-03-01").through("2025-03")
+    assert books.micro() == 0
