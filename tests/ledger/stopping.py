@@ -62,8 +62,8 @@ class Stopped(NamedTuple):
         return not (self.lost or self.twice or self.faults) and self.alike and self.offered == self.recorded
 
 
-def stopped(seconds: float, pause_s: tuple[float, float], seed: int) -> Stopped:
-    """Load a server for so long, stop it after pauses of a length between two, and look what is there."""
+def stopped(pause_s: tuple[float, float], seed: int, *, least: int = 1, seconds: float = 0.0) -> Stopped:
+    """Load a server and stop it so often at least, and for so long, after pauses between two lengths; then look."""
     server = Cluster().start()
     try:
         where, chance = server.make(), random.Random(seed)
@@ -78,7 +78,7 @@ def stopped(seconds: float, pause_s: tuple[float, float], seed: int) -> Stopped:
             for ear in ears:
                 ear.start()
             stops = 0
-            while time.monotonic() - begun < seconds:
+            while stops < least or time.monotonic() - begun < seconds:
                 time.sleep(chance.uniform(*pause_s))
                 server.stop(signal.SIGQUIT)
                 stops += 1
@@ -160,7 +160,7 @@ def main() -> int:
     parser.add_argument("--most", type=float, default=40.0, help="seconds between two stops, at most")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    found = stopped(options.seconds, (options.least, options.most), options.seed)
+    found = stopped((options.least, options.most), options.seed, seconds=options.seconds)
     for name, value in found._asdict().items():
         print(name, value if isinstance(value, bool) else f"{value:,.0f}")
     return 0 if found.ok else 1

@@ -111,9 +111,8 @@ def test_two_processes_write_one_after_the_other(where: str, undisturbed: dict[s
 @pytest.mark.timeout(180 + 20 * KILLS)
 def test_a_server_that_is_stopped_at_once_loses_nothing() -> None:
     """For minutes, with a pause of 5 to 40 seconds between stops: `python -m tests.ledger.stopping`."""
-    found = stopped(2.0 * KILLS, (0.2, 1.5), SEED)
+    found = stopped((0.2, 1.5), SEED, least=KILLS)
     assert found.ok, found
-    assert found.stops > KILLS // 2
     assert found.acknowledged > 0
 
 
