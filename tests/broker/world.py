@@ -154,6 +154,7 @@ def derived(state: State) -> dict[str, Any]:
         "tally": {pool: groups for pool in sorted(state.nodes) if (groups := state.tally.groups(pool))},
         "of_teams": {team: sorted(live) for team, live in sorted(state.tally.teams.items()) if live},
         "providers": {name: chips for name, chips in sorted(state.provider_chips.items()) if chips},
+        "spent_up": state.spent_up,
         "counts": (state.chips_in_use, state.open_workloads, state.held_chips(), state.nominal_chips),
         "nodes": {
             pool: (nodes.nodes, nodes.free_nodes, nodes.free_chips, nodes.used_nodes)

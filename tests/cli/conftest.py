@@ -79,7 +79,13 @@ Run = Callable[..., Ran]
 
 def run_here(*words: object, stdin: str | None = None, **environment: str) -> Ran:
     """Run a command in this process, away from the settings of whoever runs the tests."""
-    settings = {"STARGATE_DATA": None, "STARGATE_URL": None, "STARGATE_KEY": None, **environment}
+    settings = {
+        "STARGATE_DATA": None,
+        "STARGATE_URL": None,
+        "STARGATE_KEY": None,
+        "STARGATE_LEDGER": None,
+        **environment,
+    }
     done = CliRunner().invoke(main, [str(word) for word in words], input=stdin, env=settings)
     return Ran(done.exit_code, done.stdout, done.stderr)
 

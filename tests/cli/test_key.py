@@ -24,3 +24,10 @@ def test_keys(on_server: Run) -> None:
         "revoked" in on_server("ps", STARGATE_KEY=key).err
         or "not known" in on_server("ps", STARGATE_KEY=key).err
     )
+
+
+def test_a_gateways_key_counts_and_sees_nothing(on_server: Run) -> None:
+    key = on_server("key", "make", "eu", "--role", "gateway").out.strip()
+    refused = on_server("ps", STARGATE_KEY=key)
+    assert refused.code == 2
+    assert "the role gateway" in refused.err

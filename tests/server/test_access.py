@@ -5,13 +5,14 @@ from typing import get_args
 import pytest
 
 from stargate.base.errors import ForbiddenError, NotFoundError
-from stargate.server.access import ALLOWED, Action, Resource, demand, demand_sight, may
+from stargate.server.access import ALLOWED, Action, Resource, demand, demand_sight, demand_source, may
 from stargate.server.auth import ROLES, Actor
 
 OPERATOR = Actor("1", "op", "operator")
 ENGINEER = Actor("2", "eng", "engineer")
 FINANCE = Actor("3", "fin", "finance")
 PROVIDER = Actor("4", "desk", "provider", "acme")
+GATEWAY = Actor("6", "eu", "gateway")
 
 READING = {
     "status.read",
@@ -21,6 +22,8 @@ READING = {
     "leases.read",
     "journal.read",
     "explain.read",
+    "usage.read",
+    "statements.read",
 }
 
 
@@ -33,7 +36,7 @@ def test_the_operator_may_do_everything(action: str) -> None:
     assert may(OPERATOR, action).allowed
 
 
-@pytest.mark.parametrize("actor", [ENGINEER, FINANCE, PROVIDER])
+@pytest.mark.parametrize("actor", [ENGINEER, FINANCE, PROVIDER, GATEWAY])
 def test_what_is_not_in_the_table_is_denied(actor: Actor) -> None:
     assert not may(actor, "anything.else").allowed
     assert not may(actor, "").allowed
@@ -44,11 +47,38 @@ def test_finance_only_reads() -> None:
 
 
 @pytest.mark.parametrize(
-    "action", ["keys.manage", "declare", "facts.declare", "supply.mark", "waivers.grant"]
+    "action", ["keys.manage", "declare", "facts.declare", "usage.add", "supply.mark", "waivers.grant"]
 )
 @pytest.mark.parametrize("actor", [ENGINEER, FINANCE, PROVIDER])
 def test_some_things_are_the_operators_alone(actor: Actor, action: str) -> None:
     assert not may(actor, action).allowed
+
+
+def test_a_gateway_puts_usage_on_record_and_nothing_else() -> None:
+    assert [action for action in get_args(Action) if may(GATEWAY, action).allowed] == ["usage.add"]
+
+
+@pytest.mark.parametrize("source", ["gateway:eu", "gateway:eu/node-7"])
+def test_a_gateway_speaks_for_its_own_name_and_below(source: str) -> None:
+    demand_source(GATEWAY, source, "output_tokens")
+
+
+@pytest.mark.parametrize(
+    ("source", "metric"),
+    [
+        ("gateway:us", "output_tokens"),
+        ("gateway:eu-2", "output_tokens"),
+        ("gateway:", "output_tokens"),
+        ("eu", "output_tokens"),
+        ("journal:main", "chip_seconds"),
+        ("gateway:eu", "revenue_usd"),
+        ("gateway:eu", "payment_usd"),
+    ],
+)
+def test_a_gateway_speaks_for_nobody_else_and_never_of_money(source: str, metric: str) -> None:
+    with pytest.raises(ForbiddenError):
+        demand_source(GATEWAY, source, metric)
+    demand_source(OPERATOR, source, metric)
 
 
 def test_a_provider_sees_what_is_its_own() -> None:

@@ -19,10 +19,11 @@ QUANTITIES = {
 
 UNITS = {
     "bps", "bytes", "chips", "count", "day", "days", "flops", "fraction", "gb", "gbps", "gib", "gw", "hertz",
-    "hour", "hours", "hz", "kib", "km", "kw", "kwh", "mb", "mbps", "mib", "minutes", "ms", "mw", "mwh",
+    "hour", "hours", "hz", "kib", "km", "kw", "kwh", "mb", "mbps", "mib", "micro", "minutes", "ms", "mw", "mwh",
     "nodes", "ns", "percent", "requests", "s", "second", "seconds", "steps", "tb", "tflops", "tib", "token",
     "tokens", "us", "usd", "w", "year", "years",
 }  # fmt: skip
+"""`micro`: millionths of the unit that the record names."""
 
 NUMBERS = re.compile(r"\b(int|float|Decimal)\b")
 

@@ -173,7 +173,8 @@ def _plain(value: Scalar) -> Scalar:
 def _test(operator: str, values: tuple[Scalar, ...]) -> tuple[Callable[[Scalar], bool], bool]:
     """A test of one value, and whether its answer is turned round."""
     if operator in ("In", "Equals", "NotIn", "NotEquals"):
-        chosen = frozenset(values)
+        # Attributes of usage are text: what is written `true` or 3 in a scope is meant there too.
+        chosen = frozenset((*values, *(shown(value) for value in values)))
         return (lambda value: value in chosen), operator.startswith("Not")
     wanted = _TEXT[_NOT.get(operator, operator)]
     parts = tuple(str(value) for value in values)

@@ -11,7 +11,8 @@ StargateError
 ├── ProviderError             a provider did not do what it said
 ├── EngineError               an execution engine failed or contradicted itself
 └── InternalError             our own fault; please report it
-    └── JournalError          the record cannot be written or does not verify: the broker stops
+    ├── JournalError          the record cannot be written or does not verify: the broker stops
+    └── LedgerError           the ledger cannot be written or does not verify: nothing is posted
 """
 
 from __future__ import annotations
@@ -118,3 +119,7 @@ class InternalError(StargateError):
 
 class JournalError(InternalError):
     """The journal cannot be written, or does not verify."""
+
+
+class LedgerError(InternalError):
+    """The ledger cannot be written, or does not verify."""

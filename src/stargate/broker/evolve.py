@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stargate.base.money import micro_usd
 from stargate.broker import sourcing
+from stargate.broker.budget import spent_up
 from stargate.broker.fact import (
     Accepted,
     CancelRequested,
@@ -114,6 +115,7 @@ def _declared(state: State, fact: Declared) -> None:
 
 def _fact_declared(state: State, fact: FactDeclared) -> None:
     state.records.world_facts.append(fact.fact)
+    state.spent_up |= spent_up((fact.fact,))
     state.derive_committed(state.records.at)
 
 

@@ -10,6 +10,7 @@ from stargate.base.errors import NotFoundError
 from stargate.base.time import Duration, Instant
 from stargate.broker import quota
 from stargate.broker.ask import Ask, Option, ask_of, least_chips
+from stargate.broker.budget import over_budget
 from stargate.broker.filters import Refusal, refuse_class, refuse_share, refuse_supply
 from stargate.broker.ground import Ground
 from stargate.broker.place import Choice, fit, forgiving
@@ -76,7 +77,9 @@ def explain(state: State, workload: str, slot: int, at: Instant) -> Explanation:
         # Providers that failed it are passed over only while others can serve.
         candidates = _candidates(state, forgiving(ask), at)
     candidates += _unsourced(state)
-    return Explanation(workload, slot, at, _summary(state, ask, candidates), tuple(candidates))
+    spent = over_budget(state, holder, holder.slots[slot], at)
+    summary = _summary(state, ask, candidates) if spent is None else spent.says
+    return Explanation(workload, slot, at, summary, tuple(candidates), () if spent is None else (spent,))
 
 
 def _candidates(state: State, ask: Ask, at: Instant) -> list[Candidate]:

@@ -21,6 +21,7 @@ from stargate.base.time import FOREVER, Duration, Instant
 from stargate.broker import preempt, quota, shortage
 from stargate.broker.ask import Ask, ask_of, least_chips
 from stargate.broker.backlog import Room
+from stargate.broker.budget import over_budget
 from stargate.broker.fact import Fact, Placed, Stopping
 from stargate.broker.ground import Ground
 from stargate.broker.place import Choice, Survey, place, placed
@@ -102,7 +103,7 @@ class _Pass(msgspec.Struct, gc=False):
                 return
             holder = state.records.workloads[waiting.workload]
             slot = holder.slots[waiting.slot]
-            if slot.not_before > self._at or holder.status != "active":
+            if slot.not_before > self._at or holder.status != "active" or self._over_budget(holder, slot):
                 continue
             if state.teams and self._over_quota(holder.workload.team, least_chips(holder.workload)):
                 yield from self._yield_own(waiting, holder.workload.team)
@@ -319,7 +320,11 @@ class _Pass(msgspec.Struct, gc=False):
             self._beside = max((pools[name].free_chips for name in pools if name != pool), default=0)
         return Room(self._beside, pools[pool].free_chips, kept.spare_chips, kept.starts - self._at)
 
-    # -- quota -------------------------------------------------------------------------------------------------
+    # -- budget and quota --------------------------------------------------------------------------------------
+
+    def _over_budget(self, holder: WorkloadState, slot: Slot) -> bool:
+        state = self._state
+        return bool(state.spent_up) and over_budget(state, holder, slot, self._at) is not None
 
     def _over_quota(self, team: str, chips: int) -> bool:
         # Within a pass teams only use more: what was too much stays too much.

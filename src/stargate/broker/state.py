@@ -16,6 +16,7 @@ from stargate.base.errors import NotFoundError
 from stargate.base.time import FOREVER, Instant
 from stargate.broker.ask import Ask, expected_run, least_chips
 from stargate.broker.backlog import Backlog
+from stargate.broker.budget import spent_up
 from stargate.broker.commitment import committed_micro_usd
 from stargate.broker.ends import Ends
 from stargate.broker.nodes import NodeMap
@@ -179,9 +180,8 @@ class State:
         marks = self.records.marks
         if not marks:
             return "up"
-        said = {
-            marks.get(key) for key in (f"pool:{pool.id}", f"site:{pool.site}", f"provider:{pool.provider}")
-        }
+        keys = (f"pool:{pool.id}", f"site:{pool.site}", f"provider:{pool.provider}")
+        said = {marks.get(key) for key in keys}
         return "lost" if "lost" in said else "draining" if "draining" in said else "up"
 
     def place_of(self, holder: WorkloadState, slot: int) -> Waiting:
@@ -423,8 +423,7 @@ class State:
             (self.tally.add if chips > 0 else self.tally.remove)(attempt, work, supply)
 
     def _derive(self) -> None:
-        records = self.records
-        catalog = records.infrastructure
+        records, catalog = self.records, self.records.infrastructure
         self.providers = catalog.providers_by_id
         self.sites = catalog.sites_by_id
         self.catalog_pools = catalog.pools_by_id
@@ -439,6 +438,7 @@ class State:
         self.supplies, self.starts = SupplyIndex(self.nodes), {}
         self.permits, self.verdicts = Permits(), Verdicts()
         self._egress, self._chip_ids = {}, {}
+        self.spent_up = spent_up(records.world_facts)
         self.committed = committed_micro_usd(self.book, records.world_facts, records.at)
         for pool in catalog.pools:
             self._derive_pool(pool)

@@ -44,6 +44,13 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "leases": ("leases", "List leases, and say that one was delivered."),
         "fact": ("fact", "Declare a fact that agreements rest on."),
     },
+    "Money": {
+        "usage": ("usage", "Show what was used and charged; add what others counted."),
+        "statement": ("statement", "Show what two parties owe each other for a month, and why."),
+        "commitments": ("commitments", "Show where every commitment stands."),
+        "budget": ("budget", "Show and set what teams may spend in a month."),
+        "ledger": ("ledger", "Close months, verify; export what is owed, import bills of others."),
+    },
     "Files": {
         "check": ("check", "Check YAML files: catalog, agreements, workloads."),
         "ask": ("ask", "Ask agreements whether something may be done."),

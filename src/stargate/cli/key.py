@@ -18,7 +18,7 @@ HEADINGS = ("KEY", "NAME", "ROLE", "PARTY", "SHOWN", "CREATED", "EXPIRES", "REVO
 
 @click.group("key")
 def command() -> None:
-    """Make, list and revoke keys. Roles: operator, engineer, finance, provider."""
+    """Make, list and revoke keys. Roles: operator, engineer, finance, provider, gateway."""
 
 
 @command.command("make")
@@ -26,8 +26,8 @@ def command() -> None:
 @click.option(
     "--role",
     required=True,
-    type=click.Choice(("operator", "engineer", "finance", "provider")),
-    help="What it may do.",
+    type=click.Choice(("operator", "engineer", "finance", "provider", "gateway")),
+    help="What it may do. A gateway's key may only put usage on record, under its own name.",
 )
 @click.option("--party", default="", help="The company that a provider's key speaks for.")
 @click.option("--expires", type=InstantType(), help="When it ends.")

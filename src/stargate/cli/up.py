@@ -18,6 +18,13 @@ _PATHS = click.Path(path_type=Path)
 )
 @click.option("--agreements", "-a", type=_PATHS, multiple=True, help="YAML of the agreements.")
 @click.option("--policy", "-p", type=_PATHS, multiple=True, help="YAML with the policy.")
+@click.option(
+    "--ledger",
+    envvar="STARGATE_LEDGER",
+    default="",
+    metavar="PATH|URL|none",
+    help="Where the ledger lies.  [default: DATA/ledger.sqlite]",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port", type=click.IntRange(0, 65_535), default=8750, show_default=True, help="0: any free one."
@@ -33,6 +40,7 @@ def command(
     infrastructure: tuple[Path, ...],
     agreements: tuple[Path, ...],
     policy: tuple[Path, ...],
+    ledger: str,
     host: str,
     port: int,
     allow_remote: bool,
@@ -51,6 +59,7 @@ def command(
         infrastructure=infrastructure,
         agreements=agreements,
         policy=policy,
+        ledger=ledger,
         host=host,
         port=port,
         allow_remote=allow_remote,

@@ -1,7 +1,7 @@
 """Who may do what: one table, and nothing is allowed that is not in it.
 
 Operators may do everything. A provider's key acts for its party: what belongs to another party is answered as if
-it did not exist, so ids tell nothing.
+it did not exist, so ids tell nothing. A gateway's key puts usage on record, under its own name, and sees nothing.
 """
 
 from __future__ import annotations
@@ -38,12 +38,20 @@ Action = Literal[
     "supply.mark",
     "facts.declare",
     "journal.read",
+    "usage.add",
+    "usage.read",
+    "statements.read",
     "keys.manage",
     "declare",
 ]
 
 ANYBODY = "anybody"
 """The action of routes that need no key: the health check and the OpenAPI document."""
+
+GATEWAY = "gateway:"
+"""What the sources of a gateway's key begin with, before the key's name."""
+MONEY = "_usd"
+"""What metrics of money end with."""
 
 ALLOWED: dict[Role, frozenset[Action]] = {
     "engineer": frozenset(
@@ -56,6 +64,7 @@ ALLOWED: dict[Role, frozenset[Action]] = {
             "logs.read",
             "explain.read",
             "pools.read",
+            "usage.read",
         }
     ),
     "finance": frozenset(
@@ -67,6 +76,8 @@ ALLOWED: dict[Role, frozenset[Action]] = {
             "leases.read",
             "journal.read",
             "explain.read",
+            "usage.read",
+            "statements.read",
         }
     ),
     "provider": frozenset(
@@ -78,10 +89,12 @@ ALLOWED: dict[Role, frozenset[Action]] = {
             "quotes.submit",
             "leases.read",
             "leases.deliver",
+            "statements.read",
         }
     ),
+    "gateway": frozenset({"usage.add"}),
 }
-"""What roles other than operator may do. A provider's actions are further bound to what is its own."""
+"""What roles other than operator may do. A provider's and a gateway's are further bound to what is its own."""
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -122,6 +135,23 @@ def demand(actor: Actor, action: str) -> None:
         raise ForbiddenError(
             f"the key {actor.name!r} may not do this: {verdict.because}",
             "use a key with another role; an operator makes one with `POST /v1/keys`",
+        )
+
+
+def demand_source(actor: Actor, source: str, metric: str) -> None:
+    """Raises ForbiddenError where a gateway's key speaks for a source of others, or of money."""
+    if actor.role != "gateway":
+        return
+    own = f"{GATEWAY}{actor.name}"
+    if source != own and not source.startswith(f"{own}/"):
+        raise ForbiddenError(
+            f"the key {actor.name!r} does not speak for {source!r:.80}",
+            f"name the source {own!r}, or one below it such as '{own}/node-1'",
+        )
+    if metric.endswith(MONEY):
+        raise ForbiddenError(
+            f"a gateway counts use, and {metric!r:.80} is money",
+            "send tokens, requests or seconds; an operator's key declares money",
         )
 
 

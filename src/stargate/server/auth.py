@@ -27,7 +27,7 @@ from stargate.base.errors import (
 )
 from stargate.base.time import Instant
 
-Role = Literal["operator", "engineer", "finance", "provider"]
+Role = Literal["operator", "engineer", "finance", "provider", "gateway"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 PREFIX = "sg_live_"

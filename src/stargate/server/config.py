@@ -39,6 +39,8 @@ class Limits(msgspec.Struct, frozen=True):
     keys: int = 10_000
     explain_entries: int = 250_000
     """How far a past state may be away from a snapshot to be rebuilt for an explanation."""
+    ledger_s: float = 60.0
+    """The ledger is brought up to date this often, and when an hour is full."""
     shutdown_s: float = 10.0
     """What is in hand has this long to finish when the server stops."""
 
@@ -52,6 +54,8 @@ class ServerConfig(msgspec.Struct, frozen=True):
     """Without any, what the journal knows goes on to hold."""
     agreements: tuple[Path, ...] = ()
     policy: tuple[Path, ...] = ()
+    ledger: str = ""
+    """Where the ledger lies: a file, a `postgresql://` address, or `none`. Empty: in the data folder."""
     host: str = "127.0.0.1"
     port: int = PORT
     """0: any free one; the line that the server prints names it."""
@@ -65,6 +69,11 @@ class ServerConfig(msgspec.Struct, frozen=True):
     def journal(self) -> Path:
         """The journal's file."""
         return self.data / "journal.sqlite"
+
+    @property
+    def books(self) -> str | None:
+        """The file or address of the ledger; None: this server keeps none."""
+        return None if self.ledger == "none" else self.ledger or str(self.data / "ledger.sqlite")
 
     @property
     def keys(self) -> Path:

@@ -66,11 +66,13 @@ class Driver:
         dispatch: Callable[[Effect], None],
         clock: Clock,
         limits: Limits,
+        after: int = 0,
     ) -> None:
+        """`after`: up to when somebody has looked already; nothing happens before that any more."""
         self._machine = machine
         self._journal = journal
         self._dispatch = dispatch
-        self._stamps = Stamps(clock, machine.state.records.at)
+        self._stamps = Stamps(clock, Instant(max(machine.state.records.at, after)))
         self._limits = limits
         self._inbox: deque[_Asked] = deque()
         self._waiting = 0
@@ -120,6 +122,10 @@ class Driver:
         if self.failure:
             raise UnavailableError(self.failure, "start the server again: it goes on from its journal")
         return view(self._machine.state)
+
+    def settled(self) -> Instant:
+        """All that happened before this is in the state, for whoever asks within `read`. What comes is later."""
+        return self._inbox[0].envelope.at if self._inbox else self._stamps.next()
 
     @property
     def backlog(self) -> int:

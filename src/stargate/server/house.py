@@ -1,6 +1,7 @@
 """Everything a running server holds, opened in order and closed in reverse.
 
-Opening: journal (one writer) → replay → loop → engines → effects that were on their way → what the files declare.
+Opening: journal (one writer) → replay → loop → engines → effects that were on their way → what the files declare →
+the ledger's rounds.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import msgspec
 
 from stargate.base import wire
 from stargate.base.errors import InputError, Problem, StateConflictError, UserError
-from stargate.base.time import SECOND, Duration
+from stargate.base.time import SECOND, Duration, Instant
 from stargate.broker import Machine
 from stargate.broker.command import Command, DeclareFact
 from stargate.catalog import Infrastructure
@@ -26,6 +27,7 @@ from stargate.engines.local import LocalEngine, agents, retire
 from stargate.journal import SqliteJournal
 from stargate.journal.restart import restart
 from stargate.server.auth import Actor, Keyring, open_keyring
+from stargate.server.bookkeeper import Bookkeeper
 from stargate.server.clock import Clock, system_clock
 from stargate.server.config import Plan, ServerConfig, read_plan
 from stargate.server.driver import Driver, Receipt
@@ -56,12 +58,15 @@ class House:
         fleet: Fleet,
         keyring: Keyring,
         clock: Clock,
+        books: Bookkeeper | None,
     ) -> None:
         self.config = config
         self.driver = driver
         self.fleet = fleet
         self.keyring = keyring
         self.clock = clock
+        self.books = books
+        """Who keeps the ledger; None: this server has none."""
         self.history = History(config.journal, config.limits.explain_entries)
         self.started_at = clock()
         self.warnings: list[str] = []
@@ -131,21 +136,28 @@ async def open_house(
             lambda pool: _kind_of(machine, pool),
             lambda scope, id: machine.state.records.marks.get(f"{scope}:{id}") == "draining",
         )
-        driver = Driver(machine, journal, fleet.dispatch, clock, config.limits)
+        books = None if config.books is None else Bookkeeper(config.books, config.limits.ledger_s)
+        counted = Instant(0) if books is None else await books.open()
+        driver = Driver(machine, journal, fleet.dispatch, clock, config.limits, counted)
         keyring = open_keyring(config.keys, config.operator_key, clock(), config.limits.keys)
-        house = House(config, driver, fleet, keyring, clock)
+        house = House(config, driver, fleet, keyring, clock, books)
         house.warnings += replayed.warnings
         if isinstance(plan, UserError):
             _warn(house, f"the files could not be read, so what was declared before holds: {plan}")
         loop = asyncio.create_task(driver.run(), name="driver")
+        rounds: asyncio.Task[None] | None = None
         try:
             for effect in machine.outstanding():
                 fleet.dispatch(effect)
             if isinstance(plan, Plan):
                 await _declare_at_start(house, plan, first=replayed.head.seq == 0)
             await fleet.open(driver.tell)
+            if books is not None:
+                rounds = asyncio.create_task(books.run(driver), name="ledger")
             yield house
         finally:
+            if books is not None:
+                await _close_books(books, rounds)
             await _close(house, loop)
             if config.stop_jobs:
                 await _stop_jobs(config.local_engine, machine.state.records.policy.recovery.stop_grace)
@@ -183,6 +195,14 @@ async def _close(house: House, loop: asyncio.Task[None]) -> None:
     loop.cancel()
     await asyncio.gather(loop, return_exceptions=True)
     await house.fleet.close()
+
+
+async def _close_books(books: Bookkeeper, rounds: asyncio.Task[None] | None) -> None:
+    """What is being written is finished; what is missing is counted after the next start."""
+    if rounds is not None:
+        rounds.cancel()
+        await asyncio.gather(rounds, return_exceptions=True)
+    await books.close()
 
 
 async def _stop_jobs(root: Path, grace: Duration) -> None:

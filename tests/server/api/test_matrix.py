@@ -22,7 +22,14 @@ pytestmark = pytest.mark.anyio
 PARTIES = {"microsoft": "offers", "oracle-co": "quotes", "amazon": "leases"}
 """Whose is what in this world."""
 
-CALLERS = ["nobody", "operator", "engineer", "finance", *(f"provider:{party}" for party in PARTIES)]
+CALLERS = [
+    "nobody",
+    "operator",
+    "engineer",
+    "finance",
+    "gateway",
+    *(f"provider:{party}" for party in PARTIES),
+]
 
 BODIES: dict[str, Any] = {
     "submit_workload": {"id": "new", "yaml": JOB},
@@ -43,6 +50,17 @@ BODIES: dict[str, Any] = {
     "mark_supply": {"scope": "pool", "id": "oci-h100", "status": "draining"},
     "set_capacity": {"nodes": 4},
     "declare_fact": {"name": "x", "value": 1},
+    "add_usage": {
+        "events": [
+            {
+                "source": "gateway:gateway-",
+                "key": "k",
+                "metric": "tokens",
+                "quantity": "1",
+                "start": "2026-03-01",
+            }
+        ]
+    },
     "make_key": {"name": "k", "role": "engineer"},
 }
 
@@ -268,4 +286,4 @@ async def test_keys_are_shown_once(stage: Stage) -> None:
 
 
 def test_there_is_a_role_for_everybody() -> None:
-    assert set(ROLES) == {"operator", "engineer", "finance", "provider"}
+    assert set(ROLES) == {"operator", "engineer", "finance", "provider", "gateway"}

@@ -33,6 +33,7 @@ def accrue_late_credits(timeline: Timeline) -> list[ChargeLine]:
                     says=f"tranche {state.tranche.id} came {state.days_late} days after grace",
                     quantity=Decimal(state.days_late),
                     unit="days",
+                    portion=state.tranche.id,
                     text_ref=clause.text_ref,
                 )
             )

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from stargate.agreements.accrue.line import ChargeLine, Usage
+from stargate.agreements.accrue.line import CHARGED, ChargeLine, Usage
 from stargate.agreements.accrue.timeline import Timeline
 from stargate.agreements.clause import ServiceLevel
 from stargate.agreements.condition import day
 from stargate.agreements.period import Period, intervals
-from stargate.agreements.scope import matches
+from stargate.agreements.scope import fields_of, matches
 from stargate.agreements.version import Version
 from stargate.agreements.world import WorldFact
 from stargate.base.money import format_usd, micro_usd, usd
@@ -75,6 +75,8 @@ def accrue_credits(
 ) -> list[ChargeLine]:
     """Credits for claims received in the period: they go on its invoice, never on that of the interval missed.
 
+    The credit is a fraction of what was charged for use and reservations in that interval, within the scope.
+
     A claim is a fact `claimed/AGREEMENT/CLAUSE` whose value is the first day of the interval, as 2026-03-01.
     `usage` holds the level measured over that interval as a quantity of the clause's metric; `charges` what
     was charged in it.
@@ -84,8 +86,10 @@ def accrue_credits(
         clause = version.clause
         if not isinstance(clause, ServiceLevel):
             continue
+        seen = set()
         for claim in timeline.world.believed(f"claimed/{version.ref}", timeline.last.horizon):
-            if timeline.period.holds(claim.valid_from):
+            if claim.value not in seen:  # claimed again, an interval is credited once
+                seen.add(claim.value)
                 lines.extend(_credited(timeline, version, claim, usage, charges))
     return lines
 
@@ -111,11 +115,15 @@ def _credited(
     lines = []
     for item in measured:
         missed = next(intervals(item.start, FAR, clause.interval))
+        if not timeline.period.holds(max(claim.valid_from, missed.end)):
+            continue
         charge = sum(
             line.amount_micro_usd
             for line in charges
-            if (line.payer, line.payee, line.basis) == (taker, giver, "gross")
+            if line.kind in CHARGED
+            and (line.payer, line.payee) == (taker, giver)
             and missed.holds(line.period.start)
+            and _within(clause, line)
         )
         credit = service_credit(clause, item.quantity, charge, missed, claim.valid_from)
         if credit.amount_micro_usd:
@@ -129,7 +137,15 @@ def _credited(
                     period=timeline.period,
                     says=f"{clause.metric} was {item.quantity:%} from {claim.value}: {credit.says}",
                     quantity=item.quantity,
+                    portion=day(item.start),
                     text_ref=clause.text_ref,
                 )
             )
     return lines
+
+
+def _within(clause: ServiceLevel, line: ChargeLine) -> bool:
+    """Whether a charge is within the scope; one that tells nothing of what the scope looks at, is."""
+    if not fields_of(clause.scope) & line.attributes.keys():
+        return True
+    return matches(clause.scope, line.attributes | {"party": line.payer, "provider_party": line.payee})

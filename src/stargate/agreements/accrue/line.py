@@ -26,7 +26,17 @@ LineKind = Literal[
     "backstop",
     "equity",
     "termination_fee",
+    "deposit",
+    "option",
 ]
+
+
+CHARGED = ("usage", "burst", "reservation")
+"""Kinds of lines for what was used or held: they count as spend."""
+SHORT = ("shortfall", "make_up", "forfeited")
+"""Kinds of lines for what was committed and not consumed."""
+TINY = Decimal("1e-12")
+"""Hours of seconds may not divide: quantities that differ by less than this are the same."""
 
 
 class Usage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -67,6 +77,8 @@ class ChargeLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     of: tuple[str, ...] = ()
     """Clauses that a net line nets, or that a credit belongs to."""
     portion: str = ""
-    """The portion of a commitment that it belongs to."""
+    """Of what its clause covers, the part that it is for: a portion, a tranche, the day an interval began."""
+    attributes: dict[str, Any] = {}
+    """Of the use that was charged, as far as clauses look at them."""
     due: Instant | None = None
     text_ref: str = ""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
 
 import msgspec
 
-from stargate.agreements.accrue.line import ChargeLine, LineKind, Usage
+from stargate.agreements.accrue.edges import edges
+from stargate.agreements.accrue.line import TINY, ChargeLine, LineKind, Usage
 from stargate.agreements.accrue.reach import speaks
 from stargate.agreements.accrue.timeline import Timeline
 from stargate.agreements.capacity import quantity_at
-from stargate.agreements.clause import CapacityReservation, Price
+from stargate.agreements.clause import CapacityReservation, Commitment, Price, ServiceLevel
 from stargate.agreements.firing import absolute
 from stargate.agreements.period import (
     Period,
@@ -21,6 +23,7 @@ from stargate.agreements.period import (
     calendar_parts,
     months_between,
 )
+from stargate.agreements.scope import Scope, fields_of
 from stargate.agreements.version import Version
 from stargate.agreements.world import number
 from stargate.base.money import micro_usd
@@ -32,7 +35,7 @@ def price_of(clause: Price, quantity: Decimal) -> Decimal:
     if clause.price_usd is not None:
         return clause.price_usd * quantity
     if clause.tier_mode == "volume":
-        tier = next(item for item in clause.tiers if item.up_to is None or quantity <= item.up_to)
+        tier = next(item for item in clause.tiers if item.up_to is None or quantity <= item.up_to + TINY)
         return tier.price_usd * quantity
     total, low = Decimal(0), Decimal(0)
     for tier in clause.tiers:
@@ -78,23 +81,37 @@ def _fact_at(timeline: Timeline, name: str, at: Instant) -> Decimal | None:
 
 
 def accrue_prices(
-    timeline: Timeline, usage: Sequence[Usage], prior: Sequence[ChargeLine] = ()
+    timeline: Timeline, usage: Sequence[Usage], prior: Sequence[ChargeLine] = (), *, by_rate: bool = True
 ) -> list[ChargeLine]:
-    """Lines for use, and for reservations: the whole of it, whether used or not, and the excess at burst price."""
+    """Lines for use, and for reservations: the whole of it, whether used or not, and the excess at burst price.
+
+    Without `by_rate`, use at one price is left out.
+    """
     lines: list[ChargeLine] = []
     for version in timeline.book.chart.versions:
         clause = version.clause
         if not isinstance(clause, Price) or not timeline.spans(version):
             continue
         used = _used(timeline, version, clause, usage)
-        reservation = _reservation(timeline, version, clause)
-        if reservation is not None:
-            lines.extend(_reserved(timeline, version, clause, reservation, used))
+        if clause.reservation:
+            reservations = _reservations(timeline, version, clause)
+            lines.extend(_reserved(timeline, version, clause, reservations, used))
         elif clause.tiers:
-            lines.extend(_by_tiers(timeline, version, clause, used, prior))
-        else:
+            lines.extend(_by_tiers(timeline, version, clause, used, (*prior, *lines)))
+        elif by_rate:
             lines.extend(_by_rate(timeline, version, used))
     return lines
+
+
+def used_of_reserved(timeline: Timeline, usage: Sequence[Usage]) -> dict[str, Decimal]:
+    """How much was used of what each price of a reservation covers, by clause, in the unit of the price."""
+    found: dict[str, Decimal] = {}
+    for version in timeline.book.chart.versions:
+        clause = version.clause
+        if isinstance(clause, Price) and clause.reservation and timeline.spans(version):
+            used = sum((item.quantity for item in _used(timeline, version, clause, usage)), Decimal(0))
+            found[version.ref] = found.get(version.ref, Decimal(0)) + used
+    return found
 
 
 def _by_rate(timeline: Timeline, version: Version, used: Sequence[Usage]) -> list[ChargeLine]:
@@ -114,13 +131,18 @@ def _by_rate(timeline: Timeline, version: Version, used: Sequence[Usage]) -> lis
 def _by_tiers(
     timeline: Timeline, version: Version, clause: Price, used: Sequence[Usage], prior: Sequence[ChargeLine]
 ) -> list[ChargeLine]:
-    """A line for each interval of the tiers, which go on from what was used in it before."""
-    lines = []
-    for part in calendar_parts(timeline.period, clause.tier_interval):
-        inside = [item for item in used if part.holds(item.start)]
-        quantity = sum((item.quantity for item in inside), Decimal(0))
-        if not quantity:
+    """Lines for each interval of the tiers, which go on from what was used in it before.
+
+    Where commitments or levels tell use apart, by its time or by what it was for, each kind has a line of its own.
+    Use fills graduated tiers in order of time; by volume all of it has the price of the last tier that is met.
+    """
+    lines: list[ChargeLine] = []
+    points = edges(timeline)
+    for interval in calendar_parts(timeline.period, clause.tier_interval):
+        part = interval.meets(version.added, version.removed)
+        if part is None:
             continue
+        groups = _told_apart(timeline, points, [item for item in used if part.holds(item.start)])
         here = calendar_interval(part.start, clause.tier_interval)
         before = sum(
             (
@@ -130,11 +152,47 @@ def _by_tiers(
             ),
             Decimal(0),
         )
-        amount = price_of(clause, before + quantity) - price_of(clause, before)
-        amount *= factor_at(timeline, version, part.start)
-        line = _line(timeline, version, "usage", quantity, amount, "used")
-        lines.append(msgspec.structs.replace(line, period=part))
+        whole = sum((quantity for _, _, quantity in groups), Decimal(0))
+        costs = price_of(clause, before + whole) - price_of(clause, before)
+        filled, exact, posted = before, Decimal(0), 0
+        for start, seen, quantity in groups:
+            if clause.tier_mode == "volume":
+                cost = costs * quantity / whole
+            else:
+                cost = price_of(clause, filled + quantity) - price_of(clause, filled)
+            filled += quantity
+            exact += cost * factor_at(timeline, version, max(start, part.start))
+            line = _line(timeline, version, "usage", quantity, Decimal(0), "used")
+            lines.append(
+                msgspec.structs.replace(
+                    line,
+                    amount_micro_usd=micro_usd(exact) - posted,  # rounded once: the lines add up
+                    period=Period(max(start, part.start), part.end),
+                    attributes=seen,
+                )
+            )
+            posted = micro_usd(exact)
     return lines
+
+
+def _told_apart(
+    timeline: Timeline, points: Sequence[Instant], used: Sequence[Usage]
+) -> list[tuple[Instant, dict[str, str], Decimal]]:
+    """Use summed between edges, and over what no commitment and no level looks at; in order of time."""
+    fields: set[str] = set()
+    for version in timeline.book.chart.versions:
+        clause = version.clause
+        if isinstance(clause, Commitment | ServiceLevel):
+            fields |= fields_of(clause.scope)
+        if isinstance(clause, Commitment):
+            fields |= {field for part in clause.eligible for field in fields_of(part.scope)}
+            fields |= {"portion", "site"} if clause.portions else set()
+    found: dict[tuple[Instant, tuple[tuple[str, str], ...]], Decimal] = {}
+    for item in used:
+        seen = tuple(sorted((name, str(value)) for name, value in item.attributes.items() if name in fields))
+        start = points[bisect_right(points, item.start) - 1]
+        found[start, seen] = found.get((start, seen), Decimal(0)) + item.quantity
+    return [(start, dict(seen), found[start, seen]) for start, seen in sorted(found) if found[start, seen]]
 
 
 def _used(timeline: Timeline, version: Version, clause: Price, usage: Sequence[Usage]) -> list[Usage]:
@@ -150,35 +208,47 @@ def _used(timeline: Timeline, version: Version, clause: Price, usage: Sequence[U
     ]
 
 
-def _reservation(timeline: Timeline, version: Version, clause: Price) -> Version | None:
-    """The reservation in force that the price is for."""
-    if not clause.reservation:
-        return None
+def _reservations(timeline: Timeline, version: Version, clause: Price) -> list[Version]:
+    """The reservation that the price is for, in each wording that is in force in the period; else all is burst."""
     ref = absolute(clause.reservation, version.home.id)
     found = (item for item in timeline.book.chart.by_ref.get(ref, ()) if timeline.spans(item))
-    return next((item for item in found if isinstance(item.clause, CapacityReservation)), None)
+    return [item for item in found if isinstance(item.clause, CapacityReservation)]
 
 
 def _reserved(
-    timeline: Timeline, version: Version, clause: Price, reserved: Version, used: Sequence[Usage]
+    timeline: Timeline,
+    version: Version,
+    clause: Price,
+    reservations: Sequence[Version],
+    used: Sequence[Usage],
 ) -> list[ChargeLine]:
-    reservation = reserved.clause
-    assert isinstance(reservation, CapacityReservation), "prices name reservations"
-    spans = timeline.spans(reserved)
-    held = sum((_volume(reservation, clause, span) for span in spans), Decimal(0))
+    """What is held while both the price and the reservation are in force, and what is used beyond it."""
     lines = []
-    start, end = timeline.last.start(reserved), timeline.last.until(reserved)
-    upfront = reservation.upfront_percent / 100
-    if upfront and timeline.period.holds(start) and end < FOREVER:
-        whole = Period(start, end)
-        amount = _cost(timeline, version, reservation, [whole]) * upfront
-        quantity = _volume(reservation, clause, whole)
-        lines.append(
-            _line(timeline, version, "reservation", quantity, amount, "reserved in all, paid up front")
-        )
-    if upfront < 1 and held:
-        amount = _cost(timeline, version, reservation, spans) * (1 - upfront)
-        lines.append(_line(timeline, version, "reservation", held, amount, "reserved, used or not"))
+    held = Decimal(0)
+    for reserved in reservations:
+        reservation = reserved.clause
+        assert isinstance(reservation, CapacityReservation), "prices name reservations"
+        spans = [
+            cut
+            for span in timeline.spans(reserved)
+            for own in timeline.spans(version)
+            if (cut := span.meets(own.start, own.end)) is not None
+        ]
+        upfront = reservation.upfront_percent / 100
+        if upfront:
+            lines.extend(_upfront(timeline, version, reserved, upfront))
+        volume = sum((_volume(reservation, clause, span) for span in spans), Decimal(0))
+        held += volume
+        if upfront < 1 and volume:
+            amount = _cost(timeline, version, reservation, spans) * (1 - upfront)
+            line = _line(timeline, version, "reservation", volume, amount, "reserved, used or not")
+            lines.append(
+                msgspec.structs.replace(
+                    line,
+                    period=Period(spans[0].start, spans[-1].end),
+                    attributes=_named((*clause.scope, *reservation.scope)),
+                )
+            )
     excess = sum((item.quantity for item in used), Decimal(0)) - held
     if excess > 0:
         factor = factor_at(timeline, version, Instant(timeline.period.end - 1))
@@ -186,6 +256,38 @@ def _reserved(
         amount = (price_of(clause, excess) if burst is None else burst * excess) * factor
         lines.append(_line(timeline, version, "burst", excess, amount, "used beyond the reservation"))
     return lines
+
+
+def _upfront(timeline: Timeline, version: Version, reserved: Version, fraction: Decimal) -> list[ChargeLine]:
+    """The part of the whole reservation's price that is paid when it begins, by the price in force then.
+
+    A reservation that an amendment changes has begun: what that changes up front, the parties settle.
+    """
+    clause, reservation = version.clause, reserved.clause
+    assert isinstance(clause, Price), "asked of prices only"
+    assert isinstance(reservation, CapacityReservation), "prices name reservations"
+    start, end = timeline.last.start(reserved), timeline.last.until(reserved)
+    begins = timeline.period.holds(start) and any(span.holds(start) for span in timeline.spans(version))
+    goes_on = reserved.added_by and any(
+        earlier.removed == reserved.added for earlier in timeline.book.chart.by_ref[reserved.ref]
+    )
+    if not begins or goes_on or end >= FOREVER:
+        return []
+    whole = Period(start, end)
+    amount = _cost(timeline, version, reservation, [whole]) * fraction
+    quantity = _volume(reservation, clause, whole)
+    line = _line(timeline, version, "reservation", quantity, amount, "reserved in all, paid up front")
+    named = _named((*clause.scope, *reservation.scope))
+    return [msgspec.structs.replace(line, period=whole, portion="upfront", attributes=named)]
+
+
+def _named(scope: Scope) -> dict[str, str]:
+    """What a scope says of all that it covers, as the site of what is reserved."""
+    return {
+        item.field: str(item.values[0])
+        for item in scope
+        if item.operator in ("In", "Equals") and len(item.values) == 1 and not item.any_of
+    }
 
 
 def _cost(

@@ -18,15 +18,22 @@ from stargate.base.time import Instant
 
 
 def share_of(clause: RevenueShare, base_usd: Decimal, before_usd: Decimal = Decimal(0)) -> Decimal:
-    """The share of a base, exact, before caps. With tiers, `before_usd` is the base counted earlier."""
+    """The share of a base, exact, before caps. With tiers, `before_usd` is the base counted earlier.
+
+    A base below zero gives back what the share of that much was.
+    """
     if clause.rate is not None:
         return clause.rate * base_usd
+    return _of_all(clause, before_usd + base_usd) - _of_all(clause, before_usd)
+
+
+def _of_all(clause: RevenueShare, base_usd: Decimal) -> Decimal:
+    """The share by tiers of a base counted from zero."""
     total, low = Decimal(0), Decimal(0)
     for tier in clause.tiers:
-        high = before_usd + base_usd if tier.up_to_usd is None else min(tier.up_to_usd, before_usd + base_usd)
-        slice_usd = max(Decimal(0), high - max(low, before_usd))
-        total += tier.rate * slice_usd
-        low = tier.up_to_usd if tier.up_to_usd is not None else low
+        high = base_usd if tier.up_to_usd is None else min(tier.up_to_usd, base_usd)
+        total += tier.rate * max(Decimal(0), high - low)
+        low = max(low, high)
     return total
 
 
@@ -72,17 +79,19 @@ def _accrue_share(
     assert isinstance(clause, RevenueShare), "asked of shares only"
     spans = _accruing(timeline, version, clause)
     found: list[ChargeLine] = []
-    for part in _cap_intervals(clause, timeline.period):
+    for interval in _cap_intervals(clause, timeline.period):
+        # Wordings of one clause accrue on lines of their own: their terms of payment may differ.
+        part = interval.meets(version.added, version.removed)
+        if part is None:
+            continue
         inside = [cut for span in spans if (cut := span.meets(part.start, part.end)) is not None]
         base = _base(
             timeline, version, usage, inside, [line for line in lines if part.holds(line.period.start)]
         )
-        if base > 0:
-            mine = [
-                line
-                for line in (*prior, *lines, *found)
-                if line.clause == version.ref and line.kind == "share"
-            ]
+        mine = [
+            line for line in (*prior, *lines, *found) if line.clause == version.ref and line.kind == "share"
+        ]
+        if base > 0 or (base < 0 and mine):
             found.append(_share_line(version, clause, part, base, mine))
     return found
 
@@ -107,10 +116,14 @@ def _share_line(
     version: Version, clause: RevenueShare, period: Period, base: Decimal, mine: Sequence[ChargeLine]
 ) -> ChargeLine:
     payer, payee = version.party("payer", "customer"), version.party("payee", "supplier")
-    counted = sum((line.quantity or Decimal(0) for line in mine), Decimal(0))
+    counted = Decimal(0)
+    for line in mine:  # what was taken back beyond all that was earned is gone: the next earnings begin anew
+        counted = max(Decimal(0), counted + (line.quantity or Decimal(0)))
     full = micro_usd(share_of(clause, base, counted))
     amount = capped(full, clause.cap_total_usd, sum(line.amount_micro_usd for line in mine))
     amount = capped(amount, clause.cap_period_usd, _this_interval(clause, period, mine))
+    if base < 0:  # more was taken back than earned: so is its share, as far as there was one
+        amount = max(full, -sum(line.amount_micro_usd for line in mine))
     says = f"{payer} passes on {format_usd(amount)} of {format_usd(micro_usd(base))} to {payee}"
     if amount < full:
         says += f": cut from {format_usd(full)} by the cap"

@@ -10,7 +10,7 @@ from stargate.agreements.clause import Waiver
 from stargate.agreements.firing import absolute
 from stargate.agreements.lint.dates import wrong_dates
 from stargate.agreements.lint.entry import Entry, entries
-from stargate.agreements.lint.money import circles, wrong_sums
+from stargate.agreements.lint.money import exception_circles, share_circles, wrong_sums
 from stargate.agreements.lint.names import odd_attributes, wrong_calendars, wrong_names
 from stargate.agreements.lint.overlap import charged_twice, contradictions, dead_exceptions
 from stargate.agreements.lint.parties import wrong_parties
@@ -41,12 +41,18 @@ def lint(
     found.extend(wrong_parties(written, parties))
     found.extend(wrong_dates(agreements, written))
     found.extend(wrong_sums(written, paid_usd))
-    found.extend(circles(written))
+    found.extend(share_circles(written))
+    found.extend(exception_circles(written))
     found.extend(_idle_waivers(written))
     found.extend(contradictions(chain.versions))
     found.extend(charged_twice(chain.versions))
     found.extend(dead_exceptions(chain.versions))
     return tuple(dict.fromkeys(found))
+
+
+def circling_shares(agreements: Sequence[Agreement]) -> tuple[Problem, ...]:
+    """Revenue shares that are taken of one another, in papers that bind: no amount follows from them."""
+    return tuple(share_circles(entries([paper for paper in agreements if paper.binds])))
 
 
 def _idle_waivers(written: Sequence[Entry]) -> Iterator[Problem]:
@@ -69,4 +75,4 @@ def _idle_waivers(written: Sequence[Entry]) -> Iterator[Problem]:
                 )
 
 
-__all__ = ["lint"]
+__all__ = ["circling_shares", "lint"]

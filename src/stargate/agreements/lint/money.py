@@ -58,27 +58,34 @@ def _parts(entry: Entry, clause: Commitment) -> Iterator[Problem]:
         )
 
 
-def circles(entries: Sequence[Entry]) -> Iterator[Problem]:
-    """Revenue shares that are taken of one another, and exceptions to one another."""
-    shares = {
+def share_circles(entries: Sequence[Entry]) -> Iterator[Problem]:
+    """Revenue shares that are taken of one another."""
+    links = {
         entry.ref: {absolute(name, entry.home.id) for name in entry.clause.base.includes_shares}
         for entry in entries
         if isinstance(entry.clause, RevenueShare)
     }
-    exceptions = {
+    return _problems(entries, links, "revenue shares are taken of one another", "base.includes_shares")
+
+
+def exception_circles(entries: Sequence[Entry]) -> Iterator[Problem]:
+    """Exceptions to one another."""
+    links = {
         entry.ref: {absolute(name, entry.home.id) for name in many(entry.clause.exception_to)}
         for entry in entries
         if entry.clause.exception_to
     }
-    for links, what, field in (
-        (shares, "revenue shares are taken of one another", "base.includes_shares"),
-        (exceptions, "clauses are exceptions to one another", "exception_to"),
-    ):
-        for circle in _circles(links):
-            first = next(entry for entry in entries if entry.ref == circle[0])
-            yield first.problem(
-                f"{what} in a circle: {' → '.join((*circle, circle[0]))}", "Take one of them out.", field
-            )
+    return _problems(entries, links, "clauses are exceptions to one another", "exception_to")
+
+
+def _problems(
+    entries: Sequence[Entry], links: Mapping[str, set[str]], what: str, field: str
+) -> Iterator[Problem]:
+    for circle in _circles(links):
+        first = next(entry for entry in entries if entry.ref == circle[0])
+        yield first.problem(
+            f"{what} in a circle: {' → '.join((*circle, circle[0]))}", "Take one of them out.", field
+        )
 
 
 def _circles(links: Mapping[str, set[str]]) -> Iterator[tuple[str, ...]]:

@@ -19,6 +19,7 @@ from stargate.server.api import (
     journal,
     keys,
     leases,
+    ledger,
     needs,
     offers,
     quotes,
@@ -46,6 +47,7 @@ MODULES: tuple[Any, ...] = (
     supply,
     facts,
     journal,
+    ledger,
     keys,
     declare,
 )

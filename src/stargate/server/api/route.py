@@ -9,6 +9,7 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.types import Empty
 
 from stargate.server.access import Action
 from stargate.server.api.refusal import Refusal
@@ -45,9 +46,18 @@ def reading(path: str, action: Action) -> Decorator:
     return get(path, opt={"action": action}, responses=_specs(without=_OF_BODIES))
 
 
-def changing(path: str, action: Action, *, status: int = 200) -> Decorator:
-    """A POST route. It may be repeated safely with an Idempotency-Key."""
-    return post(path, opt={"action": action}, responses=_specs(without=set()), status_code=status)
+def changing(path: str, action: Action, *, status: int = 200, body_bytes: int | None = None) -> Decorator:
+    """A POST route. It may be repeated safely with an Idempotency-Key.
+
+    Bodies may have `body_bytes`; without it, what the server's limits say.
+    """
+    return post(
+        path,
+        opt={"action": action},
+        responses=_specs(without=set()),
+        status_code=status,
+        request_max_body_size=Empty if body_bytes is None else body_bytes,
+    )
 
 
 def _specs(without: set[int]) -> dict[int, ResponseSpec]:

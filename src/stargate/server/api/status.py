@@ -105,6 +105,7 @@ async def status(
             *house.warnings,
             *house.doubts,
             *(f"{kind}: {says}" for kind, says in house.fleet.troubles.items()),
+            *(house.books.troubles if house.books is not None else ()),
         ),
         digest=fingerprint,
     )
