@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stargate.base.errors import LimitError, StateConflictError
+from stargate.base.errors import LedgerError, LimitError, StateConflictError
 from stargate.base.time import Instant
-from stargate.ledger import Ledger, Opening, Payment, Store, UsageEvent
+from stargate.ledger import Ledger, Opening, Payment, Store, UsageEvent, open_store
 
 T = Instant.parse
 JANUARY = T("2026-01-05")
@@ -81,3 +82,16 @@ def test_a_month_before_those_that_are_closed_stays_as_it_was(opened: Callable[.
     ledger.close("2026-01", T("2026-02-01"))
     with pytest.raises(StateConflictError, match="2025-12 lies before 2026-01"):
         ledger.close("2025-12", T("2026-02-01"))
+
+
+@pytest.mark.parametrize("keeps", [0.3, 0.9])
+def test_a_file_that_was_cut_or_is_none_says_to_restore_it(tmp_path: Path, keeps: float) -> None:
+    path = tmp_path / "ledger.sqlite"
+    store = open_store(path, durable=False)
+    Ledger(store).take([event(key=f"k{number}") for number in range(2000)], JANUARY)
+    store.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * keeps)] if keeps > 0.5 else b"no ledger" * 1000)
+    with pytest.raises(LedgerError) as caught:
+        Ledger(open_store(path, durable=False)).rate(JANUARY)
+    assert "restore it from a backup" in caught.value.remedy
