@@ -162,7 +162,7 @@ class Month:
         if held:
             self.owe(w, "reservation", micro(held * Fraction(w.said["price_usd"])), held, at=start)
         if used > held:
-            price = Fraction(w.said.get("burst_price_usd", w.said["price_usd"]))
+            price = Fraction(w.said["burst_price_usd" if "burst_price_usd" in w.said else "price_usd"])
             self.owe(w, "burst", micro((used - held) * price), used - held)
 
     def share(self, w: Wording) -> None:

@@ -168,7 +168,7 @@ def test_an_amendment_changes_nothing_before_it(seed: int, minute: int) -> None:
 def test_no_more_than_the_cap_is_ever_owed(seed: int, earned: list[tuple[int, int]]) -> None:
     """Late, taken back, amended, closed between: never more than the cap, nor less than nothing."""
     draw = random.Random(seed)
-    share = {
+    share: dict[str, Any] = {
         "kind": "revenue_share",
         "id": "s",
         "rate": "0.333333",
@@ -178,7 +178,7 @@ def test_no_more_than_the_cap_is_ever_owed(seed: int, earned: list[tuple[int, in
     share |= {"cap_interval": "Quarterly", "base": {"less": ["refunds_usd"]}}
     change = [{"clause": "s", "set": {"rate": "0.9"}}]
     amendment = {"kind": "amendment", "id": "a", "from": "2025-02-10T10:30:00Z", "changes": change}
-    paper = {"id": "deal", "customer": "lab", "supplier": "alpha", "signed_on": "2025-01-01"}
+    paper: dict[str, Any] = {"id": "deal", "customer": "lab", "supplier": "alpha", "signed_on": "2025-01-01"}
     months = [f"2025-0{month}" for month in range(1, 6)]
     with folder() as path, kept(path) as store:
         ledger = declare(store, [paper | {"clauses": [share, amendment]}])

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -42,12 +43,7 @@ def filled(store: Store) -> None:
     ledger.take(events(6, first=30), BEGIN.plus(70 * DAY))
     ledger.rate(BEGIN.plus(70 * DAY))
     for number, bill in enumerate(BILLS, 1):
-        bring(
-            store,
-            f"bill-{number}.csv",
-            lambda bill=bill: contextlib.nullcontext(BytesIO(HEADER + bill)),
-            BEGIN,
-        )
+        bring(store, f"bill-{number}.csv", partial(BytesIO, HEADER + bill), BEGIN)
 
 
 def test_a_ledger_verifies(opened: Callable[..., Store]) -> None:

@@ -63,7 +63,12 @@ class World:
     def paper(self, supplier: str) -> Plain:
         clauses = [*self.prices(), *self.commitments(), *self.shares(supplier), *self.levels()]
         clauses += self.prepayments(clauses)
-        paper = {"id": f"deal-{supplier}", "customer": "lab", "supplier": supplier, "signed_on": "2025-01-01"}
+        paper: Plain = {
+            "id": f"deal-{supplier}",
+            "customer": "lab",
+            "supplier": supplier,
+            "signed_on": "2025-01-01",
+        }
         paper["clauses"] = clauses
         return paper | {"clauses": [*clauses, *self.amendments(clauses)]}
 

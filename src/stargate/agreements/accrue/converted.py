@@ -19,8 +19,9 @@ def accrue_converted(
 ) -> list[ChargeLine]:
     """What of such credit the period's charges use up, the commitment in force or not.
 
-    It pays charges that the commitment would count: of its parties, its scope and what is eligible. What it
-    paid does not count towards the commitment a second time: it counted when it was charged as short.
+    It pays charges that the commitment would count: of its parties, its scope and what is eligible. Towards
+    milestones what it paid does not count a second time: it counted when it was charged as short. Towards the minimum
+    of a later interval it counts as any use does.
     """
     lots: dict[tuple[str, str], list[tuple[Instant, int]]] = {}
     given: dict[tuple[str, str], int] = {}
