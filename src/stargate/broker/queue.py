@@ -174,6 +174,7 @@ class _Pass(msgspec.Struct, gc=False):
             or ask.budget_micro_usd is not None
             or supply.until < FOREVER
             or "pool" in self._state.book.fields
+            or supply.kind.provider in ask.avoid  # found only because nobody else could serve
         ):
             return
         permits = self._state.permits
