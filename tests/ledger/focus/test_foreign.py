@@ -135,7 +135,15 @@ def test_the_same_file_counts_once(tmp_store: Store) -> None:
 def test_a_file_that_is_not_of_focus_leaves_nothing(tmp_store: Store) -> None:
     packed = gzip.compress(HEADER.encode(), mtime=0)
     old = HEADER.replace("\n", "\r").encode()
-    for content in (b"", b"\n", b"a,b\n1,2\n", packed, b"\x1f\r" + packed, old + b"1\r", HEADER.encode("utf-16")):
+    for content in (
+        b"",
+        b"\n",
+        b"a,b\n1,2\n",
+        packed,
+        b"\x1f\r" + packed,
+        old + b"1\r",
+        HEADER.encode("utf-16"),
+    ):
         with pytest.raises(InputError, match="no FOCUS file"):
             brought(tmp_store, content)
     assert not tmp_store.imported()
