@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all fuzz lint docs validation rehearsal-year bench bench-peer format lock clean
+.PHONY: help demo test test-all fuzz lint docs validation rehearsal-year ledger-year bench bench-peer format lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,8 +41,11 @@ validation: $(VENV)/.test  ## score the measured rows (ROWS=folder) and write th
 rehearsal-year: $(VENV)/.test  ## rehearse the year of the example, with and without its troubles, and write the page about it
 	$(BIN)/python -m bench.year
 
+ledger-year: $(VENV)/.test  ## keep the books of the example for a year, also with two fields read otherwise, and write the page
+	$(BIN)/python -m bench.ledger_year
+
 bench: $(VENV)/.test  ## the targets of the design, measured here
-	@for name in start placement journal ledger server_memory performance rehearsal fleet; do \
+	@for name in start placement journal ledger ledger_month statement server_memory performance rehearsal fleet; do \
 	  echo "== bench/$$name.py"; $(BIN)/python -m bench.$$name || exit 1; done
 
 bench-peer: $(VENV)/.test  ## beside SkyPilot 0.14.1, llm-analysis 0.2.2, Calculon (CALCULON=clone), AccaSim 1.1.3 and Helios (DATA=traces), Kueue; .bench takes 1 GB

@@ -71,7 +71,11 @@ def _over_time(
 
 
 def _write(folder: Path, name: str, drawing: str, names: Sequence[str]) -> None:
-    """A plot with its legend above it."""
+    alone(folder / f"year-{name}.svg", drawing, names)
+
+
+def alone(path: Path, drawing: str, names: Sequence[str]) -> None:
+    """Write a plot to a file of its own, with its legend above it."""
     box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawing)
     assert box is not None, "a plot has its size"
     width, height = float(box[1]), float(box[2])
@@ -83,8 +87,7 @@ def _write(folder: Path, name: str, drawing: str, names: Sequence[str]) -> None:
         f'style="color: {INK}; background: {PAPER}; font-family: sans-serif" '
     )
     body = drawing.replace("<svg ", head, 1).replace(box[0], "", 1)
-    body = body.removesuffix("</svg>") + keys + "</svg>\n"
-    (folder / f"year-{name}.svg").write_text(body, encoding="utf-8")
+    path.write_text(body.removesuffix("</svg>") + keys + "</svg>\n", encoding="utf-8")
 
 
 def _legend(names: Sequence[str], width: float) -> tuple[str, int]:

@@ -187,8 +187,9 @@ def _cost(year: Any, other: Any, says: str) -> str:
         return f"{says} {many(lost)} chip-hours of work and {waited}"
     down = year["chip_time"]["down_chip_hours"] - other["chip_time"]["down_chip_hours"]
     again = year["work"]["recoveries"] - other["work"]["recoveries"]
+    recovered = f"{abs(again):,} {'more' if again >= 0 else 'fewer'} recoveries"
     return (
-        f"{says} {many(down)} chip-hours of capacity, {again} recoveries and {waited}, but no work that other pools "
+        f"{says} {many(down)} chip-hours of capacity, {recovered} and {waited}, but no work that other pools "
         f"did not take up (its sum is {abs(lost) / _worked(year):.1%} {'smaller' if lost > 0 else 'larger'}, since "
         f"every later start comes at another moment)"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -142,6 +143,10 @@ def policy(**changes: Any) -> Policy:
     return Policy(**(fields | changes))
 
 
+def _listed(groups: Mapping[Any, Mapping[str, object]]) -> list[tuple[Any, list[str]]]:
+    return [(group, sorted(held)) for group, held in sorted(groups.items()) if held]
+
+
 def derived(state: State) -> dict[str, Any]:
     """Every index of a state, as plain data: two states with the same records must agree in all of it."""
     return {
@@ -152,7 +157,12 @@ def derived(state: State) -> dict[str, Any]:
         "lost_on": {pool: sorted(lost) for pool, lost in sorted(state.lost_on.items()) if lost},
         "teams": {team: chips for team, chips in sorted(state.team_chips.items()) if chips},
         "tally": {pool: groups for pool in sorted(state.nodes) if (groups := state.tally.groups(pool))},
-        "of_teams": {team: sorted(live) for team, live in sorted(state.tally.teams.items()) if live},
+        "on_pools": {pool: _listed(state.tally.on_pool(pool)) for pool in sorted(state.nodes)},
+        "of_teams": [
+            (team, listed)
+            for team, groups in sorted(state.tally.teams.items())
+            if (listed := _listed(groups))
+        ],
         "providers": {name: chips for name, chips in sorted(state.provider_chips.items()) if chips},
         "spent_up": state.spent_up,
         "counts": (state.chips_in_use, state.open_workloads, state.held_chips(), state.nominal_chips),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -120,6 +121,29 @@ def test_every_field_of_a_scenario_and_a_sweep_has_a_row() -> None:
             f"{title}.{field}" for field in kind.__struct_encode_fields__ if f"| `{field}` |" not in part
         ]
     assert missing == []
+
+
+def test_every_field_of_what_the_ledger_is_told_has_a_row() -> None:
+    from stargate.ledger import Opening, Payment, UsageEvent
+
+    text = page("ledger")
+    for kind in (UsageEvent, Opening, Payment):
+        part = text.partition(f"### {kind.__name__}\n")[2].partition("\n### ")[0]
+        missing = [field for field in kind.__struct_encode_fields__ if f"| `{field}` |" not in part]
+        assert missing == [], kind.__name__
+
+
+def test_the_examples_of_what_the_ledger_is_told_are_taken(tmp_path: Path) -> None:
+    from stargate.cli.ledger.declared import read_declared
+    from stargate.server.api.body import read_body
+    from stargate.server.api.ledger import UsageBody
+
+    (batch,) = re.findall(r"```json\n(.*?)```", page("http"), re.DOTALL)
+    assert read_body(batch.encode(), UsageBody).events[0].source == "gateway:eu/node-7"
+    (told,) = re.findall(r"```yaml\n(.*?)```", page("ledger"), re.DOTALL)
+    (tmp_path / "told.yaml").write_text(told, encoding="utf-8")
+    found = read_declared(tmp_path / "told.yaml")
+    assert [len(part) for part in (found.usage, found.openings, found.payments)] == [1, 1, 1]
 
 
 def test_every_error_has_a_row() -> None:

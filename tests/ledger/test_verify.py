@@ -6,6 +6,8 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from stargate.agreements import WorldFact
 from stargate.base.time import DAY
 from stargate.ledger import Budget, Ledger, Store, open_store
+from stargate.ledger.focus.bring import bring
 from stargate.ledger.verify import Verified, verify
 from tests.ledger.making import BEGIN, MONTHS, closed, events, paper
 
@@ -20,8 +23,16 @@ HARMLESS = {("progress", "seq"), ("progress", "body"), ("progress", "name")}
 """How far readers have come is no part of the record; what cannot be is named all the same."""
 
 
+HEADER = b"ProviderName,BillingPeriodStart,BillingCurrency,BilledCost,EffectiveCost,ChargePeriodStart,Tags\n"
+BILLS = (
+    b'AWS,2026-01-01,USD,1.10,1.05,x,"two\nlines"\nAWS,2026-01-01,USD,2.05,2,x,\n\nOracle,2026-02-01,EUR,1E+3,7,x,\n',
+    b"AWS,2026-03-01,USD,5,5,x,\n",
+)
+"""Of others, as files of FOCUS: with a record of two lines, and an empty line after another."""
+
+
 def filled(store: Store) -> None:
-    """Usage, terms, two closed months, and something late."""
+    """Usage, terms, two closed months, something late, and bills of others."""
     ledger = Ledger(store)
     ledger.declare([paper()], [WorldFact(name="agi", value=False, valid_from=BEGIN)], BEGIN)
     ledger.allow(Budget(team="red", limit_usd=Decimal(5)), BEGIN)
@@ -30,6 +41,8 @@ def filled(store: Store) -> None:
     closed(store)
     ledger.take(events(6, first=30), BEGIN.plus(70 * DAY))
     ledger.rate(BEGIN.plus(70 * DAY))
+    for number, bill in enumerate(BILLS, 1):
+        bring(store, f"bill-{number}.csv", partial(BytesIO, HEADER + bill), BEGIN)
 
 
 def test_a_ledger_verifies(opened: Callable[..., Store]) -> None:
@@ -77,12 +90,9 @@ class Copy:
 
 
 TABLES = (
-    "account", "balance", "block", "entry", "month", "progress", "source", "standing", "stream", "subject", "terms",
-    "usage_event",
+    "account", "balance", "block", "entry", "imported_file", "imported_record", "imported_sum", "month", "progress",
+    "source", "standing", "stream", "subject", "terms", "usage_event",
 )  # fmt: skip
-EMPTY = {"imported_file", "imported_record", "imported_sum"}
-"""Nothing was imported here."""
-
 
 CHANGES = {
     "INTEGER": "coalesce({0}, 0) + 1000000",
@@ -97,7 +107,7 @@ def test_all_tables_are_looked_at(whole: Path) -> None:
         found = {
             name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
         }
-    assert found == {*TABLES, *EMPTY}
+    assert found == set(TABLES)
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -130,8 +140,48 @@ def test_any_value_that_is_changed_is_named(whole: Path, tmp_path: Path, table: 
             "UPDATE month SET root = zeroblob(32) WHERE name = '2026-01' AND status = 'closed'",
             "month 2026-01",
         ),
-        ("DELETE FROM block WHERE seq = (SELECT max(seq) FROM block)", "entry"),
+        ("DELETE FROM block WHERE seq = (SELECT max(seq) FROM block)", "imported_file 2"),
+        ("DELETE FROM block WHERE seq > 5", "entry"),
         ("UPDATE progress SET seq = seq + 5", "progress journal:main"),
+        ("UPDATE imported_record SET body = x'00' WHERE file = 1 AND number = 2", "imported record 1/2"),
+        ("UPDATE imported_record SET body = x'00' WHERE file = 1 AND number = 2", "imported file 1"),
+        ("INSERT INTO imported_record VALUES (1, 4, x'00', x'00')", "imported record 1/4"),
+        ("INSERT INTO imported_record VALUES (1, 0, x'00', x'00')", "imported record 1/0"),
+        ("DELETE FROM imported_record WHERE file = 1 AND number = 1", "imported record 1/1"),
+        ("DELETE FROM imported_record WHERE file = 1 AND number > 1", "imported record 1/2 to 3"),
+        ("INSERT INTO imported_record VALUES (3, 1, x'00', x'00')", "imported record of file 3"),
+        ("UPDATE imported_file SET name = 'other' WHERE seq = 2", "block"),
+        ("UPDATE imported_file SET digest = zeroblob(32) WHERE seq = 2", "imported file 2"),
+        ("DELETE FROM imported_file WHERE seq = 2", "imported sum of file 2"),
+        ("DELETE FROM imported_file WHERE seq = 2", "block"),
+        (
+            (
+                "INSERT INTO imported_file SELECT 3, 99, x'01', name, dataset, version, head, 0, 0 FROM imported_file"
+                " LIMIT 1"
+            ),
+            "imported_file 3",
+        ),
+        (
+            "UPDATE imported_sum SET billed = '3.16' WHERE provider = 'AWS' AND file = 1",
+            "imported sum 1/AWS/2026-01/USD",
+        ),
+        (
+            "UPDATE imported_sum SET records = 3 WHERE provider = 'Oracle'",
+            "imported sum 1/Oracle/2026-02/EUR",
+        ),
+        ("DELETE FROM imported_sum WHERE provider = 'Oracle'", "imported sum 1/Oracle/2026-02/EUR"),
+        (
+            "INSERT INTO imported_sum VALUES (2, 'IBM', '2026-03', 'USD', 1, '5', '5')",
+            "imported sum 2/IBM/2026-03/USD",
+        ),
+        ("UPDATE imported_sum SET billed = 'much'", "imported sums"),
+        (
+            (
+                "INSERT INTO usage_event SELECT -1, 9, event, fingerprint, stream, micro, 0, 0, '', 0 FROM usage_event"
+                " LIMIT 1"
+            ),
+            "usage_event -1",
+        ),
     ],
 )
 def test_what_was_changed_is_named(whole: Path, tmp_path: Path, change: str, where: str) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from stargate.base.errors import LedgerError
 from stargate.ledger import Ledger, open_store
-from tests.ledger.making import BEGIN, events, paper
+from tests.ledger.making import BEGIN, event, paper
 
 PATIENCE_S = 100.0
 
@@ -29,8 +29,7 @@ def write(where: str, seed: int, batches: int, size: int) -> Iterator[int]:
         number = order[-1]
         try:
             ledger.declare([paper()], (), BEGIN)
-            # Neighbours overlap: some of each batch is on record already.
-            taken = ledger.take(events(size + 2, number * size), BEGIN)
+            taken = ledger.take([event(one) for one in numbers(number, size)], BEGIN)
             assert not taken.refused
             if seed % 2:
                 ledger.rate(BEGIN)
@@ -38,8 +37,14 @@ def write(where: str, seed: int, batches: int, size: int) -> Iterator[int]:
             assert time.monotonic() < deadline
             time.sleep(0.02)
         else:
+            deadline = time.monotonic() + PATIENCE_S
             yield order.pop()
     ledger.store.close()
+
+
+def numbers(batch: int, size: int) -> range:
+    """The events of a batch. Neighbours overlap: some of each batch is on record already."""
+    return range(batch * size, batch * size + size + 2)
 
 
 def opened(where: str) -> Ledger:

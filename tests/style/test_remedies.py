@@ -1,4 +1,4 @@
-"""A remedy that names a command names one that exists, with options that it has."""
+"""A remedy or a page that names a command names one that exists, with options that it has."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import re
 import click
 
 from stargate.cli import main
-from tests.style.tree import Fault, python, report, text
+from tests.style.tree import Fault, files, python, report, text
 
 NAMED = re.compile(r"`stargate ([^`\n]*)`")
+
+
+SHOWN = re.compile(r"^(?:\$ )?stargate ([^#|\n]*)", re.MULTILINE)
+"""In a block of a page, where a backslash goes on in the next line."""
 
 
 def _options(command: click.Command) -> set[str]:
@@ -24,7 +28,7 @@ def _fault(words: list[str]) -> str:
     command: click.Command | None = main
     if words and words[0].startswith("-"):
         return "" if words[0] in _options(main) else f"stargate has no {words[0]}"
-    while isinstance(command, click.Group) and words:
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         name = words.pop(0)
         if not name.islower() or name == "…":
             return ""
@@ -49,5 +53,22 @@ def test_recommended_commands_exist() -> None:
         for path in python("src")
         for number, line in enumerate(text(path).splitlines(), start=1)
         for found in NAMED.findall(line)
+        if (fault := _fault(found.split()))
+    )
+
+
+def test_commands_of_the_pages_exist() -> None:
+    """Those that are shown and not run by the tests of the documentation as well."""
+    pages = [path for path in files() if path.suffix == ".md"]
+    lines = [
+        (path, found)
+        for path in pages
+        for said in (NAMED, SHOWN)
+        for found in said.findall(text(path).replace("\\\n", ""))
+    ]
+    assert len(lines) > 100, "the pages name commands"
+    report(
+        Fault(path, 1, f"`stargate {found}`: {fault}", "Show a command that exists")
+        for path, found in lines
         if (fault := _fault(found.split()))
     )

@@ -19,6 +19,7 @@ CHAPTERS: dict[str, Callable[[], str]] = {
     "policy": models.policy,
     "scenario": models.scenario,
     "sweep": models.sweep,
+    "declared": models.declared,
     "commands": machine.commands,
     "facts": machine.facts,
     "effects": machine.effects,

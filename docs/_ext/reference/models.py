@@ -99,6 +99,13 @@ def sweep() -> str:
     return sections(reachable([Sweep]))
 
 
+def declared() -> str:
+    """What others count, bring and pay, for the ledger; and what it says of it."""
+    from stargate.ledger import Opening, Payment, UsageEvent
+
+    return sections(reachable([UsageEvent, Opening, Payment]))
+
+
 def _tagged(kinds: list[Record]) -> str:
     linked = frozenset[type](kinds)
     return "\n\n".join(section(kind, title=title(kind), linked=linked) for kind in kinds)

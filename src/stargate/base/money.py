@@ -10,8 +10,13 @@ MICRO_PER_USD = 1_000_000
 
 
 def micro_usd(amount: Decimal | int | str) -> int:
-    """USD to micro-USD, rounded half to even at the sixth place."""
+    """USD to micro-USD, rounded half to even at the sixth place.
+
+    Hours of seconds may not divide: what that cut off, more than 15 places behind, does not decide over a half.
+    """
     exact = Decimal(amount) * MICRO_PER_USD
+    if exact.adjusted() < 18:  # 28 digits hold nine places more
+        exact = round(exact, 9)
     return int(exact.to_integral_value(rounding=ROUND_HALF_EVEN))
 
 

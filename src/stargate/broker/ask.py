@@ -136,6 +136,8 @@ def least_chips(work: Workload) -> int:
     """Chips of the gang under the alternative that wants fewest."""
     if work.sizes:
         return min([size.nodes * max(1, size.resources.chips_per_node) for size in work.sizes])
+    if len(work.alternatives) == 1:
+        return work.nodes * max(1, work.alternatives[0].chips_per_node)
     return work.nodes * max(1, min([resources.chips_per_node for resources in work.alternatives]))
 
 

@@ -31,19 +31,6 @@ class Room(NamedTuple):
         )
 
 
-class Quiet(NamedTuple):
-    """A slot that waits for room and nothing else: without room it need not be asked again."""
-
-    epoch: int
-    """As long as who is let in where is what it was then."""
-    chips: tuple[str, ...]
-    """Any of these would do."""
-    gang_chips: int
-    run_us: int
-    provider: str
-    """One that would let it in."""
-
-
 class Backlog:
     """The waiting slots by the chips of the least gang that will do."""
 

@@ -50,6 +50,9 @@ MARKET = frozenset(
 )
 """Facts after which an open need may find what it did not find before."""
 
+OF_AMOUNTS = frozenset({Repriced, CapacitySet})
+"""Those of them that let nobody in, or out."""
+
 
 def evolve(state: State, entry: Entry) -> None:
     """Apply one entry. Its number must follow the last one's, its time must not run backwards."""
@@ -64,6 +67,8 @@ def evolve(state: State, entry: Entry) -> None:
         state.at_rest = None
     if kind in MARKET:
         state.market_seq = seq
+        if kind not in OF_AMOUNTS:
+            state.permits.forget()
     handler = _HANDLERS.get(kind)
     if handler is None:
         sourcing.evolve(state, entry)

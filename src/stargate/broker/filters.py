@@ -125,7 +125,7 @@ def refusal_of(decision: Decision) -> Refusal | None:
 def may_carry(state: State, provider: str, chips: int) -> bool:
     """Independence: whether policy allows the provider so many chips more than it carries now."""
     cap = state.records.policy.max_provider_share
-    return cap is None or state.provider_chips.get(provider, 0) + chips <= cap * state.held_chips()
+    return cap is None or state.provider_chips.get(provider, 0) + chips <= state.supplies.share_chips(cap)
 
 
 def refuse_share(state: State, option: Option, kind: SupplyClass) -> Refusal | None:

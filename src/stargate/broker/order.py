@@ -47,7 +47,10 @@ def running_rank(state: State, attempt: AttemptState, at: Instant) -> int:
 
 def gives_way(state: State, attempt: AttemptState, rank: int, at: Instant) -> bool:
     """Whether what runs ranks below what waits at `rank`. Under `fifo` and `sjf` nothing that runs ever does."""
-    return state.records.policy.order in PREEMPTIVE and running_rank(state, attempt, at) > rank
+    order = state.records.policy.order
+    if order == "priority":
+        return -state.records.workloads[attempt.workload].workload.priority > rank
+    return order in PREEMPTIVE and running_rank(state, attempt, at) > rank
 
 
 def join(queue: list[Waiting], place: Waiting) -> None:

@@ -6,9 +6,12 @@ until something is declared, marked or learned, or a date of an agreement comes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from stargate.base.time import FOREVER, Instant
+from stargate.broker.ask import required
 from stargate.broker.filters import refuse_class
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
     from stargate.broker.ask import Ask, Option
     from stargate.broker.filters import Refusal
+    from stargate.broker.nodes import Topology
     from stargate.broker.state import State
     from stargate.broker.supply import SupplyClass
 
@@ -23,8 +27,8 @@ PERMITS_KEPT = 10_000
 """Kinds of request whose answers are remembered."""
 
 
-class Permit(NamedTuple):
-    """Which classes of one chip a kind of request may not use."""
+class Permit(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """Which classes of one chip a kind of request may not use. It is known by its identity."""
 
     refused: Mapping[SupplyClass, Refusal]
     counts: tuple[tuple[Refusal, int], ...]
@@ -33,22 +37,41 @@ class Permit(NamedTuple):
     """There is no class of this chip that lets it in."""
 
 
+class Door(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """One for all who are let in alike, as long as permits stay what they are. It is known by its identity."""
+
+    permits: tuple[tuple[str, Permit], ...]
+    """Chips that will do, and who is let in to each."""
+    chips_per_node: int
+    topology: Topology
+
+
 class Permits:
     """Remembered answers of one state. What it decides by is always asked again when it may have changed."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[object, ...], Permit] = {}
+        self._doors: dict[tuple[object, ...], Door] = {}
         self._until = FOREVER
         """When the first of the answers may change by itself."""
-        self._market, self._changes = -1, -1
-        """The last fact and the last change of a supply that the answers know of."""
+        self._market, self._members = -1, -1
+        """The last fact and the last coming or going of a supply that are known here."""
         self._epoch = 0
 
+    def forget(self) -> None:
+        """Something was said that may let somebody in, or out."""
+        self._found.clear()
+        self._doors.clear()
+        self._until = FOREVER
+        self._epoch += 1
+
     def epoch(self, state: State, at: Instant) -> int:
-        """Of two moments with one number, each answer of the second is that of the first."""
-        if self._market != state.market_seq or self._changes != state.supplies.changes or at >= self._until:
-            self._found.clear()
-            self._market, self._changes, self._until = state.market_seq, state.supplies.changes, FOREVER
+        """Of two moments with one number, each answer of the second is that of the first, and no price is another."""
+        if self._members != state.supplies.members or at >= self._until:
+            self._members = state.supplies.members
+            self.forget()
+        if self._market != state.market_seq:
+            self._market = state.market_seq
             self._epoch += 1
         return self._epoch
 
@@ -67,6 +90,25 @@ class Permits:
             found = self._found[key] = _asked(state, ask, option, chip, at)
             if state.book.agreements:
                 self._until = min(self._until, state.book.view(state.records.world_facts, at).until(at))
+        return found
+
+    def door(self, state: State, ask: Ask, at: Instant) -> Door:
+        """The one through which all go who are let in alike, with nodes of one kind."""
+        option, topology = ask.options[0], required(ask.workload)
+        chips = [(one, chip) for one in ask.options for chip in one.chips or tuple(state.supplies.by_chip)]
+        permits = tuple(
+            dict.fromkeys(
+                (chip, self.of(state, ask, one, chip, at))
+                for one, chip in chips
+                if chip in state.supplies.by_chip
+            )
+        )
+        key = (permits, option.chips_per_node, topology)
+        found = self._doors.get(key)
+        if found is None:
+            if len(self._doors) >= PERMITS_KEPT:
+                self._doors.clear()
+            found = self._doors[key] = Door(*key)
         return found
 
 

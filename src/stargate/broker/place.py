@@ -19,8 +19,9 @@ from stargate.base.money import cost_micro_usd, format_usd, micro_usd
 from stargate.base.time import Instant
 from stargate.broker.ask import expected_end
 from stargate.broker.fact import Placed
-from stargate.broker.filters import Refusal, refuse_share, refuse_supply
+from stargate.broker.filters import Refusal, refuse_share
 from stargate.broker.ground import Ground
+from stargate.broker.verdicts import verdict
 
 if TYPE_CHECKING:
     from stargate.broker.ask import Ask, Option
@@ -155,7 +156,8 @@ def _search(state: State, ask: Ask, at: Instant, reservation: Reservation | None
     survey = Survey()
     asked: list[tuple[Option, Allowed]] = []
     for option in ask.options:
-        late, permits = at >= option.late_from, _permits(state, ask, option, at)
+        known = state.verdicts.of(state, ask, option)
+        late, permits = at >= option.late_from, permits_of(state, ask, option, at)
         asked.append((option, permits))
         for supply in _roomy(state, option, permits, survey):
             best, second = survey.choice, survey.runner_up
@@ -170,7 +172,9 @@ def _search(state: State, ask: Ask, at: Instant, reservation: Reservation | None
                     and not second.loose
                 ):
                     break  # what comes later costs as much at least, and stands behind where it costs as much
-            refusal = _refuse_one(state, ask, option, supply, at)
+            refusal = refuse_share(state, option, supply.kind) or verdict(
+                state, ask, option, supply, at, known
+            )
             if refusal is not None:
                 survey.refuse(refusal)
                 continue
@@ -184,10 +188,6 @@ def _search(state: State, ask: Ask, at: Instant, reservation: Reservation | None
     return survey
 
 
-def _refuse_one(state: State, ask: Ask, option: Option, supply: Supply, at: Instant) -> Refusal | None:
-    return refuse_share(state, option, supply.kind) or refuse_supply(state, ask, option, supply, at)
-
-
 def _find_busy(
     state: State,
     ask: Ask,
@@ -198,8 +198,11 @@ def _find_busy(
 ) -> None:
     """Where the gang may stand and has no room now, cheapest first."""
     for option, permits in asked:
+        known = state.verdicts.of(state, ask, option)
         for supply in _in_price_order(state, permits, 0):
-            refusal = _refuse_one(state, ask, option, supply, at)
+            refusal = refuse_share(state, option, supply.kind) or verdict(
+                state, ask, option, supply, at, known
+            )
             if refusal is None:
                 survey.busy.append((option, supply))
                 if len(survey.busy) == limit:
@@ -212,7 +215,7 @@ def least_marginals(state: State, ask: Ask, at: Instant) -> Iterator[tuple[Optio
     """Of each alternative for which there may be room: for less by the chip-hour no supply that is let in has it."""
     anywhere = forgiving(ask) if ask.avoid else ask
     for option in ask.options:
-        for supply in _in_price_order(state, _permits(state, anywhere, option, at), option.gang_chips):
+        for supply in _in_price_order(state, permits_of(state, anywhere, option, at), option.gang_chips):
             yield option, supply.marginal
             break
 
@@ -229,7 +232,7 @@ def _roomy(state: State, option: Option, permits: Allowed, survey: Survey) -> It
     return _in_price_order(state, permits, option.gang_chips)
 
 
-def _permits(state: State, ask: Ask, option: Option, at: Instant) -> Allowed:
+def permits_of(state: State, ask: Ask, option: Option, at: Instant) -> Allowed:
     """The chips that will do, and who is let in to each."""
     chips = option.chips or tuple(state.supplies.by_chip)
     return [(chip, state.permits.of(state, ask, option, chip, at)) for chip in chips]
@@ -239,15 +242,19 @@ def _in_price_order(state: State, permits: Allowed, free_chips: int) -> Iterable
     """Supplies whose class is let in and whose pool has so much free, cheapest first."""
     by_chip = state.supplies.by_chip
     streams = [
-        _let_in(by_chip[chip], permit, free_chips) for chip, permit in permits if not permit.all_refused
+        let_in(by_chip[chip], permit, free_chips) for chip, permit in permits if not permit.all_refused
     ]
     if len(streams) == 1:
         return streams[0]
     return heapq.merge(*streams, key=lambda supply: (supply.marginal, supply.id))
 
 
-def _let_in(listed: PriceList, permit: Permit, free_chips: int) -> Iterator[Supply]:
+def let_in(listed: PriceList, permit: Permit, free_chips: int) -> Iterator[Supply]:
+    """Supplies of one chip whose class is let in and whose pool has so much free, cheapest first."""
     supplies, refused = listed.supplies, permit.refused
+    if free_chips <= 0:
+        yield from [supply for supply in supplies if supply.kind not in refused]
+        return
     at = listed.roomy(0, free_chips)
     while at >= 0:
         supply = supplies[at]

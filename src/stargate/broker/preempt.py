@@ -7,16 +7,15 @@ queue keeps the room that is being made for whom it is made. So nobody is stoppe
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterator
 from heapq import heapify, heappop
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
-from stargate.base.money import cost_micro_usd
-from stargate.base.time import Instant
+from stargate.base.time import HOUR, Instant
 from stargate.broker import quota
 from stargate.broker.ask import required
-from stargate.broker.order import gives_way, running_rank
+from stargate.broker.order import PREEMPTIVE, gives_way, running_rank
 from stargate.broker.place import place
 
 if TYPE_CHECKING:
@@ -24,6 +23,10 @@ if TYPE_CHECKING:
     from stargate.broker.records import AttemptState
     from stargate.broker.state import State
     from stargate.broker.supply import Supply
+    from stargate.broker.tally import Group
+
+    Offer = tuple[int, int, Option, Supply, list[AttemptState]]
+    """What it loses at least, its place among the busy, and who may be stopped there."""
 
 
 def victims(
@@ -41,38 +44,124 @@ def victims(
     reclaims, as far as it borrows; never those `spared`. Cost of a victim: the chip-hours it would have to do again.
     `rank` is the asker's.
     """
-    best: tuple[int, int, str, Option, Supply, tuple[AttemptState, ...]] | None = None
     leaving: dict[str, int] = {}
     for attempt in state.stopping.values():
         leaving[attempt.pool] = leaving.get(attempt.pool, 0) + attempt.chips
     for option, supply in busy:
-        if leaving.get(supply.pool, 0) + _most(state, ask, rank, option, supply) < option.gang_chips:
+        if supply.pool in leaving:
+            with _Clearing(state, ask, rank, option, supply, at) as clearing:
+                if clearing.enough():
+                    return option, supply, ()  # room is being made already: wait for it, wherever it is
+    offers: list[Offer] = []
+    groups: _Groups | None = None
+    for number, (option, supply) in enumerate(busy):
+        if groups is None or groups.option is not option:
+            groups = _Groups(state, ask, rank, option)
+        gone = leaving.get(supply.pool, 0)
+        if gone + _most(state, groups, supply) < option.gang_chips:
             continue
-        chosen = _on_supply(state, ask, rank, option, supply, at, spared)
+        allowed = groups.allowed(supply.pool, at, spared)
+        missing = option.gang_chips - gone - state.nodes[supply.pool].free_chips
+        least = _least_loss(state, allowed, missing, at)
+        if least is not None:
+            offers.append((least, number, option, supply, allowed))
+    return _cheapest(state, ask, rank, offers, at)
+
+
+def _cheapest(
+    state: State, ask: Ask, rank: int, offers: list[Offer], at: Instant
+) -> tuple[Option, Supply, tuple[AttemptState, ...]] | None:
+    """The offer that loses least. Those that could lose least are looked at first, and the others not at all."""
+    best: tuple[int, int, str, int, Option, Supply, tuple[AttemptState, ...]] | None = None
+    for least, number, option, supply, allowed in sorted(offers, key=lambda offer: offer[:2]):
+        if best is not None and best[0] < least:
+            break
+        chosen = _on_supply(state, ask, rank, option, supply, allowed, at)
         if chosen is None:
             continue
-        if not chosen:
-            return option, supply, ()  # room is being made already: wait for it, wherever it is
-        key = (sum(lost_work(state, attempt, at) for attempt in chosen), len(chosen), supply.id)
-        if best is None or key < best[:3]:
-            best = (*key, option, supply, chosen)
-    return None if best is None else best[3:]
+        key = (sum(victim.lost for victim in chosen), len(chosen), supply.id, number)
+        if best is None or key < best[:4]:
+            best = (*key, option, supply, tuple(victim.attempt for victim in chosen))
+    return None if best is None else best[4:]
 
 
-def _most(state: State, ask: Ask, rank: int, option: Option, supply: Supply) -> int:
+def _least_loss(state: State, allowed: list[AttemptState], missing: int, at: Instant) -> int | None:
+    """Nobody makes so many chips free for less: as if attempts could go in part. None: all are too few."""
+    loss = 0
+    for rate, chips in sorted([(_lost_rate(state, attempt, at), attempt.chips) for attempt in allowed]):
+        if missing <= 0:
+            break
+        loss += rate * min(chips, missing)
+        missing -= chips
+    return None if missing > 0 else loss // HOUR
+
+
+class Victim(NamedTuple):
+    """An attempt that may be stopped; in the order in which they are."""
+
+    order: int
+    """The last in line goes first."""
+    lost: int
+    id: str
+    attempt: AttemptState
+
+
+def _victim(state: State, attempt: AttemptState, at: Instant) -> Victim:
+    return Victim(-running_rank(state, attempt, at), lost_work(state, attempt, at), attempt.id, attempt)
+
+
+class _Groups:
+    """Who may be stopped for a gang. Where priority decides, that is one answer for a team's work of one priority."""
+
+    def __init__(self, state: State, ask: Ask, rank: int, option: Option) -> None:
+        self._state, self._ask, self._rank = state, ask, rank
+        self.option = option
+        self._reclaims = quota.may_reclaim(state, ask.workload.team, option.gang_chips)
+        self._by_priority = state.records.policy.order == "priority"
+        self._known: dict[Group, bool] = {}
+
+    def may_go(self, group: Group) -> bool:
+        """Whether what is preemptible of a team and a priority may be stopped, if there is no other order."""
+        found = self._known.get(group)
+        if found is None:
+            found = self._known[group] = not self._by_priority or self._gives_way(-group[1], group[0])
+        return found
+
+    def allowed(self, pool: str, at: Instant, spared: Collection[str]) -> list[AttemptState]:
+        """The attempts on a pool that may be stopped, but for those spared."""
+        found = [
+            attempt
+            for group, held in self._state.tally.on_pool(pool).items()
+            if self.may_go(group)
+            for attempt in held.values()
+            if attempt.status != "stopping" and attempt.workload != self._ask.workload_id
+        ]
+        if spared:
+            found = [attempt for attempt in found if attempt.id not in spared]
+        return found if self._by_priority else [one for one in found if self._may_stop(one, at)]
+
+    def _may_stop(self, attempt: AttemptState, at: Instant) -> bool:
+        work = self._state.records.workloads[attempt.workload].workload
+        return self._gives_way(running_rank(self._state, attempt, at), work.team)
+
+    def _gives_way(self, running: int, team: str) -> bool:
+        """Whether it ranks lower, or no higher while its team borrows what the asking team reclaims."""
+        if running > self._rank and self._state.records.policy.order in PREEMPTIVE:
+            return True
+        return (
+            self._reclaims
+            and running >= self._rank
+            and team != self._ask.workload.team
+            and quota.borrows(self._state, team)
+        )
+
+
+def _most(state: State, groups: _Groups, supply: Supply) -> int:
     """At most so many chips of a supply's pool are free, or held by attempts that would have to give way."""
-    free = state.nodes[supply.pool].free_chips
-    groups = state.tally.groups(supply.pool)
-    if state.records.policy.order != "priority":
-        return free + sum(groups.values())
-    work = ask.workload
-    reclaim = quota.may_reclaim(state, work.team, option.gang_chips)
-    for (team, priority), chips in groups.items():
-        if -priority > rank or (
-            reclaim and priority == work.priority and team != work.team and quota.borrows(state, team)
-        ):
-            free += chips
-    return free
+    counted = state.tally.groups(supply.pool).items()
+    return state.nodes[supply.pool].free_chips + sum(
+        chips for group, chips in counted if groups.may_go(group)
+    )
 
 
 def own_victims(
@@ -88,16 +177,14 @@ def own_victims(
     freed = sum(attempt.chips for attempt in stopping)
     if state.records.policy.order == "priority" and not _may_help(state, team, -rank, chips, stopping):
         return None
-    mine = state.tally.teams.get(team, {})
-    key = _cheapest_of_the_lowest(state, at)
-    lower = [(key(attempt), attempt) for attempt in mine.values() if _is_lower(state, rank, attempt, at)]
-    heapify(lower)  # often a few are enough: they are not all sorted
+    lower = _lowest_first(state, team, rank, at)
     chosen: list[AttemptState] = []
     while quota.over_quota(state, team, chips - freed) is not None:
-        if not lower:
+        attempt = next(lower, None)
+        if attempt is None:
             return None
-        chosen.append(heappop(lower)[1])
-        freed += chosen[-1].chips
+        chosen.append(attempt)
+        freed += attempt.chips
     leaving = [*chosen, *stopping]
     return (
         tuple(chosen)
@@ -157,22 +244,32 @@ def _team(state: State, attempt: AttemptState) -> str:
     return state.records.workloads[attempt.workload].workload.team
 
 
-def _cheapest_of_the_lowest(state: State, at: Instant) -> Callable[[AttemptState], tuple[int, int, str]]:
-    return lambda attempt: (-running_rank(state, attempt, at), lost_work(state, attempt, at), attempt.id)
-
-
-def _is_lower(state: State, rank: int, attempt: AttemptState, at: Instant) -> bool:
-    work = state.records.workloads[attempt.workload].workload
-    return attempt.status != "stopping" and work.preemptible and gives_way(state, attempt, rank, at)
+def _lowest_first(state: State, team: str, rank: int, at: Instant) -> Iterator[AttemptState]:
+    """What gives way of a team's work: the lowest first, and of these the cheapest."""
+    mine = state.tally.teams.get(team, {})
+    if state.records.policy.order == "priority":
+        groups = [list(mine[priority].values()) for priority in sorted(mine) if -priority > rank]
+    else:
+        every = [attempt for held in mine.values() for attempt in held.values()]
+        groups = [[attempt for attempt in every if gives_way(state, attempt, rank, at)]]
+    for group in groups:
+        found = [_victim(state, attempt, at) for attempt in group if attempt.status != "stopping"]
+        heapify(found)  # often a few are enough: they are not all sorted
+        while found:
+            yield heappop(found).attempt
 
 
 def lost_work(state: State, attempt: AttemptState, at: Instant) -> int:
     """What stopping an attempt throws away, in micro-USD of its price (at least one per chip-second)."""
+    return -(-_lost_rate(state, attempt, at) * attempt.chips // HOUR)
+
+
+def _lost_rate(state: State, attempt: AttemptState, at: Instant) -> int:
+    """What each chip of it loses: micro-USD an hour x microseconds."""
     work = state.records.workloads[attempt.workload].workload
     safe_at = attempt.safe_at if work.checkpoint is not None else None
     since = safe_at or attempt.started_at or at
-    price = max(attempt.price_micro_usd_per_chip_hour, 3_600)
-    return cost_micro_usd(price, attempt.chips, max(0, at - since))
+    return max(attempt.price_micro_usd_per_chip_hour, 3_600) * max(0, at - since)
 
 
 def _on_supply(
@@ -181,42 +278,27 @@ def _on_supply(
     rank: int,
     option: Option,
     supply: Supply,
+    allowed: list[AttemptState],
     at: Instant,
-    spared: Collection[str],
-) -> tuple[AttemptState, ...] | None:
-    reclaim = quota.may_reclaim(state, ask.workload.team, option.gang_chips)
-    pool = state.live_on.get(supply.pool, {})
-    allowed = sorted(
-        (
-            attempt
-            for attempt in pool.values()
-            if attempt.id not in spared and _may_stop(state, ask, rank, attempt, at, reclaim=reclaim)
-        ),
-        key=_cheapest_of_the_lowest(state, at),
-    )
+) -> tuple[Victim, ...] | None:
     with _Clearing(state, ask, rank, option, supply, at) as clearing:
-        # What is stopping already makes room by itself: if that is enough, wait for it.
-        for attempt in [a for a in pool.values() if a.status == "stopping"]:
-            clearing.remove(attempt)
-        if clearing.enough():
-            return ()
-        chosen: list[AttemptState] = []
-        for attempt in allowed:
-            if not clearing.may_lose(attempt):
+        chosen: list[Victim] = []
+        for victim in sorted(_victim(state, attempt, at) for attempt in allowed):
+            if not clearing.may_lose(victim.attempt):
                 continue
-            clearing.remove(attempt)
-            chosen.append(attempt)
+            clearing.remove(victim.attempt)
+            chosen.append(victim)
             if clearing.enough():
                 break
         else:
             return None
         # Some may prove needless once later ones are out: the dearest are spared first.
-        for attempt in reversed(tuple(chosen)):
-            clearing.restore(attempt)
+        for victim in reversed(tuple(chosen)):
+            clearing.restore(victim.attempt)
             if clearing.enough():
-                chosen.remove(attempt)
+                chosen.remove(victim)
             else:
-                clearing.remove(attempt)
+                clearing.remove(victim.attempt)
         return tuple(chosen)
 
 
@@ -241,6 +323,10 @@ class _Clearing:
             self._leave(attempt)
 
     def __enter__(self) -> Self:
+        """What is stopping there makes room by itself."""
+        for attempt in self._state.stopping.values():
+            if attempt.pool == self._supply.pool:
+                self.remove(attempt)
         return self
 
     def __exit__(
@@ -294,21 +380,3 @@ class _Clearing:
                 return False
         work = self._ask.workload
         return self._nodes.fits(self._option.nodes, self._option.chips_per_node, required(work))
-
-
-def _may_stop(
-    state: State, ask: Ask, rank: int, attempt: AttemptState, at: Instant, *, reclaim: bool
-) -> bool:
-    if attempt.status == "stopping" or attempt.workload == ask.workload_id:
-        return False
-    work = state.records.workloads[attempt.workload].workload
-    if not work.preemptible:
-        return False
-    if gives_way(state, attempt, rank, at):
-        return True
-    return (
-        reclaim
-        and running_rank(state, attempt, at) >= rank
-        and work.team != ask.workload.team
-        and quota.borrows(state, work.team)
-    )

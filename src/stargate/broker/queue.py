@@ -9,9 +9,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Generator, Iterable, Iterator
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heapreplace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,12 +20,12 @@ from msgspec.structs import replace
 from stargate.base.time import FOREVER, Duration, Instant
 from stargate.broker import preempt, quota, shortage
 from stargate.broker.ask import Ask, ask_of, least_chips
-from stargate.broker.backlog import Quiet, Room
+from stargate.broker.backlog import Room
 from stargate.broker.budget import over_budget
 from stargate.broker.fact import Fact, Placed, Stopping
-from stargate.broker.filters import may_carry
 from stargate.broker.ground import Ground
 from stargate.broker.place import Choice, Survey, place, placed
+from stargate.broker.quiet import ANY_SIZE, Quiet, Shut
 from stargate.broker.reserve import Reservation, Rest, earliest
 from stargate.broker.trial import Trial
 
@@ -73,8 +73,8 @@ class _Pass(msgspec.Struct, gc=False):
     _placed: set[str] = set()
     _beside: int | None = None
     """Free chips of the roomiest pool but the one in which room is kept."""
-    _rooms: dict[str, Room] = {}
-    """By kind of chip, once room is kept for the first in line."""
+    _shut: Shut | None = None
+    """Once room is kept for the first in line."""
     _blocked_shapes: dict[bytes, Survey] = {}
     _unshaped: list[tuple[Ask, Survey]] = []
     """Those that were blocked last: their shapes are needed only if somebody comes after them."""
@@ -83,6 +83,8 @@ class _Pass(msgspec.Struct, gc=False):
     _sourced: bool = False
     _spent: dict[str, int] = {}
     """The least that was too much for a team."""
+    _within: dict[str, tuple[int, int]] = {}
+    """When so many slots had been placed, so much was not."""
     _clears: bool = False
     """Quota is kept for a slot for which others are stopped."""
     _yielded: set[str] = set()
@@ -103,10 +105,10 @@ class _Pass(msgspec.Struct, gc=False):
             slot = holder.slots[waiting.slot]
             if slot.not_before > self._at or holder.status != "active" or self._over_budget(holder, slot):
                 continue
-            if state.teams and self._over_quota(holder.workload):
+            if state.teams and self._over_quota(holder.workload.team, least_chips(holder.workload)):
                 yield from self._yield_own(waiting, holder.workload.team)
                 continue
-            if self._is_hopeless(waiting):
+            if not state.teams and self._is_hopeless(waiting):
                 self._blocked += 1
                 continue
             ask = self._ask(waiting, holder, slot)
@@ -153,24 +155,13 @@ class _Pass(msgspec.Struct, gc=False):
 
     def _is_hopeless(self, waiting: Waiting) -> bool:
         """Whether a slot behind the first in line is known to wait for nothing but room, and there is none for it."""
-        state, kept = self._state, self.reservation
-        quiet = None if kept is None else state.quiet.get(waiting)
-        if kept is None or quiet is None or quiet.epoch != state.permits.epoch(state, self._at):
+        quiet = self._state.quiet.get(waiting)
+        if quiet is None or self.reservation is None:
             return False
-        if any(self._room_of(chip, kept).may_serve(quiet.gang_chips, quiet.run_us) for chip in quiet.chips):
-            return False
-        return may_carry(state, quiet.provider, quiet.gang_chips)
-
-    def _room_of(self, chip: str, kept: Reservation) -> Room:
-        """Bounds on what can start on one kind of chip; what has started since they were taken has only taken of it."""
-        room = self._rooms.get(chip)
-        if room is None:
-            listed = self._state.supplies.by_chip[chip]
-            pool = kept.supply.pool
-            free = self._state.nodes[pool].free_chips if kept.supply.chip == chip else 0
-            room = Room(listed.most_free(pool), free, kept.spare_chips, kept.starts - self._at)
-            self._rooms[chip] = room
-        return room
+        shut = self._shut
+        if shut is None:
+            shut = self._shut = Shut(self._state, self.reservation, self._at)
+        return shut.is_hopeless(quiet)
 
     def _note_quiet(self, waiting: Waiting, ask: Ask, survey: Survey) -> None:
         """Remember what can only wait for room: nothing is bought for it, and it asks for the same every time."""
@@ -183,15 +174,16 @@ class _Pass(msgspec.Struct, gc=False):
             or ask.budget_micro_usd is not None
             or supply.until < FOREVER
             or "pool" in self._state.book.fields
+            or supply.kind.provider in ask.avoid  # found only because nobody else could serve
         ):
             return
-        chips = tuple(chip for one in ask.options for chip in one.chips or self._state.supplies.by_chip)
-        run = FOREVER if work.kind == "serve" else option.duration
+        permits = self._state.permits
         self._state.quiet[waiting] = Quiet(
-            self._state.permits.epoch(self._state, self._at),
-            tuple(chip for chip in dict.fromkeys(chips) if chip in self._state.supplies.by_chip),
+            permits.epoch(self._state, self._at),
+            permits.door(self._state, ask, self._at),
+            option.nodes,
             option.gang_chips,
-            run,
+            FOREVER if work.kind == "serve" else option.duration,
             supply.kind.provider,
         )
 
@@ -203,6 +195,9 @@ class _Pass(msgspec.Struct, gc=False):
         return self._all() if newcomers is None else newcomers
 
     def _all(self) -> Iterator[Waiting]:
+        if self._state.records.policy.teams:
+            yield from self._with_quotas()
+            return
         for waiting in self._in_order():
             yield waiting
             if waiting is self.head and self._may_skip():
@@ -237,11 +232,7 @@ class _Pass(msgspec.Struct, gc=False):
 
     def _in_order(self) -> Iterator[Waiting]:
         """The queue."""
-        queue = self._state.queue
-        if self._state.records.policy.teams:
-            yield from self._with_quotas()
-            return
-        place = 0
+        queue, place = self._state.queue, 0
         while place < len(queue):
             waiting = queue[place]
             yield waiting
@@ -252,30 +243,42 @@ class _Pass(msgspec.Struct, gc=False):
     def _with_quotas(self) -> Iterator[Waiting]:
         """The queue; at equal rank those who would borrow quota come after those who use their own.
 
-        What is too much for a team is not looked at slot by slot: of those alike the first has been refused.
+        What is too much for a team is not looked at slot by slot: of those alike the first has been refused. Those
+        for whom there is no room are blocked, and not looked at either.
         """
+        depth = self._state.records.policy.backfill_depth
         lines = [
             (team, chips, line)
             for team, sizes in self._state.backlog.lines.items()
             for chips, line in sizes.items()
         ]
         heads = [
-            (line[0].order, self._borrows(team, chips), line[0], number)
+            (line[0].order, self._borrows(team, chips), line[0].seq, line[0], number, 0)
             for number, (team, chips, line) in enumerate(lines)
         ]
         heapify(heads)
         while heads:
-            order, borrows, waiting, number = heappop(heads)
+            order, borrows, seq, waiting, number, place = heads[0]
             team, chips, line = lines[number]
-            if chips >= self._spent.get(team, chips + 1):
+            if chips >= self._spent.get(team, ANY_SIZE):
+                heappop(heads)
                 continue
             if not borrows and self._borrows(team, chips):
-                heappush(heads, (order, True, waiting, number))
+                heapreplace(heads, (order, True, seq, waiting, number, place))
                 continue
-            yield waiting
-            place = bisect_right(line, waiting)
+            if self._is_hopeless(waiting) and not self._over_quota(team, chips):
+                self._blocked += 1
+                if self._blocked > depth:
+                    return
+            else:
+                yield waiting
+            # Who has started has left the line by now.
+            place += place < len(line) and line[place] is waiting
             if place < len(line):
-                heappush(heads, (line[place].order, self._borrows(team, chips), line[place], number))
+                waiting = line[place]
+                heapreplace(heads, (waiting.order, borrows, waiting.seq, waiting, number, place))
+            else:
+                heappop(heads)
 
     def _borrows(self, team: str, chips: int) -> bool:
         return not quota.may_reclaim(self._state, team, chips)
@@ -324,14 +327,18 @@ class _Pass(msgspec.Struct, gc=False):
         state = self._state
         return bool(state.spent_up) and over_budget(state, holder, slot, self._at) is not None
 
-    def _over_quota(self, work: Workload) -> bool:
+    def _over_quota(self, team: str, chips: int) -> bool:
         # Within a pass teams only use more: what was too much stays too much.
-        chips, spent = least_chips(work), self._spent.get(work.team)
+        spent = self._spent.get(team)
         if spent is not None and chips >= spent:
             return True
-        if quota.over_quota(self._state, work.team, chips) is None:
+        placed, within = self._within.get(team, (0, 0))
+        if placed == len(self._placed) and chips <= within:
             return False
-        self._spent[work.team] = chips
+        if quota.over_quota(self._state, team, chips) is None:
+            self._within[team] = (len(self._placed), chips)
+            return False
+        self._spent[team] = chips
         return True
 
     def _keep_quota(self, work: Workload) -> None:

@@ -15,7 +15,7 @@ from stargate.base import wire
 from stargate.base.errors import NotFoundError
 from stargate.base.time import FOREVER, Instant
 from stargate.broker.ask import Ask, expected_run, least_chips
-from stargate.broker.backlog import Backlog, Quiet
+from stargate.broker.backlog import Backlog
 from stargate.broker.budget import spent_up
 from stargate.broker.commitment import committed_micro_usd
 from stargate.broker.ends import Ends
@@ -23,6 +23,7 @@ from stargate.broker.nodes import NodeMap
 from stargate.broker.order import join, leave, waiting_rank
 from stargate.broker.permits import Permits
 from stargate.broker.policy import SourcingPolicy, Team
+from stargate.broker.quiet import Quiet
 from stargate.broker.records import AttemptState, Records, Slot, WorkloadState
 from stargate.broker.reserve import Rest, Starts
 from stargate.broker.shortage import needs_of, waits_for
@@ -30,6 +31,7 @@ from stargate.broker.sourcing.records import Lease, Need, SourcingState
 from stargate.broker.sourcing.timers import look_unless_covered
 from stargate.broker.supply import Supply, SupplyClass, SupplyIndex
 from stargate.broker.tally import Tally
+from stargate.broker.verdicts import Verdicts
 from stargate.catalog import Pool, Provider, Site
 from stargate.workloads import Workload
 
@@ -54,7 +56,6 @@ class Waiting(NamedTuple):
 class State:
     """Records and indexes. Only `evolve` writes; `decide`, `react` and `explain` read."""
 
-    _held: int | None
     _backlog: Backlog | None  # the queue by size, once somebody has asked for it
     quiet: dict[Waiting, Quiet]  # those that wait for room and nothing else
 
@@ -69,7 +70,7 @@ class State:
         self.catalog_pools: Mapping[str, Pool] = {}
         self.book = Book.compile(())
         self.nodes: dict[str, NodeMap] = {}
-        self.supplies, self.permits, self.tally = SupplyIndex(self.nodes), Permits(), Tally()
+        self.supplies, self.tally = SupplyIndex(self.nodes), Tally()
         self.queue: list[Waiting] = []
         self.asks: dict[Waiting, Ask] = {}
         """What those that have been looked at ask for, as long as they wait."""
@@ -94,7 +95,7 @@ class State:
         """The last: the sum of all teams' quotas."""
         self.committed: dict[str, int] = {}
         """Agreement to micro-USD that must be spent under it."""
-        self._held = self._backlog = None
+        self._backlog = None
         self._chip_ids: dict[str, str] = {}
         self._egress: dict[str, Decimal] = {}
         self.timers: list[tuple[Instant, str]] = []
@@ -203,9 +204,7 @@ class State:
 
     def held_chips(self) -> int:
         """All chips under owned, reserved, on-demand or leased supply."""
-        if self._held is None:
-            self._held = self.supplies.held_chips()
-        return self._held
+        return self.supplies.held_chips()
 
     def egress_usd_per_gib(self, *, site: str = "", provider: str = "") -> Decimal:
         """The lowest egress price of a site's or provider's pools; 0 where none is known."""
@@ -350,7 +349,7 @@ class State:
         """A pool has so many nodes from now on."""
         self.nodes[pool].resize(nodes)
         self.supplies.note(pool)
-        self.forget_held()
+        self.supplies.forget_held()
 
     def add_lease(self, lease: Lease) -> None:
         """An active lease becomes supply."""
@@ -370,7 +369,6 @@ class State:
         supply.used = sum(a.chips for a in self.live_on.get(pool.id, {}).values() if a.supply == lease.id)
         supply.marginal = self.marginal_of(supply)
         self.supplies.add(supply)
-        self.forget_held()
         self._set_end_timers(pool.id, lease.until)
 
     def _set_end_timers(self, pool: str, until: Instant) -> None:
@@ -383,11 +381,6 @@ class State:
         """A lease or holding is over; what runs on it is stopped by its own facts."""
         if supply_id in self.supplies.by_id:
             self.supplies.remove(supply_id)
-            self.forget_held()
-
-    def forget_held(self) -> None:
-        """Held capacity changed; count it anew when it is next asked for."""
-        self._held = None
 
     def is_committed(self, agreement: str) -> bool:
         """Whether spend is still owed under an agreement, used or not."""
@@ -442,9 +435,10 @@ class State:
         self.teams = {team.id: team for team in records.policy.teams}
         self.nominal_chips = sum(team.nominal_chips for team in records.policy.teams)
         self.due_pools = set(self.catalog_pools)
-        self.supplies, self.permits, self.starts = SupplyIndex(self.nodes), Permits(), {}
+        self.supplies, self.starts = SupplyIndex(self.nodes), {}
+        self.permits, self.verdicts = Permits(), Verdicts()
+        self._egress, self._chip_ids = {}, {}
         self.spent_up = spent_up(records.world_facts)
-        self._held, self._egress, self._chip_ids = None, {}, {}
         self.committed = committed_micro_usd(self.book, records.world_facts, records.at)
         for pool in catalog.pools:
             self._derive_pool(pool)

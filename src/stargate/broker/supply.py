@@ -7,6 +7,7 @@ whole class is let in or shut out by one question, however many thousand offers 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from stargate.base.time import FOREVER, Instant
@@ -89,6 +90,11 @@ class SupplyIndex:
         """Of pools that are held, in part or wholly."""
         self.changes = 0
         """How often a supply came, went or was repriced."""
+        self.members = 0
+        """How often one came or went."""
+        self._held: int | None = None
+        """Chips under all of them; None: to be counted anew."""
+        self._shares: dict[Decimal, int] = {}
         self.moves: dict[str, int] = {}
         """By pool: how often what is free there, now or in time to come, was noted to be another."""
 
@@ -104,6 +110,8 @@ class SupplyIndex:
         classes[supply.kind] = classes.get(supply.kind, 0) + 1
         self._chip_of[supply.pool] = supply.chip
         self.changes += 1
+        self.members += 1
+        self.forget_held()
 
     def remove(self, supply_id: str) -> None:
         """The supply is no longer offered; what runs on it runs on."""
@@ -114,6 +122,8 @@ class SupplyIndex:
         if not classes[supply.kind]:
             del classes[supply.kind]
         self.changes += 1
+        self.members += 1
+        self.forget_held()
 
     def set_marginal(self, supply: Supply, marginal: int) -> None:
         """Move a supply to its new place in the price order."""
@@ -126,12 +136,26 @@ class SupplyIndex:
 
     def held_chips(self) -> int:
         """All chips under all supplies."""
-        return sum(
-            self._nodes[supply.pool].nodes * self._nodes[supply.pool].chips_per_node
-            if supply.chips is None
-            else supply.chips
-            for supply in self.by_id.values()
-        )
+        if self._held is None:
+            self._held = sum(
+                self._nodes[supply.pool].nodes * self._nodes[supply.pool].chips_per_node
+                if supply.chips is None
+                else supply.chips
+                for supply in self.by_id.values()
+            )
+        return self._held
+
+    def share_chips(self, share: Decimal) -> int:
+        """Whole chips in a share of them."""
+        found = self._shares.get(share)
+        if found is None:
+            found = self._shares[share] = int(share * self.held_chips())
+        return found
+
+    def forget_held(self) -> None:
+        """Held capacity changed; count it anew when it is next asked for."""
+        self._held = None
+        self._shares.clear()
 
     def note(self, pool: str) -> None:
         """More or less is free in a pool than was, or will be."""

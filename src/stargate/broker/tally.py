@@ -21,9 +21,12 @@ class Tally:
     """Counts of attempts that hold nodes."""
 
     def __init__(self) -> None:
-        self.teams: dict[str, dict[str, AttemptState]] = {}
-        """Those of a team, by id."""
-        self._on_pool: dict[str, dict[Group, int]] = {}
+        self.teams: dict[str, dict[int, dict[str, AttemptState]]] = {}
+        """Those of a team that are preemptible, by priority and id."""
+        self._on_pool: dict[str, dict[Group, dict[str, AttemptState]]] = {}
+        """Those that are preemptible, by id."""
+        self._chips: dict[str, dict[Group, int]] = {}
+        """What they hold."""
         self._of_team: dict[str, dict[int, dict[str, int]]] = {}
         """Team, then priority, then pool."""
         self._dear: list[tuple[int, str]] | None = None
@@ -32,15 +35,21 @@ class Tally:
 
     def add(self, attempt: AttemptState, work: Workload, supply: Supply | None) -> None:
         """An attempt holds nodes."""
-        self.teams.setdefault(work.team, {})[attempt.id] = attempt
-        self._count(attempt, work, attempt.chips)
+        if work.preemptible:
+            self.teams.setdefault(work.team, {}).setdefault(work.priority, {})[attempt.id] = attempt
+            group = (work.team, work.priority)
+            self._on_pool.setdefault(attempt.pool, {}).setdefault(group, {})[attempt.id] = attempt
+            self._count(attempt, group, attempt.chips)
         if self._dear is not None and supply is not None and supply.marginal > 0:
             insort(self._dear, (-supply.marginal * attempt.chips, attempt.id))
 
     def remove(self, attempt: AttemptState, work: Workload, supply: Supply | None) -> None:
         """It no longer does."""
-        del self.teams[work.team][attempt.id]
-        self._count(attempt, work, -attempt.chips)
+        if work.preemptible:
+            del self.teams[work.team][work.priority][attempt.id]
+            group = (work.team, work.priority)
+            del self._on_pool[attempt.pool][group][attempt.id]
+            self._count(attempt, group, -attempt.chips)
         if self._dear is not None and supply is not None and supply.marginal > 0:
             key = (-supply.marginal * attempt.chips, attempt.id)
             at = bisect_left(self._dear, key)
@@ -63,6 +72,10 @@ class Tally:
 
     def groups(self, pool: str) -> dict[Group, int]:
         """Chips that preemptible attempts hold on a pool."""
+        return self._chips.get(pool, {})
+
+    def on_pool(self, pool: str) -> Mapping[Group, Mapping[str, AttemptState]]:
+        """Preemptible attempts on a pool, by id."""
         return self._on_pool.get(pool, {})
 
     def below(self, team: str, priority: int) -> Iterator[tuple[str, int]]:
@@ -71,11 +84,10 @@ class Tally:
             if of < priority:
                 yield from pools.items()
 
-    def _count(self, attempt: AttemptState, work: Workload, chips: int) -> None:
-        if not work.preemptible:
-            return
-        _add(self._on_pool.setdefault(attempt.pool, {}), (work.team, work.priority), chips)
-        _add(self._of_team.setdefault(work.team, {}).setdefault(work.priority, {}), attempt.pool, chips)
+    def _count(self, attempt: AttemptState, group: Group, chips: int) -> None:
+        team, priority = group
+        _add(self._chips.setdefault(attempt.pool, {}), group, chips)
+        _add(self._of_team.setdefault(team, {}).setdefault(priority, {}), attempt.pool, chips)
 
 
 def _add(counts: dict[KeyT, int], key: KeyT, chips: int) -> None:

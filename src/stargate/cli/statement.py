@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,13 @@ from stargate.base.errors import NotFoundError, UserError
 from stargate.base.money import format_usd, usd
 from stargate.cli.ledger.options import a_month, ledger_option, now, opened
 from stargate.cli.output import count, dollars, json_option, print_json, say, table
-from stargate.cli.usage import shown
+from stargate.cli.usage import names_of, shown
 from stargate.ledger import Entry, Ledger, Payable, UsageEvent
 from stargate.ledger.record.month import month_of
-from stargate.ledger.statement import Item, Statement
+from stargate.ledger.statement import Group, Item, Statement
+from stargate.ledger.statement.detail import Wording
+from stargate.ledger.statement.group import FIELDS
+from stargate.ledger.statement.page import LINES_LIMIT, in_words, page, price
 
 EVENTS_SHOWN = 50
 INSTALMENTS_SHOWN = 12
@@ -26,11 +31,35 @@ INSTALMENTS_SHOWN = 12
 @click.command("statement")
 @click.argument("party")
 @click.argument("other")
-@click.option("--month", callback=a_month, metavar="MONTH", help="Which month.  [default: this one]")
-@click.option("--as-of", type=click.IntRange(0), metavar="N", help="As it was with entry N of the record.")
-@click.option("--line", type=click.IntRange(1), metavar="N", help="The entries and the usage behind line N.")
 @click.option(
-    "--csv", "to", type=click.Path(path_type=Path, dir_okay=False), help="Write its lines here too."
+    "--period",
+    "--month",
+    "month",
+    callback=a_month,
+    metavar="MONTH",
+    help="Which month.  [default: this one]",
+)
+@click.option("--as-of", type=click.IntRange(0), metavar="N", help="As it was with entry N of the record.")
+@click.option(
+    "--by",
+    default="",
+    help="What to tell apart, with commas: clause, kind, day, metric, agreement, payer, or an attribute of the use, as"
+    " team, product, model, provider, workload, site.",
+)
+@click.option(
+    "--line", type=click.IntRange(1), metavar="N", help="The clause, the entries and the usage behind line N."
+)
+@click.option(
+    "--csv",
+    "sheet",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write its lines here too; with --by, the groups.",
+)
+@click.option(
+    "--html",
+    "paper",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write it here too, as one page to read or print, with what is behind each line.",
 )
 @ledger_option
 @json_option
@@ -40,8 +69,10 @@ def command(
     other: str,
     month: str | None,
     as_of: int | None,
+    by: str,
     line: int | None,
-    to: Path | None,
+    sheet: Path | None,
+    paper: Path | None,
     ledger: str | None,
     data: Path,
     as_json: bool,
@@ -54,24 +85,72 @@ def command(
     if party == other:
         raise UserError(f"{party} owes itself nothing", "name two parties")
     parties = (party, other)
+    names = names_of(by) if by else ()
     with opened(ledger, data) as store:
         books, at = Ledger(store), now()
         drawn = books.statement(parties, month or month_of(at), as_of)
         if line is not None:
             _drill(books, drawn, line, as_json=as_json)
             return
+        groups = _grouped(books, drawn, names) if names else ()
+        if sheet is not None:
+            _write(sheet, drawn, names, groups)
+        if paper is not None:
+            paper.write_text(
+                page(drawn, books.details(drawn, LINES_LIMIT), names, groups), encoding="utf-8", newline="\n"
+            )
         ahead = (
             _ahead(books.preview(drawn.month, at), parties)
             if drawn.status != "closed" and as_of is None
             else ()
         )
         due = books.payables(parties, at) if as_of is None else ()
-    if to is not None:
-        _write(to, drawn)
     if as_json:
-        print_json({"statement": drawn, "not_posted": ahead, "payables": due})
+        said = {"groups": groups} if names else {}
+        print_json({"statement": drawn, **said, "not_posted": ahead, "payables": due})
         return
-    say(_told(drawn, ahead, due))
+    say(_by(drawn, names, groups) if names else _told(drawn, ahead, due))
+
+
+def _grouped(books: Ledger, drawn: Statement, names: Sequence[str]) -> tuple[Group, ...]:
+    """Raises UserError for a name of which no line says anything."""
+    groups = books.grouped(drawn, names)
+    for name in names if groups else ():
+        if name not in FIELDS and not any(one.by[name] for one in groups):
+            raise UserError(
+                f"no line of the statement says anything of {name!r}",
+                f"leave it out, or use {', '.join(FIELDS)}, or an attribute that the use carries, as team",
+            )
+    return groups
+
+
+def _by(drawn: Statement, names: Sequence[str], groups: Sequence[Group]) -> Iterator[str]:
+    yield _title(drawn)
+    rows = [
+        (
+            *(one.by[name] for name in names),
+            one.payer,
+            one.payee,
+            "" if one.quantity is None else f"{shown(one.quantity)} {one.measured_in}",
+            _amount(one.amount_micro, one.unit),
+        )
+        for one in groups
+    ]
+    heads = (*(name.upper() for name in names), "PAYER", "PAYEE", "QUANTITY", "AMOUNT")
+    yield table(heads, rows) if rows else "\nnothing is booked between them in this month"
+    yield ""
+    yield from _nets(drawn)
+    yield f"digest {drawn.digest}"
+
+
+def _title(drawn: Statement) -> str:
+    one, other = drawn.parties
+    return f"{one} and {other}, {drawn.month} ({drawn.status}), as of entry {drawn.as_of_entry:,}"
+
+
+def _nets(drawn: Statement) -> Iterator[str]:
+    for net in drawn.net:
+        yield f"net: {net.payer} owes {net.payee} {_amount(net.amount_micro, net.unit)}"
 
 
 def _ahead(charges: Sequence[ChargeLine], parties: tuple[str, str]) -> tuple[ChargeLine, ...]:
@@ -84,8 +163,7 @@ def _ahead(charges: Sequence[ChargeLine], parties: tuple[str, str]) -> tuple[Cha
 
 
 def _told(drawn: Statement, ahead: Sequence[ChargeLine], due: Sequence[Payable]) -> Iterator[str]:
-    one, other = drawn.parties
-    yield f"{one} and {other}, {drawn.month} ({drawn.status}), as of entry {drawn.as_of_entry:,}"
+    yield _title(drawn)
     numbered = list(enumerate(drawn.items, 1))
     for title, corrects in (("", False), ("Corrections of closed months", True)):
         rows = [(number, *_row(item)) for number, item in numbered if bool(item.corrects) is corrects]
@@ -95,8 +173,7 @@ def _told(drawn: Statement, ahead: Sequence[ChargeLine], due: Sequence[Payable])
     if not drawn.items:
         yield "\nnothing is booked between them in this month"
     yield ""
-    for net in drawn.net:
-        yield f"net: {net.payer} owes {net.payee} {_amount(net.amount_micro, net.unit)}"
+    yield from _nets(drawn)
     if any(item.quoted_micro_usd is not None for item in drawn.items):
         quoted = sum(item.quoted_micro_usd or 0 for item in drawn.items)
         charged = sum(item.amount_micro for item in drawn.items if item.quoted_micro_usd is not None)
@@ -129,7 +206,7 @@ def _row(item: Item) -> tuple[object, ...]:
         item.kind,
         f"{span}, of {item.corrects}" if item.corrects else span,
         quantity,
-        "" if item.price_usd is None else f"${item.price_usd:f}",
+        price(item),
         _amount(item.amount_micro, item.unit),
         dollars(item.quoted_micro_usd),
         item.says,
@@ -172,19 +249,24 @@ def _drill(books: Ledger, drawn: Statement, number: int, *, as_json: bool) -> No
             f"the statement has {count(len(drawn.items), 'line')}", "name one of them with --line"
         )
     item = drawn.items[number - 1]
-    entries = books.entries_of(drawn, item)
-    events = books.usage_of(entries)
+    entries = list(books.entries_of(drawn, item))
+    clause, events = books.wordings(drawn, item), books.usage_of(drawn, item, entries)
     if as_json:
-        print_json({"item": item, "entries": entries, "usage": list(events)})
+        print_json({"item": item, "clause": clause, "entries": entries, "usage": list(events)})
         return
-    say(_drilled(item, entries, events))
+    say(_drilled(item, clause, entries, events))
 
 
-def _drilled(item: Item, entries: Sequence[Entry], events: Iterator[UsageEvent]) -> Iterator[str]:
+def _drilled(
+    item: Item, clause: Sequence[Wording], entries: Sequence[Entry], events: Iterator[UsageEvent]
+) -> Iterator[str]:
     owed = _amount(item.amount_micro, item.unit)
     yield f"{item.payer} to {item.payee}, {item.clause or 'at the price quoted'}: {owed}"
-    if item.text_ref:
-        yield f"see {item.text_ref}"
+    for one in clause:
+        yield f"\n{one.clause}" + (f", see {one.text_ref}" if one.text_ref else "")
+        if one.quote:
+            yield f"  “{one.quote}”"
+        yield from (f"  {name}: {in_words(value)}" for name, value in one.terms.items())
     rows = [
         (
             entry.seq,
@@ -198,32 +280,39 @@ def _drilled(item: Item, entries: Sequence[Entry], events: Iterator[UsageEvent])
     yield "\n" + table(("ENTRY", "RECORDED", "FOR", "AMOUNT", "BECAUSE"), rows)
     if len(entries) > EVENTS_SHOWN:
         yield f"and {count(len(entries) - EVENTS_SHOWN, 'more entry', 'more entries')}; --json has them all"
-    found = [event for event, _ in zip(events, range(EVENTS_SHOWN + 1), strict=False)]
+    found = list(islice(events, EVENTS_SHOWN + 1))
     if found:
         used = [
             (event.source, event.key, str(event.start)[:16], shown(event.quantity), event.metric)
             for event in found[:EVENTS_SHOWN]
         ]
+        if item.kind != "usage" or item.price_usd is None:
+            yield "\nusage in the clause's scope:"
         yield "\n" + table(("SOURCE", "EVENT", "AT", "QUANTITY", "UNIT"), used)
     if len(found) > EVENTS_SHOWN:
         yield "and more; --json has them all"
 
 
-def _write(to: Path, drawn: Statement) -> None:
-    """The lines as CSV; amounts are exact."""
+def _write(to: Path, drawn: Statement, names: Sequence[str], groups: Sequence[Group]) -> None:
+    """The lines, or the groups, as CSV; amounts are exact, in the unit beside them."""
     with to.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        columns = [
-            name for name in Item.__struct_fields__ if name not in ("amount_micro", "quoted_micro_usd")
-        ]
-        writer.writerow(("line", "parties", "month", "amount", "quoted_usd", *columns))
+        about = (" ".join(drawn.parties), drawn.month, drawn.as_of_entry)
+        if names:
+            columns = ("payer", "payee", "unit", "quantity", "measured_in", "entries")
+            writer.writerow(("parties", "month", "as_of_entry", *names, "amount", *columns))
+            for group in groups:
+                said = [_plain(getattr(group, name)) for name in columns]
+                values = [group.by[name] for name in names]
+                writer.writerow((*about, *values, usd(group.amount_micro), *said))
+            return
+        kept = [name for name in Item.__struct_fields__ if name not in ("amount_micro", "quoted_micro_usd")]
+        writer.writerow(("line", "parties", "month", "as_of_entry", "amount", "quoted_usd", *kept))
         for number, item in enumerate(drawn.items, 1):
             quoted = "" if item.quoted_micro_usd is None else usd(item.quoted_micro_usd)
-            said = [_plain(getattr(item, name)) for name in columns]
-            writer.writerow(
-                (number, " ".join(drawn.parties), drawn.month, usd(item.amount_micro), quoted, *said)
-            )
+            said = [_plain(getattr(item, name)) for name in kept]
+            writer.writerow((number, *about, usd(item.amount_micro), quoted, *said))
 
 
 def _plain(value: Any) -> str:
-    return "" if value is None else str(value)
+    return "" if value is None else format(value, "f") if isinstance(value, Decimal) else str(value)

@@ -30,7 +30,8 @@ BY_LIMIT = 8
     "--by",
     default="provider",
     show_default=True,
-    help="What to tell apart: team, provider, product, model, workload, site, chip, pool, party; with commas.",
+    help="What to tell apart, with commas: day, metric, party, or an attribute of the use, as team, provider, product,"
+    " model, workload, site, chip, pool.",
 )
 @ledger_option
 @json_option
@@ -42,9 +43,7 @@ def command(
     if ctx.invoked_subcommand is not None:
         pass_on(ctx, data=data, ledger=ledger, as_json=as_json)
         return
-    names = [name.strip() for name in by.split(",") if name.strip()]
-    if not 0 < len(names) <= BY_LIMIT:
-        raise UserError(f"--by takes 1 to {BY_LIMIT} names", "write --by team,provider")
+    names = names_of(by)
     with opened(ledger, data) as store:
         month = month or month_of(now())
         found = Ledger(store).used(month, names)
@@ -77,6 +76,14 @@ def command(
             f"\n{count(unpriced, 'row')} with use that is not charged by the unit: no price was quoted and no clause"
             " speaks of it, or the clause goes by tiers or a reservation, which a month is charged for when it closes"
         )
+
+
+def names_of(by: str) -> tuple[str, ...]:
+    """What `--by` names, each once. Raises UserError."""
+    names = tuple(dict.fromkeys(name.strip() for name in by.split(",") if name.strip()))
+    if not 0 < len(names) <= BY_LIMIT:
+        raise UserError(f"--by takes 1 to {BY_LIMIT} names", "write --by team,provider")
+    return names
 
 
 @command.command("add")

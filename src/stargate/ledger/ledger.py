@@ -10,22 +10,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import islice
 
 import msgspec
 
 from stargate.agreements import Agreement, Book, ChargeLine, Period, WorldFact
 from stargate.agreements.lint import circling_shares
 from stargate.base.errors import InputError, StateConflictError
-from stargate.base.time import DAY, HOUR, Instant
+from stargate.base.time import DAY, FOREVER, HOUR, Instant
 from stargate.ledger.reckon import commitments_at, owed_by_clauses, rate, settle
-from stargate.ledger.record import Budget, Entry, Month, Opening, Payment, UsageEvent
+from stargate.ledger.record import Budget, Entry, LineKey, Month, Opening, Payment, UsageEvent
+from stargate.ledger.record.booked import Moved
 from stargate.ledger.record.month import after, month_of, span_of
 from stargate.ledger.root import root_of
 from stargate.ledger.settle.budget import BudgetState, budget_states
 from stargate.ledger.settle.commitment import CommitmentState
 from stargate.ledger.settle.payable import Payable, payables
-from stargate.ledger.statement import Item, Statement, Used, behind, draw, used
+from stargate.ledger.statement import Group, Item, Statement, Used, behind, by_item, draw, grouped, used
+from stargate.ledger.statement.detail import USAGE_SHOWN, Clauses, Detail, Wording, day_of
+from stargate.ledger.statement.statement import at_a_price
 from stargate.ledger.store import Store, Taken, Writing
+from stargate.ledger.tell import Tell, quiet
+
+FIRST_ENTRIES = 10_000
+"""Numbers of the record that are looked through at first."""
+WHOLE = 1 << 60
+"""Microseconds: all of a month in one."""
 
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +51,7 @@ class Ledger:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self._kept: tuple[tuple[str, int], Clauses] | None = None
 
     # -- what comes in -----------------------------------------------------------------------------------------
 
@@ -96,9 +107,10 @@ class Ledger:
         with self.store.writing(at) as writing:
             return rate(writing, at)
 
-    def close(self, month: str, at: Instant) -> Closed:
+    def close(self, month: str, at: Instant, tell: Tell = quiet) -> Closed:
         """Rate what is left, post what the clauses say, and seal the month; whatever comes later is booked later.
 
+        `tell` hears how far that is.
         Raises StateConflictError when the month has not ended, or one before it is open.
         """
         with self.store.writing(at) as writing:
@@ -109,7 +121,10 @@ class Ledger:
             found = writing.month(month)
             if found.status == "closed":
                 return Closed(month=found, entries=0)
-            entries = rate(writing, at) + settle(writing, month, at, writing.terms())
+            entries = rate(writing, at, tell)
+            tell(f"reckoning what clauses say of {month}", 0, 0)
+            entries += settle(writing, month, at, writing.terms())
+            tell(f"sealing {month}", 0, 0)
             now = writing.now
             closed = Month(
                 name=month,
@@ -137,7 +152,7 @@ class Ledger:
         """How each team with a limit stands in a month. Usage must have been rated."""
         with self.store.snapshot():
             spent: dict[str, int] = {}
-            for used in self.store.use_charged(month, by_day=True):
+            for used in self.store.use_charged(month, grain=WHOLE):
                 team = used.attributes.get("team", "")
                 spent[team] = spent.get(team, 0) + used.posted_micro
             return budget_states(self.store.budgets(), spent, month, at)
@@ -146,8 +161,9 @@ class Ledger:
         """What was used in a month, by attributes, and what was charged for it. It must have been rated."""
         with self.store.snapshot():
             upto = self.store.position().usage_seq
-            rollups = self.store.rollups(0, upto, span_of(month), grain=DAY)
-            return used(rollups, self.store.use_charged(month, by_day=True), by)
+            grain = DAY if "day" in by else WHOLE
+            rollups = self.store.rollups(0, upto, span_of(month), grain=grain)
+            return used(rollups, self.store.use_charged(month, grain=grain), by)
 
     def payables(self, parties: tuple[str, str], at: Instant) -> tuple[Payable, ...]:
         """What two parties owe each other by when, in each direction, and what was paid of it."""
@@ -164,32 +180,109 @@ class Ledger:
             state = self.store.month(month)
             last = state.entry_seq if state.status == "closed" else self.store.position().entry_seq
             upto = last if as_of_entry is None else min(as_of_entry, last)
-            entries = self.store.entries(upto_seq=upto, month=month, parties=parties)
-            return draw(entries, parties, month, status=state.status, as_of_entry=upto)
+            moved = list(self.store.moved(month, parties, upto))
+            now = upto == last
+            return draw(
+                moved,
+                self.store.words([one.last_entry for one in moved]),
+                parties,
+                month,
+                as_of_entry=upto,
+                status=state.status if now else "open",
+                root=state.root.hex() if now else "",
+            )
 
-    def entries_of(self, drawn: Statement, item: Item) -> list[Entry]:
-        """The entries that made an item of a statement."""
+    def grouped(self, drawn: Statement, by: Sequence[str]) -> tuple[Group, ...]:
+        """What a statement comes to by attributes of the use, day, clause and so on: see `statement/group.py`."""
+        days = "day" in by
         with self.store.snapshot():
-            first, last = item.first_entry - 1, item.last_entry
-            entries = self.store.entries(first, last, month=drawn.month, parties=drawn.parties)
-            return behind(entries, drawn, item)
+            moved = self.store.moved(
+                drawn.month, drawn.parties, drawn.as_of_entry, days=days, attributes=True
+            )
+            return grouped(moved, by)
 
-    def usage_of(self, entries: Sequence[Entry]) -> Iterator[UsageEvent]:
-        """The usage that was counted for entries of use at a price. What clauses say of a month rests on all of it."""
-        lines = [
-            entry.line for entry in entries if entry.line.kind == "usage" and entry.line.price_usd is not None
-        ]
-        if not lines:
+    def entries_of(self, drawn: Statement, item: Item) -> Iterator[Entry]:
+        """The entries that made an item of a statement, in order."""
+        return behind(self._between(drawn, item.first_entry - 1, item.last_entry), drawn, item)
+
+    def _between(self, drawn: Statement, after: int, upto: int) -> Iterator[Entry]:
+        """A statement's entries, a part at a time: who wants the first ones does not wait for millions."""
+        width = FIRST_ENTRIES
+        while after < upto:
+            part = min(after + width, upto)
+            yield from self.store.entries(after, part, month=drawn.month, parties=drawn.parties)
+            after, width = part, 8 * width
+
+    def usage_of(self, drawn: Statement, item: Item, entries: Sequence[Entry]) -> Iterator[UsageEvent]:
+        """The usage that was counted for entries of an item; for a line of a clause, what lies in its scope."""
+        if not entries:
             return
-        wanted = {_of(line.metric, line.quoted_usd, line.attributes, line.start // HOUR) for line in lines}
-        span = Period(min(line.start for line in lines), max(line.end for line in lines))
-        for event in self.store.usage(span, max(entry.usage_seq for entry in entries)):
-            if _of(event.metric, event.quoted_usd, event.attributes, event.start // HOUR) in wanted:
+        upto = max(entry.usage_seq for entry in entries)
+        if not at_a_price(entries[0].line):
+            clauses = self._clauses(drawn, item)
+            counted, parties = clauses.metrics(item.clause), (item.payer, item.payee)
+            span = Period(item.start, item.end)
+            for event in self.store.usage(span, upto, counted):
+                if clauses.covers(item.clause, parties, event):
+                    yield event
+            return
+        wanted: dict[tuple[object, ...], list[LineKey]] = {}
+        for entry in entries:
+            key = entry.line
+            alike = _alike(key.metric, key.quoted_usd, key.attributes, key.start)
+            wanted.setdefault(alike, []).append(key)
+        span = Period(min(entry.line.start for entry in entries), max(entry.line.end for entry in entries))
+        for event in self.store.usage(span, upto, {entries[0].line.metric}):
+            keys = wanted.get(_alike(event.metric, event.quoted_usd, event.attributes, event.start), ())
+            if any(_counts(event, key) for key in keys):
                 yield event
 
+    def wordings(self, drawn: Statement, item: Item) -> tuple[Wording, ...]:
+        """What the clause of an item says, as it was on record with the statement's last entry."""
+        return self._clauses(drawn, item).wordings(item.clause, Period(item.start, item.end))
 
-def _of(metric: str, quoted_usd: Decimal | None, attributes: dict[str, str], hour: int) -> tuple[object, ...]:
-    return (metric, quoted_usd, tuple(sorted(attributes.items())), hour)
+    def details(self, drawn: Statement, limit: int) -> tuple[Detail, ...]:
+        """What is behind each of the first items of a statement."""
+        with self.store.snapshot():
+            days = self.store.moved(drawn.month, drawn.parties, drawn.as_of_entry, days=True)
+            parts = by_item(days)
+            items = drawn.items[:limit]
+            return tuple(self._detail(drawn, item, parts[item.first_entry]) for item in items)
+
+    def _detail(self, drawn: Statement, item: Item, days: Sequence[Moved]) -> Detail:
+        entries = list(islice(self.entries_of(drawn, item), USAGE_SHOWN + 1))
+        usage = tuple(islice(self.usage_of(drawn, item, entries), USAGE_SHOWN + 1))
+        return Detail(
+            wordings=self.wordings(drawn, item),
+            days=tuple(day_of(one) for one in days if at_a_price(one.key)),
+            usage=usage[:USAGE_SHOWN],
+            more=len(usage) > USAGE_SHOWN,
+        )
+
+    def _clauses(self, drawn: Statement, item: Item) -> Clauses:
+        """Those of the month that owes an item; a month that is closed keeps the terms it was closed with."""
+        found = (item.corrects or drawn.month, drawn.as_of_entry)
+        if self._kept is None or self._kept[0] != found:
+            month, terms = self.store.month(item.corrects), self.store.terms_with(drawn.as_of_entry)
+            if month.status == "closed":
+                terms = self.store.terms(month.terms_seq)._replace(facts=terms.facts)
+            clauses = Clauses(terms.agreements, terms.facts, span_of(found[0]), FOREVER)
+            self._kept = (found, clauses)
+        return self._kept[1]
+
+
+def _alike(
+    metric: str, quoted_usd: Decimal | None, attributes: dict[str, str], at: Instant
+) -> tuple[object, ...]:
+    return (metric, quoted_usd, tuple(sorted(attributes.items())), at // HOUR)
+
+
+def _counts(event: UsageEvent, key: LineKey) -> bool:
+    return (
+        key.start <= event.start < key.end
+        and event.party in ("", key.payer)
+        and event.provider in ("", key.payee)
+    )
 
 
 def _demand_closable(writing: Writing, month: str, at: Instant) -> None:
@@ -197,6 +290,11 @@ def _demand_closable(writing: Writing, month: str, at: Instant) -> None:
     if at < span.end:
         raise StateConflictError(f"{month} has not ended: it ends {span.end}", "Close it after that.")
     closed = [item.name for item in writing.months() if item.status == "closed"]
+    if closed and month < min(closed):
+        raise StateConflictError(
+            f"{month} lies before {min(closed)}, with which these books began to be closed",
+            f"Close {after(max(closed))} next: what became known of {month} since is booked there.",
+        )
     first = after(max(closed)) if closed else writing.first_month()
     if first and month > first:
         raise StateConflictError(

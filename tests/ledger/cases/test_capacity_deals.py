@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from tests.ledger.cases.conftest import MICRO, Books, T
 
@@ -170,8 +171,8 @@ def test_ac18_use_names_its_order_and_counts_for_that_one_alone(books: Books) ->
 
 
 def test_ac18_the_price_of_an_order_form_goes_before_that_of_its_master(books: Books) -> None:
-    def paper(name: str, price: str, **more: str) -> dict[str, object]:
-        clauses = [{"kind": "price", "id": "hours", "price_usd": price}]
+    def paper(name: str, price: str, **more: str) -> dict[str, Any]:
+        clauses: list[Any] = [{"kind": "price", "id": "hours", "price_usd": price}]
         return {"id": name, "customer": "lab", "supplier": "alpha", "clauses": clauses} | more
 
     books.sign(
@@ -219,7 +220,7 @@ def test_ac14_ramp_and_option_cost_nothing_by_themselves(books: Books) -> None:
     assert books.lines() == []
 
 
-def _plain(books: Books, name: str) -> dict[str, object]:
+def _plain(books: Books, name: str) -> Any:
     from stargate.agreements import load_all
     from stargate.base import wire
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from stargate.ledger import CommitmentState, Lot
+from stargate.ledger import Lot
 from tests.ledger.cases.conftest import MICRO, Books, T, deal
 
 Sign = Callable[..., Books]
 BILLION = 1_000_000_000
 
 
-def state(books: Books, clause: str, at: str, portion: str = "") -> CommitmentState:
+def state(books: Books, clause: str, at: str, portion: str = "") -> Any:
     books.ledger.rate(T(at))
     found = [
         one

@@ -9,7 +9,6 @@ import contextlib
 import os
 import random
 import shutil
-import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -26,8 +25,8 @@ from stargate.ledger import Ledger, Store, open_store
 from stargate.ledger.record.month import span_of
 from stargate.ledger.store import Database
 from tests.ledger import writer
-from tests.ledger.cluster import Cluster
 from tests.ledger.making import BEGIN, MONTHS, chain_broken_at, closed, events, paper, roots
+from tests.ledger.stopping import stopped
 
 KILLS = int(os.environ.get("STARGATE_KILLS", "4"))
 SEED = int(os.environ.get("STARGATE_SEED", "1"))
@@ -110,25 +109,11 @@ def test_two_processes_write_one_after_the_other(where: str, undisturbed: dict[s
 
 @pytest.mark.slow
 @pytest.mark.timeout(180 + 20 * KILLS)
-def test_a_server_that_is_stopped_at_once_loses_nothing(undisturbed: dict[str, bytes]) -> None:
-    chance, server = random.Random(SEED), Cluster().start()
-    try:
-        where = server.make()
-        with writer.running(where, 2 * SEED + 1, BATCHES, SIZE) as process:
-            assert process.stdout is not None
-            acknowledged = {int(process.stdout.readline())}
-            for _ in range(KILLS):
-                time.sleep(chance.random() * 0.5)
-                server.stop(signal.SIGQUIT)
-                time.sleep(chance.random() * 0.2)
-                server.start()
-            acknowledged.update(int(line) for line in process.communicate(timeout=PATIENCE_S)[0].split())
-        assert acknowledged == set(range(BATCHES))
-        store = open_store(where)
-        expect_all(store, undisturbed)
-        store.close()
-    finally:
-        server.remove()
+def test_a_server_that_is_stopped_at_once_loses_nothing() -> None:
+    """For minutes, with a pause of 5 to 40 seconds between stops: `python -m tests.ledger.stopping`."""
+    found = stopped((0.2, 1.5), SEED, least=KILLS)
+    assert found.ok, found
+    assert found.acknowledged > 0
 
 
 # -- at every statement -------------------------------------------------------------------------------------
@@ -214,6 +199,34 @@ def test_a_crash_at_any_statement_is_as_if_it_had_never_been(where: str, tmp_pat
     assert roots(after) == roots(expected)
     assert after.balances() == expected.balances()
     after.close()
+    expected.close()
+
+
+def test_a_statement_that_fails_is_as_if_it_had_never_been(opened: Opened, tmp_path: Path) -> None:
+    """One connection, which fails at every statement in turn and is used on."""
+    expected = open_store(tmp_path / "expected.sqlite", durable=False)
+    assert len(list(work(expected))) == 6
+    store, left = opened(), [0]
+
+    def fail(number: int, words: str) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise LedgerError("the disk is full")
+
+    watched(store._database, fail)
+    for statement in count(1):
+        left[0] = statement
+        try:
+            list(work(store))
+        except LedgerError:
+            assert store.position().block == len(store._database.run("SELECT seq FROM block"))
+        else:
+            break
+    left[0] = 0
+    assert statement > 40
+    assert roots(store) == roots(expected)
+    assert store.balances() == expected.balances()
+    assert chain_broken_at(store) is None
     expected.close()
 
 

@@ -90,6 +90,15 @@ async def test_what_makes_no_sense_is_refused(tmp_path: Path, change: dict[str, 
         await stage.operator.refused(422, "/v1/ledger/usage", {"events": [EVENT | change]})
 
 
+@pytest.mark.parametrize("month", ["6745-11", "0000-01", "9999-12", "2026-13", "202\u0666-01", "2026-1"])
+async def test_what_is_no_month_of_a_ledger_is_refused(tmp_path: Path, month: str) -> None:
+    """By whoever asks for it, before anything is looked for."""
+    async with staged(configured(tmp_path)) as stage:
+        for path in ("/v1/ledger/usage", "/v1/ledger/statement"):
+            asked = {"party": "lab", "other": "microsoft", "month": month}
+            assert (await stage.operator.http.get(path, params=asked)).status_code in (400, 422)
+
+
 async def test_a_provider_sees_the_statements_it_is_a_party_of(tmp_path: Path) -> None:
     """Those of others are answered as if they did not exist."""
     async with staged(configured(tmp_path)) as stage:

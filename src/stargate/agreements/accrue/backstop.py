@@ -49,7 +49,7 @@ def accrue_backstops(
                 payee=version.party("payee", "supplier"),
                 amount_micro_usd=amount,
                 period=timeline.period,
-                says=f"{unsold:,} {unit} {_WORDS[clause.base]}{cut}",
+                says=f"{unsold.normalize():,f} {unit} {_WORDS[clause.base]}{cut}",
                 quantity=unsold,
                 unit=unit,
                 price_usd=clause.price_usd,

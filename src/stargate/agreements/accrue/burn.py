@@ -63,6 +63,8 @@ class _Taker:
         self._within: dict[Period, Decimal] = {}
         self._carried: dict[Period, Decimal] = {}
         self._next: Deadline | None = None
+        self.wordings: Sequence[_Taker] = (self,)
+        """Of the same clause, in order of time."""
         self.paid: list[tuple[Instant, Decimal]] = []
         """What was reckoned as short, when: it need not be made good twice."""
 
@@ -91,11 +93,20 @@ class _Taker:
         kept = self._carried.get(deadline.over)
         if kept is None:
             kept = NOTHING
-            before = deadlines(clause, run, Period(run.start, start))
+            before = self._ended(Period(run.start, start))
             for earlier in before if clause.rollover == "until_end" else before[-1:]:
                 kept = max(NOTHING, kept + self.within(earlier.over) - earlier.minimum)
             self._carried[deadline.over] = kept
         return kept
+
+    def _ended(self, within: Period) -> list[Deadline]:
+        """Intervals that ended within a span, each with the minimum of the wording that stood when it ended."""
+        return [
+            deadline
+            for same in self.wordings
+            for deadline in deadlines(same.clause, same.run, within)
+            if same.version.added < deadline.over.end <= same.version.removed
+        ]
 
     def room(self) -> Decimal:
         """What is left of the amount."""
@@ -157,6 +168,9 @@ class Burn:
         for taker in self._takers:
             self._by_name.setdefault((taker.version.ref, taker.run.portion), []).append(taker)
             taker.counted = prior.get(taker.version.ref, NOTHING)
+        for same in self._by_name.values():
+            for taker in same:
+                taker.wordings = sorted(same, key=_added)
         self._heed_paid(lines)
         items = [item for item in items_of(usage, lines, timeline.book.chart.masters) if _counts(item)]
         for item in sorted(items, key=_order):

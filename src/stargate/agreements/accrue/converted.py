@@ -19,8 +19,9 @@ def accrue_converted(
 ) -> list[ChargeLine]:
     """What of such credit the period's charges use up, the commitment in force or not.
 
-    It pays charges that the commitment would count: of its parties, its scope and what is eligible. What it
-    paid does not count towards the commitment a second time: it counted when it was charged as short.
+    It pays charges that the commitment would count: of its parties, its scope and what is eligible. Towards
+    milestones what it paid does not count a second time: it counted when it was charged as short. Towards the minimum
+    of a later interval it counts as any use does.
     """
     lots: dict[tuple[str, str], list[tuple[Instant, int]]] = {}
     given: dict[tuple[str, str], int] = {}
@@ -39,7 +40,7 @@ def accrue_converted(
         for item in _paid_by(timeline, version, portion, usage, lines):
             by_then = sum(amount for end, amount in paid if end <= item.at)
             here = min(by_then - given.get((ref, portion), 0) - credit, micro_usd(item.quantity))
-            credit += max(0, here)
+            credit = max(0, credit + here)  # what is taken back was not paid
         credit = min(credit, balance)
         if credit > 0:
             found.append(_line(timeline, version, portion, credit, balance - credit))

@@ -86,7 +86,7 @@ def _minimum(clause: Commitment, run: Run, interval: Period) -> Decimal:
 
 def _even(clause: Commitment, run: Run) -> tuple[Deadline, ...]:
     """An amount without minimum: equal parts over the intervals, which add up to it exactly."""
-    if clause.amount is None or run.end >= FOREVER:
+    if clause.amount is None or run.end >= FOREVER or run.end <= run.start:  # accepted when it was over
         return ()
     spans = list(intervals(run.start, run.end, clause.fulfillment_interval))
     if len(spans) == 1:

@@ -35,6 +35,8 @@ CHARGED = ("usage", "burst", "reservation")
 """Kinds of lines for what was used or held: they count as spend."""
 SHORT = ("shortfall", "make_up", "forfeited")
 """Kinds of lines for what was committed and not consumed."""
+TINY = Decimal("1e-12")
+"""Hours of seconds may not divide: quantities that differ by less than this are the same."""
 
 
 class Usage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -116,13 +116,6 @@ def _credit(version: Version, timeline: Timeline, amount: int, given: int, charg
     return max(0, min(balance, now, before + now - open_before_last - given))
 
 
-def _counts(line: ChargeLine, version: Version) -> bool:
-    """Charges between the parties of a prepayment."""
-    payer, payee = version.party("payer", "customer"), version.party("payee", "supplier")
-    charge = line.kind in (*CHARGED, *SHORT)
-    return charge and line.payer == payer and line.payee == payee
-
-
 class _Charged(NamedTuple):
     """What was charged, before the period and in it."""
 
@@ -149,7 +142,12 @@ class _Charged(NamedTuple):
 
     @staticmethod
     def _between(version: Version, lines: Sequence[ChargeLine]) -> int:
-        return sum(line.amount_micro_usd for line in lines if _counts(line, version))
+        """What was charged, less what came back of it as it was made up."""
+        payer, payee = version.party("payer", "customer"), version.party("payee", "supplier")
+        charges = [line for line in lines if line.kind in (*CHARGED, *SHORT)]
+        owed = sum(line.amount_micro_usd for line in charges if (line.payer, line.payee) == (payer, payee))
+        back = [line for line in charges if line.kind == "make_up" and line.payer == payee]
+        return owed - sum(line.amount_micro_usd for line in back if line.payee == payer)
 
 
 def _short(lines: Sequence[ChargeLine], commitment: Version) -> int:

@@ -10,7 +10,7 @@ from itertools import pairwise
 import msgspec
 
 from stargate.agreements.accrue.edges import edges
-from stargate.agreements.accrue.line import ChargeLine, LineKind, Usage
+from stargate.agreements.accrue.line import TINY, ChargeLine, LineKind, Usage
 from stargate.agreements.accrue.reach import speaks
 from stargate.agreements.accrue.timeline import Timeline
 from stargate.agreements.capacity import quantity_at
@@ -35,7 +35,7 @@ def price_of(clause: Price, quantity: Decimal) -> Decimal:
     if clause.price_usd is not None:
         return clause.price_usd * quantity
     if clause.tier_mode == "volume":
-        tier = next(item for item in clause.tiers if item.up_to is None or quantity <= item.up_to)
+        tier = next(item for item in clause.tiers if item.up_to is None or quantity <= item.up_to + TINY)
         return tier.price_usd * quantity
     total, low = Decimal(0), Decimal(0)
     for tier in clause.tiers:
@@ -93,8 +93,8 @@ def accrue_prices(
         if not isinstance(clause, Price) or not timeline.spans(version):
             continue
         used = _used(timeline, version, clause, usage)
-        reservations = _reservations(timeline, version, clause)
-        if reservations:
+        if clause.reservation:
+            reservations = _reservations(timeline, version, clause)
             lines.extend(_reserved(timeline, version, clause, reservations, used))
         elif clause.tiers:
             lines.extend(_by_tiers(timeline, version, clause, used, (*prior, *lines)))
@@ -209,9 +209,7 @@ def _used(timeline: Timeline, version: Version, clause: Price, usage: Sequence[U
 
 
 def _reservations(timeline: Timeline, version: Version, clause: Price) -> list[Version]:
-    """The reservation that the price is for, in each wording that is in force in the period."""
-    if not clause.reservation:
-        return []
+    """The reservation that the price is for, in each wording that is in force in the period; else all is burst."""
     ref = absolute(clause.reservation, version.home.id)
     found = (item for item in timeline.book.chart.by_ref.get(ref, ()) if timeline.spans(item))
     return [item for item in found if isinstance(item.clause, CapacityReservation)]

@@ -116,7 +116,9 @@ def _share_line(
     version: Version, clause: RevenueShare, period: Period, base: Decimal, mine: Sequence[ChargeLine]
 ) -> ChargeLine:
     payer, payee = version.party("payer", "customer"), version.party("payee", "supplier")
-    counted = sum((line.quantity or Decimal(0) for line in mine), Decimal(0))
+    counted = Decimal(0)
+    for line in mine:  # what was taken back beyond all that was earned is gone: the next earnings begin anew
+        counted = max(Decimal(0), counted + (line.quantity or Decimal(0)))
     full = micro_usd(share_of(clause, base, counted))
     amount = capped(full, clause.cap_total_usd, sum(line.amount_micro_usd for line in mine))
     amount = capped(amount, clause.cap_period_usd, _this_interval(clause, period, mine))

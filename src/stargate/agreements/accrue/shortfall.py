@@ -9,7 +9,7 @@ from typing import NamedTuple
 from stargate.agreements.accrue.burn import Burn, reaching
 from stargate.agreements.accrue.commitment import Run, drawn, runs
 from stargate.agreements.accrue.deadline import Deadline, deadlines
-from stargate.agreements.accrue.line import ChargeLine, LineKind, Usage
+from stargate.agreements.accrue.line import TINY, ChargeLine, LineKind, Usage
 from stargate.agreements.accrue.timeline import Timeline
 from stargate.agreements.clause import Commitment
 from stargate.agreements.version import Version
@@ -79,10 +79,10 @@ class _Money(NamedTuple):
         if deadline.cumulative:
             counted += self.paid_before(version, clause, run)
         short = deadline.minimum - counted
-        if short > 0:
+        if short > TINY:
             return [self.shortfall(version, clause, run, deadline, consumed, short)]
         drawn = min(consumed - deadline.minimum, self.bank(version, clause, run, deadline.over.end))
-        if clause.shortfall == "make_up" and drawn > 0:
+        if clause.shortfall == "make_up" and drawn > TINY:
             return [self.make_up(version, clause, run, deadline, drawn)]
         return []
 
@@ -117,6 +117,7 @@ class _Money(NamedTuple):
     ) -> ChargeLine:
         """What is short, and what becomes of it."""
         unit, price = _priced(clause)
+        taken, least = (f"{quantity.normalize():,f}" for quantity in (consumed, deadline.minimum))
         amount = 0 if price is None else micro_usd(short * price)
         of = f" of {run.portion}" if run.portion else ""
         money = format_usd(micro_usd(short)) if clause.category == "Spend" else f"{short} {unit}"
@@ -127,7 +128,7 @@ class _Money(NamedTuple):
             payee=version.party("payee", "supplier"),
             amount_micro_usd=amount,
             period=deadline.over,
-            says=f"{consumed} of {deadline.minimum} {unit}{of} consumed: {money} {_WORDS[clause.shortfall]}",
+            says=f"{taken} of {least} {unit}{of} consumed: {money} {_WORDS[clause.shortfall]}",
             quantity=short,
             unit=unit,
             price_usd=price,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from stargate.cli.ledger import bring, close, costs, export, follow, verify
+from stargate.cli.ledger import archive, bring, close, costs, export, follow, verify
 
 __all__ = ["command"]
 
@@ -14,6 +14,7 @@ def command() -> None:
     """Count journals, close months; export them in FOCUS, import bills of other providers, report on both."""
 
 
+command.add_command(archive.command)
 command.add_command(costs.command)
 command.add_command(close.command)
 command.add_command(export.command)

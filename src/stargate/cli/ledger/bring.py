@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -14,7 +13,9 @@ import click
 
 from stargate.base.errors import UserError
 from stargate.cli.ledger.options import ledger_option, now, opened
+from stargate.cli.ledger.progress import progress
 from stargate.cli.output import count, json_option, print_json, table
+from stargate.ledger.tell import Tell, told
 
 PACKED = b"\x1f\x8b"
 """How gzip begins."""
@@ -34,12 +35,8 @@ def command(files: tuple[Path, ...], ledger: str | None, data: Path, as_json: bo
     """
     from stargate.ledger.focus.bring import bring
 
-    found = []
-    with opened(ledger, data, readonly=False) as store:
-        for path in files:
-            if not as_json and sys.stderr.isatty():
-                click.echo(f"reading {path}", err=True)
-            found.append(bring(store, path.name, _lines(path), now()))
+    with opened(ledger, data, readonly=False) as store, progress(shown=not as_json) as tell:
+        found = [bring(store, path.name, _lines(path, tell), now()) for path in files]
     items = [
         {
             "file": str(path),
@@ -65,7 +62,7 @@ def command(files: tuple[Path, ...], ledger: str | None, data: Path, as_json: bo
         click.echo(f"{count(known, 'file')} had been imported before", err=True)
 
 
-def _lines(path: Path) -> Callable[[], AbstractContextManager[Iterable[bytes]]]:
+def _lines(path: Path, tell: Tell) -> Callable[[], AbstractContextManager[Iterable[bytes]]]:
     """A file's lines, unpacked, as often as they are asked for."""
 
     @contextlib.contextmanager
@@ -74,7 +71,7 @@ def _lines(path: Path) -> Callable[[], AbstractContextManager[Iterable[bytes]]]:
             packed = stream.read(len(PACKED)) == PACKED
             stream.seek(0)
             try:
-                yield gzip.GzipFile(fileobj=stream) if packed else stream
+                yield told(gzip.GzipFile(fileobj=stream) if packed else stream, tell, f"reading {path}")
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
                 raise UserError(f"{path} cannot be unpacked: {error}", "Fetch the file again.") from error
 

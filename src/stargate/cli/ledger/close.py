@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from stargate.cli.ledger.options import a_month, ledger_option, now, opened
+from stargate.cli.ledger.progress import progress
 from stargate.cli.output import count, json_option, print_json
 from stargate.ledger import Ledger
 
@@ -20,10 +21,9 @@ def command(*, month: str, data: Path, ledger: str | None, as_json: bool) -> Non
 
     Months close in order. What becomes known of a closed month later is booked in the first open one.
     """
-    with opened(ledger, data, readonly=False) as store:
-        if not as_json:
-            click.echo(f"closing {month} …", err=True)
-        closed = Ledger(store).close(month, now())
+    with opened(ledger, data, readonly=False) as store, progress(shown=not as_json) as tell:
+        tell(f"closing {month}", 0, 0)
+        closed = Ledger(store).close(month, now(), tell)
     if as_json:
         print_json({"month": month, "entries": closed.entries, "root": closed.month.root.hex()})
         return

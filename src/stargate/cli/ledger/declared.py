@@ -17,6 +17,8 @@ from stargate.ledger import Opening, Payment, UsageEvent
 PROBLEMS_LIMIT = 100
 """Reported at once."""
 ROWS_LIMIT = 5_000_000
+OWN = ("opening:", "payments:")
+"""Sources that usage does not have: their events are made of openings and payments."""
 ATTRIBUTE = "attributes."
 """What the columns of attributes begin with."""
 
@@ -27,6 +29,11 @@ class Declared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     usage: tuple[UsageEvent, ...] = ()
     openings: tuple[Opening, ...] = ()
     payments: tuple[Payment, ...] = ()
+
+    def __post_init__(self) -> None:
+        for event in self.usage:
+            if event.source.startswith(OWN):
+                raise ValueError(f"usage of {event.source!r:.60}: it comes under `openings` or `payments`")
 
 
 def read_declared(path: Path) -> Declared:

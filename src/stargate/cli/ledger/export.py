@@ -11,8 +11,10 @@ from typing import IO, Any, cast
 import click
 
 from stargate.cli.ledger.options import ledger_option, months_option, now, opened, spanned
+from stargate.cli.ledger.progress import progress
 from stargate.cli.output import count, json_option, print_json, table
 from stargate.ledger import Store
+from stargate.ledger.tell import Tell, told
 
 MANIFEST = "manifest.json"
 SETTLED = 0
@@ -60,8 +62,12 @@ def command(
     whenever it is exported.
     """
     spanned(first, last)
-    with opened(ledger, data) as store, store.snapshot():
-        manifest = _write(store, first, last, output, packed=packed, imported=imported)
+    with (
+        opened(ledger, data) as store,
+        store.snapshot(),
+        progress(shown=not as_json) as tell,
+    ):
+        manifest = _write(store, first, last, output, tell, packed=packed, imported=imported)
     if as_json:
         print_json(manifest)
         return
@@ -71,7 +77,7 @@ def command(
 
 
 def _write(
-    store: Store, first: str, last: str, output: Path, *, packed: bool, imported: bool
+    store: Store, first: str, last: str, output: Path, tell: Tell, *, packed: bool, imported: bool
 ) -> dict[str, Any]:
     """All files under hidden names, then the check, then their names and the manifest."""
     from stargate.base import wire
@@ -86,7 +92,7 @@ def _write(
     files: list[dict[str, Any]] = []
     try:
         for dataset, header in HEADERS.items():
-            rows = _Counted(export.rows(dataset))
+            rows = _Counted(told(export.rows(dataset), tell, f"writing {dataset}"))
             path = output / f"{dataset.lower().replace(' ', '_')}.csv{'.gz' if packed else ''}"
             made.append((_partial(path), path))
             digest = _put(made[-1][0], written(header, rows), packed=packed)
@@ -96,7 +102,8 @@ def _write(
             path = output / "imported" / f"{one.number}-{Path(one.name).name.removesuffix('.gz')}"
             path.parent.mkdir(exist_ok=True)
             made.append((_partial(path), path))
-            digest = _put(made[-1][0], _whole(one.head, store.imported_records(one.number)), packed=False)
+            records = told(store.imported_records(one.number), tell, f"writing {one.name}", one.rows)
+            digest = _put(made[-1][0], _whole(one.head, records), packed=False)
             name = str(path.relative_to(output))
             files.append(
                 {"dataset": one.dataset, "file": name, "rows": one.rows, "sha256": digest, "imported": True}

@@ -25,7 +25,7 @@ def ledger_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--ledger",
         metavar="PATH|URL",
         envvar="STARGATE_LEDGER",
-        help=f"The ledger: a file, or postgresql://...  [STARGATE_LEDGER; else DATA/{FILE}]",
+        help=f"The ledger: a file, an archive's folder, or postgresql://...  [STARGATE_LEDGER; else DATA/{FILE}]",
     )(command)
     return data_option(command)
 

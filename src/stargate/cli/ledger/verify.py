@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from stargate.cli.ledger.options import ledger_option, opened
+from stargate.cli.ledger.progress import progress
 from stargate.cli.output import count, json_option, print_json
 from stargate.ledger.verify import verify
 
@@ -24,8 +25,8 @@ def command(*, head: str, ledger: str | None, data: Path, as_json: bool) -> int:
 
     Prints the head, which is worth noting elsewhere; exit code 1 if anything is wrong, with each row that does not fit.
     """
-    with opened(ledger, data) as store:
-        found = verify(store.audit(), head, _quiet if as_json else _tell)
+    with opened(ledger, data) as store, progress(shown=not as_json) as tell:
+        found = verify(store.audit(), head, tell)
     if as_json:
         print_json({"ok": found.ok, "verified": found})
         return 0 if found.ok else 1
@@ -38,11 +39,3 @@ def command(*, head: str, ledger: str | None, data: Path, as_json: bool) -> int:
     click.echo(f"{counted} and {count(found.closed, 'closed month')} verify")
     click.echo(f"head {found.head}")
     return 0
-
-
-def _tell(what: str) -> None:
-    click.echo(f"looking at {what} …", err=True)
-
-
-def _quiet(what: str) -> None:
-    """Nothing is said."""

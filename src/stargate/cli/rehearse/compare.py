@@ -12,13 +12,13 @@ import click
 
 from stargate.base import wire
 from stargate.base.errors import UserError
+from stargate.base.table import number
 from stargate.cli.output import clean, count, print_json, say, table
 from stargate.cli.rehearse.one import Wish, overrides_of, rehearse
 from stargate.rehearsal import compare as comparing
 from stargate.rehearsal.outcome import JOURNAL, Kind, Outcome, kept, kind_of
 from stargate.rehearsal.policies import NAMES
 from stargate.rehearsal.report.summary import Identity
-from stargate.rehearsal.report.table import number
 
 if TYPE_CHECKING:
     from stargate.rehearsal.compare import Comparison, Difference, Step

@@ -13,11 +13,11 @@ from msgspec.structs import astuple
 
 from stargate.base import wire
 from stargate.base.errors import UserError
+from stargate.base.table import number
 from stargate.cli.output import clean, print_json, table
 from stargate.cli.rehearse.one import overrides_of
 from stargate.cli.rehearse.progress import progress
 from stargate.rehearsal.outcome import kind_of
-from stargate.rehearsal.report.table import number
 from stargate.rehearsal.sweep import run
 from stargate.rehearsal.sweep.document import Sweep, load
 from stargate.rehearsal.sweep.grid import Grid, Value, grid, read_parameter

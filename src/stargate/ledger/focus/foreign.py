@@ -125,7 +125,14 @@ def _fields(lines: Iterator[str], name: str) -> Iterator[list[str]]:
     try:
         yield from csv.reader(lines)
     except csv.Error as error:
-        raise LimitError(f"{name}: {error}", "Look for a quote that is never closed.") from error
+        if "limit" in str(error):
+            raise LimitError(f"{name}: {error}", "Look for a quote that is never closed.") from error
+        problem = Problem(
+            message=f"it is no FOCUS file that can be read: {error}",
+            remedy="Give a CSV file whose lines end in a line feed, packed by gzip or not",
+            file=name,
+        )
+        raise InputError((problem,)) from error
 
 
 def _not_focus(name: str, header: tuple[str, ...]) -> Problem:

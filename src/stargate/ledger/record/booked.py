@@ -1,4 +1,4 @@
-"""What entries for one line come to in one billing month: as invoices and exports have it."""
+"""What entries come to in one billing month: line by line, as exports have it, or those that are alike."""
 
 from __future__ import annotations
 
@@ -34,3 +34,26 @@ class Booked(NamedTuple):
     def corrects(self) -> bool:
         """Whether something of the line was booked, and so invoiced, in an earlier month."""
         return self.first_month < self.month
+
+
+class Moved(NamedTuple):
+    """Entries booked in a month that are alike in what was asked for, summed."""
+
+    key: LineKey
+    """What they are for; without attributes where these were not asked for."""
+    start: Instant
+    end: Instant
+    """From the start of the first line to the end of the last."""
+    amount_micro: int
+    micro: int
+    entries: int
+    first_entry: int
+    last_entry: int
+
+
+class Words(NamedTuple):
+    """What an entry says beside its figures."""
+
+    says: str
+    text_ref: str
+    due: Instant | None

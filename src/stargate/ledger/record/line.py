@@ -18,7 +18,9 @@ from stargate.base.time import HOUR, Instant
 
 SORTED_JSON = msgspec.json.Encoder(order="sorted")
 """The same content gives the same text."""
-_SPAN = Struct(">qq")
+_SPAN, _HOUR = Struct(">qq"), Struct(">i")
+_NAMED = blake2b(digest_size=12, person=b"stargate.line.1")
+"""Where the hash of each name begins: copied, for making it anew takes longer than what is hashed."""
 
 
 class LineKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
@@ -75,9 +77,9 @@ class LineKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dic
         """
         kept = self.__dict__
         if "id" not in kept:
-            said = _SPAN.pack(self.start, self.end) + self.subject
-            hour = (self.start // HOUR).to_bytes(4, "big", signed=True)
-            kept["id"] = hour + blake2b(said, digest_size=12, person=b"stargate.line.1").digest()
+            state = _NAMED.copy()
+            state.update(_SPAN.pack(self.start, self.end) + self.subject)
+            kept["id"] = _HOUR.pack(self.start // HOUR) + state.digest()
         return kept["id"]  # type: ignore[no-any-return]
 
     def over(self, start: Instant, end: Instant) -> LineKey:
@@ -85,6 +87,11 @@ class LineKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dic
         other = msgspec.structs.replace(self, start=start, end=end)
         other.__dict__["subject"] = self.subject
         return other
+
+
+def first_id(hour: Instant) -> bytes:
+    """Names of lines that begin with this hour, or later, are not less. From 1970 on."""
+    return _HOUR.pack(hour // HOUR)
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):

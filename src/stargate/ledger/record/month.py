@@ -12,7 +12,9 @@ from stargate.agreements.period import add_months
 from stargate.base.time import Instant
 
 MonthStatus = Literal["open", "closing", "closed"]
-_NAME = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+PATTERN = "(19[7-9]|2[0-9][0-9])[0-9]-(0[1-9]|1[0-2])"
+"""Of their names."""
+_NAME = re.compile(PATTERN)
 
 
 class Month(msgspec.Struct, frozen=True, kw_only=True):

@@ -62,6 +62,11 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise ValueError(f"{self.kind}: name the clause under which it was owed")
         if self.end <= self.start:
             raise ValueError(f"it ends ({self.end}) before it starts ({self.start})")
+        if not self.amount_usd.is_finite() or self.amount_usd < 0 or (self.quantity or 0) < 0:
+            raise ValueError(
+                "amount_usd and quantity are zero or more; where it was owed the other way, turn payer and payee round"
+            )
+        self.event()
 
     def event(self) -> UsageEvent:
         """As it goes on record. What is still to be paid counts to the instant at which these books begin."""

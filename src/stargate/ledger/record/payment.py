@@ -34,6 +34,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise ValueError("a payment goes from one party to another: name payer and payee")
         if not self.amount_usd.is_finite() or self.amount_usd <= 0:
             raise ValueError(f"amount_usd {self.amount_usd}: more than nothing is paid")
+        self.event()
 
     def event(self) -> UsageEvent:
         """As it goes on record."""

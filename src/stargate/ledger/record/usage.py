@@ -22,8 +22,16 @@ ATTRIBUTES_LIMIT = 32
 ATTRIBUTE_LIMIT = 256
 QUANTITY_LIMIT = Decimal(9_000_000_000_000)
 """Of one event, either way: in millionths it fits 64 bits."""
+AMOUNT_LIMIT_USD = Decimal(1_000_000_000_000)
+"""Of one event at the price quoted."""
+_LAST = Instant.parse("2200-01-01")
+_MONEY = ("payments:", "opening:")
+"""What the sources of money begin with, which comes as payments and openings: see these."""
 PLACES = 6
+_MICRO = Decimal(10**PLACES)
 _COUNTED = Struct(">qqqI")
+_SAID = blake2b(digest_size=16, person=b"stargate.usage.1")
+"""Where each fingerprint begins: copied, for making it anew takes longer than what is hashed."""
 
 HOURLY = {"chip_hours": "chip_seconds", "chip_seconds": "chip_seconds"}
 """Time on chips is kept in seconds, which are exact; prices and clauses speak of hours."""
@@ -63,6 +71,15 @@ class UsageEvent(
         _check_quantity(self.quantity, takes_back=bool(self.corrects))
         if self.quoted_usd is not None and not (self.quoted_usd.is_finite() and self.quoted_usd >= 0):
             raise ValueError(f"quoted_usd {self.quoted_usd}: a price is zero or more")
+        if self.party or self.provider:
+            _check_parties(self.party, self.provider)
+        _check_money(self.source, self.metric)
+        if self.quoted_usd is not None and abs(self.quantity) * self.quoted_usd > AMOUNT_LIMIT_USD * 3_600:
+            raise ValueError(
+                f"{self.quantity} at {self.quoted_usd} USD is more than anybody pays: mend either"
+            )
+        if not 0 <= self.start < _LAST:
+            raise ValueError("it starts before 1970 or after 2199: mend the date")
         if self.end is not None and self.end < self.start:
             raise ValueError(f"it ends ({self.end}) before it starts ({self.start})")
         if len(self.attributes) > ATTRIBUTES_LIMIT:
@@ -81,7 +98,7 @@ class UsageEvent(
     @property
     def micro(self) -> int:
         """The quantity in millionths."""
-        return int(self.quantity.scaleb(PLACES))
+        return int(self.quantity * _MICRO)
 
     @property
     def stream(self) -> bytes:
@@ -98,7 +115,26 @@ def fingerprint(event: UsageEvent, stream: bytes, micro: int) -> bytes:
     """See `UsageEvent.fingerprint`, for who knows the stream and the quantity in millionths already."""
     lasts = -1 if event.end is None else event.end - event.start
     said = _COUNTED.pack(micro, event.start, lasts, len(stream)) + stream + event.corrects.encode()
-    return blake2b(said, digest_size=16, person=b"stargate.usage.1").digest()
+    state = _SAID.copy()
+    state.update(said)
+    return state.digest()
+
+
+def _check_parties(*names: str) -> None:
+    """Names of parties are parts of the names of accounts, which a colon divides."""
+    for name in names:
+        if len(name) > KEY_LIMIT or not name.isprintable() or ":" in name or name != name.strip():
+            raise ValueError(
+                f"party {name!r:.60}: give at most {KEY_LIMIT} printable characters, no colon, no space around"
+            )
+
+
+def _check_money(source: str, metric: str) -> None:
+    if source.startswith(_MONEY) is not (metric == "payment_usd" or metric.startswith("opening_")):
+        raise ValueError(
+            f"{metric!r:.60} of {source!r:.60}: what was paid, and what other books hold, comes as payments and "
+            "openings, and nothing else does"
+        )
 
 
 def _check_quantity(quantity: Decimal, *, takes_back: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 
@@ -26,12 +27,15 @@ def of_use(counted: Iterable[Counted], standing: Mapping[bytes, Line], *, whole:
         line = standing.get(name)
         stood, posted = (line.micro, line.posted_micro) if line else (0, 0)
         micro = item.micro if whole else stood + item.micro
-        amount = amount_of(item.key, micro) - posted
-        if micro != stood or amount:
-            says = _said(item.key, micro)
+        amount = amount_of(item.key, micro)
+        if micro != stood or amount != posted:
             drafts.append(
                 Draft(
-                    line=item.key, amount_micro=amount, micro=micro - stood, says=says, text_ref=item.text_ref
+                    line=item.key,
+                    amount_micro=amount - posted,
+                    micro=micro - stood,
+                    says=_said(item.key, micro, amount),
+                    text_ref=item.text_ref,
                 )
             )
     if whole:
@@ -118,14 +122,19 @@ def _micro(quantity: Decimal | None) -> int:
     return 0 if quantity is None else int((quantity * 1_000_000).to_integral_value())
 
 
-def _said(key: LineKey, micro: int) -> str:
+def _said(key: LineKey, micro: int, amount_micro: int) -> str:
     """The arithmetic of a line of use; of money, what became of it."""
     if key.kind in ("payment", "opening"):
-        amount = format_usd(abs(amount_of(key, micro)))
+        amount = format_usd(abs(amount_micro))
         return f"{amount} paid" if key.kind == "payment" else f"{amount} owed when these books began"
-    unit, per = unit_of(key.metric)
-    quantity = f"{Decimal(micro).scaleb(-6).normalize():,f} {key.metric}"
-    at = "the price quoted" if not key.clause else key.clause
+    quantity = f"{Decimal(micro).scaleb(-6).normalize():,f}"
+    assert key.price_usd is not None, "a line of use has a price"
+    return f"{quantity} {_at(key.metric, f'{key.price_usd:f}', key.clause)} = {format_usd(amount_micro)}"
+
+
+@lru_cache(maxsize=1024)
+def _at(metric: str, price: str, clause: str) -> str:
+    """The metric, and its price, as lines say them."""
+    unit, per = unit_of(metric)
     of = f" / {per:,}" if per != 1 else ""
-    price = f"${key.price_usd:f} a {unit.removesuffix('s')} ({at})"
-    return f"{quantity}{of} x {price} = {format_usd(amount_of(key, micro))}"
+    return f"{metric}{of} x ${price} a {unit.removesuffix('s')} ({clause or 'the price quoted'})"

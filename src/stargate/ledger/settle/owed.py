@@ -106,14 +106,17 @@ def metrics_counted(book: Book, *, earlier: bool) -> frozenset[str]:
     """Usage that clauses count besides prices of a unit; with `earlier`, also where it lies before the month."""
     found: set[str] = set()
     for version in book.chart.versions:
-        for metric in _metrics(version.clause, earlier=earlier):
+        for metric in metrics_of(version.clause, earlier=earlier):
             found |= {metric, HOURLY.get(metric, metric)}
     return frozenset(found)
 
 
-def _metrics(clause: Clause, *, earlier: bool) -> Iterator[str]:
+def metrics_of(clause: Clause, *, earlier: bool) -> Iterator[str]:
+    """What one clause counts besides prices of a unit: see `metrics_counted`."""
     if isinstance(clause, Commitment):
         yield from (metric_of(clause), *clause.excused)
+        if clause.shortfall == "convert_to_prepayment" and not earlier:
+            yield "spend_usd"  # such credit pays what is charged, whatever the commitment counts
     elif isinstance(clause, ServiceLevel):
         yield clause.metric
     elif earlier:

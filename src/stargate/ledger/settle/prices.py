@@ -42,6 +42,10 @@ class Prices:
         ]
         self._memo: dict[tuple[object, ...], list[tuple[Version, bool]]] = {}
 
+    def span(self, at: Instant) -> int:
+        """Between which edges an instant lies: use that is alike has the same prices throughout."""
+        return bisect_right(self.edges, at)
+
     def of(self, used: Rollup) -> tuple[Rate, ...]:
         """Every price that is due for it; none where it has no price, or goes by tiers or a reservation."""
         found = []
@@ -62,8 +66,13 @@ class Prices:
         """The price clauses that cover it, and whether each has one price for every unit."""
         if not self._prices:
             return []
-        span = bisect_right(self.edges, used.hour)
-        key = (span, used.metric, used.party, used.provider, tuple(sorted(used.attributes.items())))
+        key = (
+            self.span(used.hour),
+            used.metric,
+            used.party,
+            used.provider,
+            tuple(sorted(used.attributes.items())),
+        )
         found = self._memo.get(key)
         if found is None:
             found = self._memo[key] = [

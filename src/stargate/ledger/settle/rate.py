@@ -27,30 +27,44 @@ class Counted(NamedTuple):
 
 def rated(rollups: Iterable[Rollup], prices: Prices) -> Iterator[Counted]:
     """What each rollup adds to which line. What has no price adds to none."""
-    alike: dict[tuple[object, ...], LineKey] = {}
+    alike: dict[tuple[object, ...], tuple[object, list[tuple[LineKey, str]]]] = {}
+    hour, month, end = None, "", Instant(0)
     for used in rollups:
-        kind, sign = MONEY.get(used.metric, ("usage", None))
-        rates = prices.of(used) if sign is None else _money(used, sign)
-        month, end = month_of(used.hour), Instant(used.hour - used.hour % HOUR + HOUR)
-        for rate in rates:
-            # Rollups of one stream share their attributes: the key holds on to these, so that they stay apart.
-            seen = (id(used.attributes), kind, used.metric, month, used.quoted_usd, rate)
-            key = alike.get(seen)
-            if key is None:
-                key = alike[seen] = LineKey(
-                    kind=kind,
-                    payer=rate.payer,
-                    payee=rate.payee,
-                    month=month,
-                    start=used.hour,
-                    end=end,
-                    clause=rate.clause,
-                    metric=used.metric,
-                    price_usd=rate.price_usd,
-                    quoted_usd=used.quoted_usd,
-                    attributes=used.attributes,
-                )
-            yield Counted(key.over(used.hour, end), used.micro, rate.text_ref)
+        if used.hour != hour:
+            hour, month, end = used.hour, month_of(used.hour), Instant(used.hour - used.hour % HOUR + HOUR)
+        # Rollups of one stream share their attributes. What is found holds on to these, so that they stay apart.
+        seen = (
+            id(used.attributes), used.metric, used.party, used.provider, used.quoted_usd, month, prices.span(hour),
+        )  # fmt: skip
+        found = alike.get(seen)
+        if found is None:
+            found = alike[seen] = (used.attributes, _keys(used, month, end, prices))
+        for key, text_ref in found[1]:
+            yield Counted(key.over(used.hour, end), used.micro, text_ref)
+
+
+def _keys(used: Rollup, month: str, end: Instant, prices: Prices) -> list[tuple[LineKey, str]]:
+    """The lines that some use adds to, for its hour, each with the place in the agreement's text."""
+    kind, sign = MONEY.get(used.metric, ("usage", None))
+    return [
+        (
+            LineKey(
+                kind=kind,
+                payer=rate.payer,
+                payee=rate.payee,
+                month=month,
+                start=used.hour,
+                end=end,
+                clause=rate.clause,
+                metric=used.metric,
+                price_usd=rate.price_usd,
+                quoted_usd=used.quoted_usd,
+                attributes=used.attributes,
+            ),
+            rate.text_ref,
+        )
+        for rate in (prices.of(used) if sign is None else _money(used, sign))
+    ]
 
 
 def _money(used: Rollup, sign: Decimal) -> tuple[Rate, ...]:

@@ -7,7 +7,7 @@ how far usage was counted, so that the way leads down to the single event.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from hashlib import blake2b
 
@@ -15,7 +15,8 @@ import msgspec
 
 from stargate.base.time import Instant
 from stargate.base.wire import pack
-from stargate.ledger.record import Entry, unit_of
+from stargate.ledger.record import Entry, LineKey, unit_of
+from stargate.ledger.record.booked import Moved, Words
 from stargate.ledger.settle.rate import amount_of
 
 
@@ -65,33 +66,39 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     parties: tuple[str, str]
     month: str
     status: str
-    """Of the month: what is open may still change."""
+    """Of the month, with that entry: what is open may still change."""
+    root: str = ""
+    """Of the month, in hexadecimal, where it is closed: over all its lines, and the usage counted for them."""
     as_of_entry: int
     items: tuple[Item, ...]
     net: tuple[Net, ...]
     """One for each unit; gross items are kept above it."""
     digest: str
-    """Of all the rest: the same record gives the same statement."""
+    """Of parties, month, entry and items: the same record gives the same one."""
 
 
 def draw(
-    entries: Iterable[Entry], parties: tuple[str, str], month: str, *, status: str, as_of_entry: int
+    moved: Iterable[Moved],
+    words: Mapping[int, Words],
+    parties: tuple[str, str],
+    month: str,
+    *,
+    as_of_entry: int,
+    status: str = "open",
+    root: str = "",
 ) -> Statement:
-    """The statement. Entries of other parties, months or later numbers are passed over."""
-    sums: dict[tuple[object, ...], _Sum] = {}
-    for entry in _between(entries, parties, month, as_of_entry):
-        group = _group(entry)
-        found = sums.get(group)
-        if found is None:
-            found = sums[group] = _Sum(entry, entry.line.month if entry.line.month != month else "")
-        found.add(entry)
-    items = tuple(one.item() for one in sums.values() if one.amount_micro or one.micro)
+    """The statement of what was booked between two parties in a month, by an entry.
+
+    `words` holds at least what the last entry of each says.
+    """
+    items = (_item(one, month, words[one.last_entry]) for one in moved if one.amount_micro or one.micro)
     ordered = tuple(sorted(items, key=_place))
-    said = (sorted(parties), month, status, as_of_entry, [pack(item) for item in ordered])
+    said = (sorted(parties), month, as_of_entry, [pack(item) for item in ordered])
     return Statement(
         parties=parties,
         month=month,
         status=status,
+        root=root,
         as_of_entry=as_of_entry,
         items=ordered,
         net=_net(ordered, parties),
@@ -99,82 +106,67 @@ def draw(
     )
 
 
-def behind(entries: Iterable[Entry], drawn: Statement, item: Item) -> list[Entry]:
-    """The entries that made an item of a statement, of those it was drawn from."""
-    group, found = None, []
-    for entry in _between(entries, drawn.parties, drawn.month, drawn.as_of_entry):
-        if entry.seq == item.first_entry:
-            group = _group(entry)
-        if group is not None and _group(entry) == group:
-            found.append(entry)
-    return found
-
-
-def _between(entries: Iterable[Entry], parties: tuple[str, str], month: str, last: int) -> Iterator[Entry]:
+def behind(entries: Iterable[Entry], drawn: Statement, item: Item) -> Iterator[Entry]:
+    """The entries that made an item of a statement, of those between the two in order, its first among them."""
+    group = None
     for entry in entries:
-        key = entry.line
-        if entry.month == month and entry.seq <= last and {key.payer, key.payee} == set(parties):
+        if entry.seq == item.first_entry:
+            group = _group(entry.line)
+        if entry.month == drawn.month and entry.seq <= item.last_entry and _group(entry.line) == group:
             yield entry
 
 
-def _group(entry: Entry) -> tuple[object, ...]:
-    """What entries of one item have in common."""
-    key = entry.line
-    late = key.month if key.month != entry.month else ""
-    span = () if key.price_usd is not None and key.kind == "usage" else (key.start, key.end)
+def by_item(moved: Iterable[Moved]) -> dict[int, list[Moved]]:
+    """Parts of the items of a statement, by the first entry of each item."""
+    groups: dict[tuple[object, ...], list[Moved]] = {}
+    for one in moved:
+        groups.setdefault(_group(one.key), []).append(one)
+    return {min(one.first_entry for one in parts): parts for parts in groups.values()}
+
+
+def at_a_price(key: LineKey) -> bool:
+    """Whether it is for use, by the unit; what clauses say of a whole month is not."""
+    return key.kind == "usage" and key.price_usd is not None
+
+
+def _group(key: LineKey) -> tuple[object, ...]:
+    """What lines of one item have in common."""
+    span = () if at_a_price(key) else (key.start, key.end)
     return (
-        late, key.clause, key.kind, key.payer, key.payee, key.unit, key.metric, key.price_usd, key.quoted_usd,
+        key.month, key.clause, key.kind, key.payer, key.payee, key.unit, key.metric, key.price_usd, key.quoted_usd,
         key.portion, span,
     )  # fmt: skip
 
 
-class _Sum:
-    """Entries that make one item."""
-
-    def __init__(self, first: Entry, late: str) -> None:
-        self.first, self.last, self.late = first, first, late
-        self.start, self.end = first.line.start, first.line.end
-        self.amount_micro, self.micro, self.entries = 0, 0, 0
-
-    def add(self, entry: Entry) -> None:
-        """One more."""
-        self.amount_micro += entry.amount_micro
-        self.micro += entry.micro
-        self.entries += 1
-        self.last = entry
-        self.start, self.end = min(self.start, entry.line.start), max(self.end, entry.line.end)
-
-    def item(self) -> Item:
-        """What they come to."""
-        key = self.first.line
-        unit, per = unit_of(key.metric)
-        use = key.price_usd is not None and key.kind == "usage"
-        quoted = None
-        if use and key.quoted_usd is not None:
-            at_quote = msgspec.structs.replace(key, price_usd=key.quoted_usd)
-            quoted = amount_of(at_quote, self.micro)
-        return Item(
-            clause=key.clause,
-            kind=key.kind,
-            payer=key.payer,
-            payee=key.payee,
-            amount_micro=self.amount_micro,
-            unit=key.unit,
-            start=self.start,
-            end=self.end,
-            quantity=Decimal(self.micro).scaleb(-6) / per if self.micro else None,
-            measured_in=unit if use else key.metric,
-            price_usd=key.price_usd,
-            quoted_micro_usd=quoted,
-            portion=key.portion,
-            corrects=self.late,
-            says="" if use else self.last.says,
-            text_ref=self.last.text_ref,
-            due=self.last.due,
-            entries=self.entries,
-            first_entry=self.first.seq,
-            last_entry=self.last.seq,
-        )
+def _item(moved: Moved, month: str, words: Words) -> Item:
+    key = moved.key
+    unit, per = unit_of(key.metric)
+    use = at_a_price(key)
+    quoted = None
+    if use and key.quoted_usd is not None:
+        quoted = amount_of(msgspec.structs.replace(key, price_usd=key.quoted_usd), moved.micro)
+    return Item(
+        clause=key.clause,
+        kind=key.kind,
+        payer=key.payer,
+        payee=key.payee,
+        amount_micro=moved.amount_micro,
+        unit=key.unit,
+        start=moved.start,
+        end=moved.end,
+        quantity=Decimal(moved.micro).scaleb(-6) / per if moved.micro else None,
+        measured_in=unit if use else key.metric,
+        price_usd=key.price_usd,
+        quoted_micro_usd=quoted,
+        portion=key.portion,
+        corrects="" if key.month == month else key.month,
+        says="" if use else words.says,
+        text_ref=words.text_ref,
+        due=words.due,
+        entries=moved.entries,
+        first_entry=moved.first_entry,
+        last_entry=moved.last_entry,
+    )
 
 
 def _place(item: Item) -> tuple[object, ...]:

@@ -7,12 +7,13 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 import msgspec
 
+from stargate.base.time import Instant
 from stargate.ledger.record import Rollup, UseCharged, unit_of
 from stargate.ledger.record.line import plain
 from stargate.ledger.record.opening import PREFIX
 from stargate.ledger.record.payment import PAID
 
-FIELDS = ("metric", "party", "provider")
+FIELDS = ("metric", "party", "provider", "day")
 """What events say beside their attributes; `provider` is the party with whom, unless an attribute says more."""
 _EARNED = "_usd"
 
@@ -36,19 +37,24 @@ class Used(msgspec.Struct, frozen=True, kw_only=True):
 def used(rollups: Iterable[Rollup], charged: Iterable[UseCharged], by: Sequence[str]) -> tuple[Used, ...]:
     """The use of a span, in groups. What was earned and paid is left out: it is not used.
 
-    Charges are those of lines of use at a price, summed as they are stored.
+    Charges are those of lines of use at a price, summed as they are stored. Where `by` names the day, both must be
+    summed by day; else over any span.
     """
     groups: dict[tuple[str, ...], _Sum] = {}
     for roll in rollups:
         if roll.metric.startswith(PREFIX) or roll.metric == PAID:
             continue
-        group = groups.setdefault(_group(roll.metric, roll.party, roll.provider, roll.attributes, by), _Sum())
+        group = groups.setdefault(
+            _group(roll.metric, roll.party, roll.provider, roll.hour, roll.attributes, by), _Sum()
+        )
         alike = (roll.metric, tuple(sorted(roll.attributes.items())))
         group.counted[alike] = group.counted.get(alike, 0) + roll.micro
         if roll.quoted_usd is not None:
             group.quoted += roll.quoted_usd * roll.micro / unit_of(roll.metric)[1]
     for line in charged:
-        group = groups.setdefault(_group(line.metric, line.payer, line.payee, line.attributes, by), _Sum())
+        group = groups.setdefault(
+            _group(line.metric, line.payer, line.payee, line.start, line.attributes, by), _Sum()
+        )
         alike = (line.metric, tuple(sorted(line.attributes.items())))
         group.priced[alike] = group.priced.get(alike, 0) + line.micro
         group.charged += line.posted_micro
@@ -86,9 +92,9 @@ class _Sum:
 
 
 def _group(
-    metric: str, party: str, provider: str, attributes: dict[str, str], by: Sequence[str]
+    metric: str, party: str, provider: str, at: Instant, attributes: dict[str, str], by: Sequence[str]
 ) -> tuple[str, ...]:
-    said = {"metric": metric, "party": party, "provider": provider, **attributes}
+    said = {"party": party, "provider": provider, **attributes, "metric": metric, "day": str(at)[:10]}
     return (metric, *(said.get(name, "") for name in by))
 
 

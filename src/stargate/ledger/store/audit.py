@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
+
+import msgspec
 
 from stargate.base.time import Instant
 from stargate.ledger.record import LineKey, UsageEvent
@@ -13,6 +14,7 @@ from stargate.ledger.store.chain import COVERED, Position
 from stargate.ledger.store.database import Row
 from stargate.ledger.store.reading import Reading
 
+_ATTRIBUTES = msgspec.json.Decoder(dict[str, str])
 _NUMBER = {"month": "block", "imported_file": "block"}
 """By which column the rows of a table belong to blocks, where it is not their own number."""
 _NAME = {
@@ -55,12 +57,14 @@ class Audit(Reading):
         name = _NAME.get(table, "''")
         query = f"SELECT {name}, {columns} FROM {table} WHERE {by} > ? AND {by} <= ? ORDER BY {by}"
         for called, *row in self._database.stream(query, (after, upto)):
-            plain = tuple(bytes(value) if isinstance(value, memoryview) else value for value in row)
-            yield plain, bytes(called) if isinstance(called, memoryview) else (called or "")
+            yield row, called or ""
 
-    def last(self, table: str) -> int:
-        """The highest number there."""
-        return int(self._database.run(f"SELECT coalesce(max(seq), 0) FROM {table}")[0][0])
+    def uncovered(self, table: str, last: int) -> Iterator[int | str]:
+        """The rows, by their first column, that no block covers where those up to `last` are."""
+        by = _NUMBER.get(table, "seq")
+        query = f"SELECT {COVERED[table][0]} FROM {table} WHERE {by} < 1 OR {by} > ? ORDER BY 1"
+        for (row,) in self._database.stream(query, (last,)):
+            yield row
 
     def usage_seen(self) -> Iterator[tuple[int, bytes, bytes, UsageEvent | str]]:
         """Number, fingerprint, its stream's digest, and content of each event; or why there is no content."""
@@ -123,6 +127,20 @@ class Audit(Reading):
             there, moved = bool(both) or not source, bool(both) or bool(source)
             yield int(account), str(month), int(said) if there else None, int(posted) if moved else None
 
+    def imported_seen(self, file: int) -> Iterator[tuple[int, bytes, bytes]]:
+        """Number, digest and body of a file's records."""
+        query = "SELECT number, digest, body FROM imported_record WHERE file = ? ORDER BY number"
+        for number, digest, body in self._database.stream(query, (file,)):
+            yield int(number), bytes(digest), bytes(body)
+
+    def orphans(self, table: str) -> Iterator[int]:
+        """Files that are not there, and have rows in a table all the same."""
+        query = (
+            f"SELECT DISTINCT file FROM {table} WHERE file NOT IN (SELECT seq FROM imported_file) ORDER BY 1"
+        )
+        for (file,) in self._database.stream(query):
+            yield int(file)
+
     def marks(self) -> Iterator[tuple[str, int, str]]:
         """How far readers of other records have come."""
         for name, seq, body in self._database.run("SELECT name, seq, body FROM progress ORDER BY name"):
@@ -143,10 +161,10 @@ def _event(row: Row) -> UsageEvent | str:
             party=row[8],
             provider=row[9],
             quoted_usd=None if row[10] is None else Decimal(row[10]),
-            attributes=json.loads(row[11]),
+            attributes=_ATTRIBUTES.decode(row[11]),
             corrects=row[12],
         )
-    except (ValueError, ArithmeticError) as error:
+    except (ValueError, ArithmeticError, msgspec.MsgspecError) as error:
         return f"it makes no sense: {error}"
 
 
@@ -165,7 +183,7 @@ def _key(row: Row) -> LineKey | str:
             price_usd=None if row[9] is None else Decimal(row[9]),
             quoted_usd=None if row[10] is None else Decimal(row[10]),
             portion=row[11],
-            attributes=json.loads(row[12]),
+            attributes=_ATTRIBUTES.decode(row[12]),
         )
-    except (ValueError, ArithmeticError) as error:
+    except (ValueError, ArithmeticError, msgspec.MsgspecError) as error:
         return f"it makes no sense: {error}"

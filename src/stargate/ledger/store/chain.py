@@ -1,4 +1,4 @@
-"""The chain of blocks: each covers what one transaction wrote and, through the block before, all history. Pure."""
+"""The chain of blocks: each covers what was written since and, through the block before, all history. Pure."""
 
 from __future__ import annotations
 

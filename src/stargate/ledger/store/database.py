@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from stargate.base.errors import LimitError
+
 Row = Sequence[Any]
 
 
@@ -55,3 +57,11 @@ def insertion(
     changes = ", ".join(f"{column} = excluded.{column}" for column in update)
     conflict = f" ON CONFLICT ({unique}) DO {f'UPDATE SET {changes}' if update else 'NOTHING'}"
     return f"INSERT INTO {table} ({', '.join(columns)}) {values}{conflict if unique else ''}"
+
+
+def too_large(name: str) -> LimitError:
+    """Sums that 64 bits do not hold; nothing of them was written."""
+    return LimitError(
+        f"what {name} holds adds up to more than 9.2 trillion USD, or units of a metric",
+        "Look for what was counted wrong, and take it back by events that name it with `corrects`.",
+    )

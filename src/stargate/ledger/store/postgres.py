@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any
 
 from stargate.base.errors import LedgerError
-from stargate.ledger.store.database import Row, insertion
+from stargate.ledger.store.database import Row, insertion, too_large
 from stargate.ledger.store.schema import APPLICATION_ID, KEPT, STEPS, demand_readable
 
 try:
@@ -126,7 +126,7 @@ class PostgresDatabase:
         unique: str = "",
         update: Sequence[str] = (),
     ) -> int:
-        """See `Database`. Many rows are copied: into the table itself, or where some may be there, beside it."""
+        """See `Database`. Many rows are copied: into the table itself, or where some are there, beside it."""
         assert self._within, "rows are inserted within a transaction"
         if not rows:
             return 0
@@ -137,6 +137,8 @@ class PostgresDatabase:
                 return cursor.rowcount
             if not unique:
                 self._copy(table, table, columns, rows)
+                return len(rows)
+            if not update and self._copied_new(table, columns, rows):
                 return len(rows)
             beside = f"incoming_{table}"
             if beside in self._copied:
@@ -194,6 +196,17 @@ class PostgresDatabase:
         finally:
             self._within = False
             self._copied.clear()
+
+    def _copied_new(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> bool:
+        """Copy rows as if all were new, which is twice as fast; where one is there, nothing was done."""
+        self._execute("SAVEPOINT copied")
+        try:
+            self._copy(table, table, columns, rows)
+        except psycopg.errors.UniqueViolation:
+            self._execute("ROLLBACK TO SAVEPOINT copied")
+            return False
+        self._execute("RELEASE SAVEPOINT copied")
+        return True
 
     def _copy(self, to: str, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         names = ", ".join(columns)
@@ -262,6 +275,8 @@ class PostgresDatabase:
         try:
             yield
         except (psycopg.Error, UnicodeError) as error:
+            if isinstance(error, psycopg.errors.NumericValueOutOfRange):
+                raise too_large(self._name) from error
             said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
             busy = isinstance(error, psycopg.errors.LockNotAvailable)
             raise LedgerError(

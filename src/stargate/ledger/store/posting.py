@@ -6,7 +6,7 @@ Everything a batch needs is asked for at once, and written at once.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stargate.ledger.record import Draft, LineKey
 from stargate.ledger.record.entry import accounts_of
@@ -16,6 +16,7 @@ from stargate.ledger.store.database import Database, Row
 from stargate.ledger.store.names import Names, digest_of
 
 STANDING = ("number", "id", "subject", "start_us", "end_us", "micro", "posted_micro", "entries")
+_NUMBER, _MICRO, _POSTED, _ENTRIES = map(STANDING.index, ("number", "micro", "posted_micro", "entries"))
 
 
 class Posted(NamedTuple):
@@ -23,9 +24,9 @@ class Posted(NamedTuple):
 
     ids: list[bytes]
     """Of the line of each draft."""
-    fresh: list[Row]
+    fresh: Sequence[Row]
     """Lines that are there for the first time."""
-    changed: list[Row]
+    changed: Sequence[Row]
     entries: list[Row]
     """One for each draft."""
     balances: dict[tuple[int, int, str], int]
@@ -47,57 +48,6 @@ class _Subject(NamedTuple):
     contra: int
 
 
-class _Lines:
-    """The lines that drafts change, as they stand: a list for each column, for a batch has many."""
-
-    def __init__(self, database: Database, names: Names, keys: Mapping[bytes, LineKey]) -> None:
-        self.keys = keys
-        self.place = {id: place for place, id in enumerate(keys)}
-        subjects = _subjects(names, {key.subject: key for key in keys.values()})
-        self.subject = [subjects[key.subject] for key in keys.values()]
-        self.number, self.micro, self.posted, self.entries = ([0] * len(keys) for _ in range(4))
-        query = "SELECT id, number, micro, posted_micro, entries FROM standing WHERE id IN"
-        for id, number, micro, posted, entries in database.find(query, list(keys)):
-            place = self.place[id]
-            self.number[place], self.micro[place] = number, micro
-            self.posted[place], self.entries[place] = posted, entries
-        self.fresh = [place for place, number in enumerate(self.number) if not number]
-        if self.fresh:
-            last = int(database.run("SELECT coalesce(max(number), 0) FROM standing")[0][0])
-            for number, place in enumerate(self.fresh, last + 1):
-                self.number[place] = number
-        self._database = database
-
-    def firsts(self, months: Mapping[str, str]) -> dict[int, int]:
-        """The first entries of those lines, by place, that are there and whose month is booked in another."""
-        fresh = set(self.fresh)
-        late = {
-            self.number[place]: place
-            for place, key in enumerate(self.keys.values())
-            if months[key.month] != key.month and place not in fresh
-        }
-        query = "SELECT line, seq FROM entry WHERE nth = 1 AND line IN"
-        return {late[number]: int(seq) for number, seq in self._database.find(query, list(late))}
-
-    def rows(self) -> tuple[list[Row], list[Row]]:
-        """As the table has them: those that are there for the first time, and those that change."""
-        rows: list[Row] = [
-            (number, id, subject[0], int(key.start), int(key.end), micro, posted, entries)
-            for (id, key), number, subject, micro, posted, entries in zip(
-                self.keys.items(),
-                self.number,
-                self.subject,
-                self.micro,
-                self.posted,
-                self.entries,
-                strict=True,
-            )
-        ]
-        fresh = set(self.fresh)
-        changed = [row for place, row in enumerate(rows) if place not in fresh]
-        return [rows[place] for place in self.fresh], changed
-
-
 def posting(
     database: Database,
     names: Names,
@@ -112,39 +62,72 @@ def posting(
     seq, at_us, usage_seq = place
     ids = [draft.line.id for draft in drafts]
     keys = {id: draft.line for id, draft in zip(ids, drafts, strict=True)}
-    lines = _Lines(database, names, keys)
-    firsts = lines.firsts(months)
-    number, subject, counts, micros, sums = (
-        lines.number,
-        lines.subject,
-        lines.entries,
-        lines.micro,
-        lines.posted,
-    )
+    subjects = _subjects(names, {key.subject: key for key in keys.values()})
+    lines, new = _lines(database, keys, subjects)
+    firsts = _firsts(database, keys, lines, months)
     entries: list[Row] = []
     balances: dict[tuple[int, int, str], int] = {}
     for id, draft in zip(ids, drafts, strict=True):
-        line, month, amount, micro = lines.place[id], draft.line.month, draft.amount_micro, draft.micro
+        key, amount, micro, due = draft.line, draft.amount_micro, draft.micro, draft.due
+        line, month, (_, account, contra) = lines[id], key.month, subjects[key.subject]
         seq += 1
-        nth = counts[line] = counts[line] + 1
-        micros[line] += micro
-        sums[line] += amount
+        line[_MICRO] += micro
+        line[_POSTED] += amount
+        line[_ENTRIES] += 1
         corrects = None
         if months[month] != month:
             month = months[month]
-            first = firsts.setdefault(line, seq)
+            first = firsts.setdefault(id, seq)
             corrects = None if first == seq else first
-        _, account, contra = subject[line]
         entries.append(
             (
-                seq, number[line], nth, account, contra, amount, micro, month, at_us, usage_seq, draft.says,
-                draft.text_ref, None if draft.due is None else int(draft.due), corrects,
+                seq, line[_NUMBER], line[_ENTRIES], account, contra, amount, micro, month, at_us, usage_seq,
+                draft.says, draft.text_ref, None if due is None else int(due), corrects,
             )
         )  # fmt: skip
         moved = (account, contra, month)
         balances[moved] = balances.get(moved, 0) + amount
-    fresh, changed = lines.rows()
+    changed = [line for line in lines.values() if line[_NUMBER] < new]
+    fresh = [line for line in lines.values() if line[_NUMBER] >= new]
     return Posted(ids, fresh, changed, entries, balances)
+
+
+def _lines(
+    database: Database, keys: Mapping[bytes, LineKey], subjects: Mapping[bytes, _Subject]
+) -> tuple[dict[bytes, list[Any]], int]:
+    """The rows of lines as they stand, and the number from which on they are new."""
+    lines: dict[bytes, list[Any]] = {
+        id: [0, id, subjects[key.subject].number, int(key.start), int(key.end), 0, 0, 0]
+        for id, key in keys.items()
+    }
+    last = database.run("SELECT id FROM standing ORDER BY id DESC LIMIT 1")
+    # Names begin with the hour: those of hours to come are after the last of all, and need no looking up.
+    sought = [id for id in lines if id <= last[0][0]] if last else []
+    query = "SELECT id, number, micro, posted_micro, entries FROM standing WHERE id IN"
+    for id, number, micro, posted, entries in database.find(query, sought):
+        line = lines[id]
+        line[_NUMBER], line[_MICRO], line[_POSTED], line[_ENTRIES] = number, micro, posted, entries
+    new = int(database.run("SELECT coalesce(max(number), 0) + 1 FROM standing")[0][0])
+    for number, line in enumerate((line for line in lines.values() if not line[_NUMBER]), new):
+        line[_NUMBER] = number
+    return lines, new
+
+
+def _firsts(
+    database: Database,
+    keys: Mapping[bytes, LineKey],
+    lines: Mapping[bytes, list[Any]],
+    months: Mapping[str, str],
+) -> dict[bytes, int]:
+    """The first entries of those lines that are there and whose month is booked in another."""
+    elsewhere = {name for name, booked in months.items() if booked != name}
+    if not elsewhere:
+        return {}
+    late = {
+        lines[id][_NUMBER]: id for id, key in keys.items() if key.month in elsewhere and lines[id][_ENTRIES]
+    }
+    query = "SELECT line, seq FROM entry WHERE nth = 1 AND line IN"
+    return {late[number]: int(seq) for number, seq in database.find(query, list(late))}
 
 
 def _subjects(names: Names, keys: Mapping[bytes, LineKey]) -> dict[bytes, _Subject]:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import islice
 from typing import NamedTuple
 
 from stargate.agreements import Agreement, Period, WorldFact
-from stargate.base.time import DAY, HOUR, Instant
+from stargate.base.time import Instant
 from stargate.base.wire import unpacker
-from stargate.ledger.record import Budget, Entry, Line, LineKey, Month, Rollup, UsageEvent, UseCharged
-from stargate.ledger.record.booked import Booked
+from stargate.ledger.record import Budget, Entry, Line, LineKey, Month, UseCharged
+from stargate.ledger.record.booked import Booked, Moved, Words
 from stargate.ledger.record.entry import entry_id
 from stargate.ledger.record.imported import Imported, Sum
+from stargate.ledger.record.line import first_id
 from stargate.ledger.record.month import after, month_of
-from stargate.ledger.record.opening import SOURCE as OPENING
-from stargate.ledger.store.chain import Position
-from stargate.ledger.store.database import Database, Row
+from stargate.ledger.store.database import Row
+from stargate.ledger.store.movement import SUBJECT, movement
+from stargate.ledger.store.usage import ReadingUse, decimal_of
 
 _AGREEMENTS = unpacker(tuple[Agreement, ...])
 _FACT = unpacker(WorldFact)
@@ -28,7 +29,11 @@ _KEY = (
     "portion", "attributes",
 )  # fmt: skip
 _KEY_COLUMNS = ", ".join(_KEY)
+_KEY_OF_ENTRY = ", ".join(column if column.endswith("_us") else f"line.{column}" for column in _KEY)
 _KEY_OF_LINE = ", ".join(f"line.{column}" for column in _KEY)
+
+MOVED_AT_ONCE = 10_000
+"""Sums of entries in memory."""
 
 
 class Terms(NamedTuple):
@@ -43,28 +48,19 @@ _AT_A_PRICE = "(kind IN ('usage', 'payment', 'opening') AND price_usd IS NOT NUL
 """Lines that follow from what was counted and a price alone; the others from what clauses say of a whole month."""
 
 
-class Reading:
+class Reading(ReadingUse):
     """Questions to a ledger's database."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    @property
-    def name(self) -> str:
-        """Where it lies."""
-        return self._database.name
-
-    @contextlib.contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """Questions asked within see one state of the record."""
-        with self._database.reading():
-            yield
-
-    def position(self) -> Position:
-        """How far the record goes."""
-        query = "SELECT seq, usage_seq, terms_seq, entry_seq, hash FROM block ORDER BY seq DESC LIMIT 1"
-        rows = self._database.run(query)
-        return Position._make((*rows[0][:4], bytes(rows[0][4]))) if rows else Position()
+    MOVED = (
+        "(SELECT e.seq, e.month, e.amount, e.micro, l.subject, l.start_us, l.end_us"
+        " FROM entry AS e JOIN standing AS l ON l.number = e.line)"
+    )
+    """Entries, each with the subject and the span of its line."""
+    CHARGED = "standing"
+    """Lines, or parts of them, that add up to what was charged."""
+    POSTED = "entry AS e JOIN line ON line.number = e.line"
+    LINE_ID = "line.id"
+    """Entries and what their lines are for, with the lines' names."""
 
     def progress(self, name: str) -> tuple[int, str]:
         """How far a reader of another record has come, and what it noted; (0, "") at first."""
@@ -85,109 +81,33 @@ class Reading:
         agreements = _AGREEMENTS.decode(last[0][0]) if last else ()
         return Terms(seq, agreements, tuple(_FACT.decode(row[0]) for row in facts))
 
+    def terms_with(self, entry: int) -> Terms:
+        """The terms that were on record with an entry."""
+        query = "SELECT terms_seq FROM block WHERE entry_seq >= ? ORDER BY seq LIMIT 1"
+        rows = self._database.run(query, (entry,))
+        return self.terms(int(rows[0][0]) if rows else None)
+
     def budgets(self) -> tuple[Budget, ...]:
         """All that were ever said, in the order of the record: of each team and month the last one counts."""
         rows = self._database.run("SELECT body FROM terms WHERE kind = 'budget' ORDER BY seq")
         return tuple(_BUDGET.decode(body) for (body,) in rows)
 
-    # -- usage -------------------------------------------------------------------------------------------------
-
-    def rollups(
-        self,
-        after_seq: int,
-        upto_seq: int,
-        within: Period | None = None,
-        grain: int = HOUR,
-        metrics: Collection[str] | None = None,
-    ) -> Iterator[Rollup]:
-        """Usage on record after one number and up to another, what is alike summed over each hour (or `grain`).
-
-        An hour of which only a part lies within the span starts with the span.
-        """
-        span, values = "", [grain, grain, after_seq, upto_seq]
-        if within is not None:
-            span, values = " AND start_us >= ? AND start_us < ?", [*values, within.start, within.end]
-        if metrics is not None:
-            if not metrics:
-                return
-            marks = ", ".join("?" * len(metrics))
-            span += f" AND stream IN (SELECT id FROM stream WHERE metric IN ({marks}))"
-            values += sorted(metrics)  # type: ignore[arg-type]  # values of a query
-        query = (
-            "SELECT used.span, used.micro, stream.metric, stream.party, stream.provider, stream.quoted_usd,"
-            " stream.attributes FROM (SELECT start_us / ? * ? AS span, stream, sum(micro) AS micro"
-            f" FROM usage_event WHERE seq > ? AND seq <= ?{span} GROUP BY 1, 2) AS used"
-            " JOIN stream ON stream.id = used.stream ORDER BY used.span, stream.digest"
-        )
-        read: dict[str, dict[str, str]] = {}
-        for start, micro, metric, party, provider, quoted, text in self._database.stream(query, values):
-            attributes = read.get(text)
-            if attributes is None:
-                attributes = read[text] = json.loads(text)
-            yield Rollup(
-                hour=Instant(start if within is None else max(start, within.start)),
-                metric=metric,
-                party=party,
-                provider=provider,
-                quoted_usd=_decimal(quoted),
-                attributes=attributes,
-                micro=int(micro),
-            )
-
-    def usage(self, within: Period, upto_seq: int | None = None) -> Iterator[UsageEvent]:
-        """The events themselves, in the order in which they came."""
-        limit = self.position().usage_seq if upto_seq is None else upto_seq
-        where = "u.start_us >= ? AND u.start_us < ? AND u.seq <= ?"
-        return self._events(where, (within.start, within.end, limit))
-
-    def openings(self) -> Iterator[UsageEvent]:
-        """What was brought from other books: see `record/opening.py`."""
-        return self._events("u.source IN (SELECT id FROM source WHERE name LIKE ?)", (f"{OPENING}%",))
-
-    def _events(self, where: str, values: Row) -> Iterator[UsageEvent]:
-        query = (
-            "SELECT source.name, u.event, stream.metric, u.micro, u.start_us, u.end_us, stream.party,"
-            " stream.provider, stream.quoted_usd, stream.attributes, u.corrects FROM usage_event AS u"
-            " JOIN stream ON stream.id = u.stream JOIN source ON source.id = u.source"
-            f" WHERE {where} ORDER BY u.seq"
-        )
-        for row in self._database.stream(query, values):
-            yield UsageEvent(
-                source=row[0],
-                key=row[1],
-                metric=row[2],
-                quantity=Decimal(row[3]).scaleb(-6),
-                start=Instant(row[4]),
-                end=None if row[5] is None else Instant(row[5]),
-                party=row[6],
-                provider=row[7],
-                quoted_usd=_decimal(row[8]),
-                attributes=json.loads(row[9]),
-                corrects=row[10],
-            )
-
-    def usage_sealed(self, within: Period, upto_seq: int) -> Iterator[tuple[str, str, bytes]]:
-        """Source, key and fingerprint of each event of a span, in the order of their names."""
-        query = (
-            "SELECT source.name, u.event, u.fingerprint FROM usage_event AS u JOIN source ON source.id = u.source"
-            " WHERE u.start_us >= ? AND u.start_us < ? AND u.seq <= ? ORDER BY source.name, u.event"
-        )
-        for source, event, fingerprint in self._database.stream(query, (within.start, within.end, upto_seq)):
-            yield source, event, bytes(fingerprint)
-
-    def months_used(self, after_seq: int, upto_seq: int) -> list[str]:
-        """The months in which usage that came after one number and up to another lies, in order."""
-        query = f"SELECT DISTINCT start_us / {DAY} FROM usage_event WHERE seq > ? AND seq <= ?"
-        days = self._database.run(query, (after_seq, upto_seq))
-        return sorted({month_of(Instant(int(day) * DAY)) for (day,) in days})
-
     # -- lines, entries, balances ------------------------------------------------------------------------------
 
-    def lines(self, month: str, *, at_a_price: bool | None = None) -> Iterator[Line]:
-        """The lines that a month owes, as they stand; only those at a price of a unit, or only the others."""
-        only = "" if at_a_price is None else f" AND {'' if at_a_price else 'NOT '}{_AT_A_PRICE}"
-        query = f"SELECT {_KEY_COLUMNS}, micro, posted_micro, entries FROM line WHERE month = ?{only} ORDER BY number"
-        for row in self._database.stream(query, (month,)):
+    def lines(self, month: str, *, of_clauses: bool = False) -> Iterator[Line]:
+        """The lines that a month owes, as they stand; with `of_clauses`, without those at a price of a unit."""
+        only = f" AND NOT {_AT_A_PRICE}" if of_clauses else ""
+        return self._lines(f"month = ?{only}", (month,))
+
+    def lines_at_a_price(self, within: Period) -> Iterator[Line]:
+        """The lines at a price of a unit that begin within a span of whole hours, as they stand."""
+        return self._lines(
+            f"id >= ? AND id < ? AND {_AT_A_PRICE}", [*map(first_id, (within.start, within.end))]
+        )
+
+    def _lines(self, where: str, values: Row) -> Iterator[Line]:
+        query = f"SELECT {_KEY_COLUMNS}, micro, posted_micro, entries FROM line WHERE {where} ORDER BY number"
+        for row in self._database.stream(query, values):
             yield Line(key=_key(row), micro=int(row[13]), posted_micro=int(row[14]), entries=int(row[15]))
 
     def standing(self, keys: Mapping[bytes, LineKey]) -> dict[bytes, Line]:
@@ -198,13 +118,15 @@ class Reading:
             for id, micro, posted, entries in self._database.find(query, list(keys))
         }
 
-    def use_charged(self, month: str, *, by_day: bool) -> Iterator[UseCharged]:
-        """What a month's lines for use at a price come to, summed over each day, or else over each start."""
-        start = f"start_us / {DAY}" if by_day else "start_us"
+    def use_charged(self, month: str, *, grain: int) -> Iterator[UseCharged]:
+        """What a month's lines for use at a price come to, summed over each `grain`; 1: over each start."""
         query = (
-            "SELECT payer, payee, clause, metric, attributes, min(start_us), max(end_us), sum(micro),"
-            f" sum(posted_micro) FROM line WHERE month = ? AND kind = 'usage' AND {_AT_A_PRICE}"
-            f" GROUP BY {start}, payer, payee, clause, metric, attributes"
+            "SELECT s.payer, s.payee, s.clause, s.metric, s.attributes, min(g.start_us), max(g.end_us), sum(g.micro),"
+            f" sum(g.posted) FROM (SELECT c.subject, c.start_us / {grain} AS span, min(c.start_us) AS start_us,"
+            f" max(c.end_us) AS end_us, sum(c.micro) AS micro, sum(c.posted_micro) AS posted FROM {self.CHARGED} AS c"
+            f" WHERE c.subject IN (SELECT id FROM subject WHERE month = ? AND kind = 'usage' AND {_AT_A_PRICE})"
+            " GROUP BY 1, 2) AS g JOIN subject AS s ON s.id = g.subject"
+            " GROUP BY g.span, s.payer, s.payee, s.clause, s.metric, s.attributes"
         )
         read: dict[str, dict[str, str]] = {}
         for row in self._database.stream(query, (month,)):
@@ -263,8 +185,8 @@ class Reading:
             also += " AND ((line.payer = ? AND line.payee = ?) OR (line.payer = ? AND line.payee = ?))"
             values = [*values, *parties, *reversed(parties)]
         query = (
-            f"SELECT {_KEY_OF_LINE}, e.seq, line.id, e.nth, e.amount, e.micro, e.month, e.recorded_us,"
-            " e.usage_seq, e.says, e.text_ref, e.due_us, e.corrects FROM entry AS e JOIN line ON line.number = e.line"
+            f"SELECT {_KEY_OF_ENTRY}, e.seq, {self.LINE_ID}, e.nth, e.amount, e.micro, e.month, e.recorded_us,"
+            f" e.usage_seq, e.says, e.text_ref, e.due_us, e.corrects FROM {self.POSTED}"
             f" WHERE e.seq > ? AND e.seq <= ?{also} ORDER BY e.seq"
         )
         for row in self._database.stream(query, values):
@@ -282,6 +204,45 @@ class Reading:
                 due=None if row[23] is None else Instant(row[23]),
                 corrects=row[24],
             )
+
+    def moved(
+        self,
+        month: str,
+        parties: tuple[str, str],
+        upto_seq: int,
+        *,
+        days: bool = False,
+        attributes: bool = False,
+    ) -> Iterator[Moved]:
+        """What was booked in a month between two parties, by an entry: entries that are alike, summed.
+
+        Use at a price is summed over the month, or over each day and for the same attributes where that is asked
+        for; what clauses say, over each span.
+        """
+        query = movement(self.MOVED, days=days, attributes=attributes)
+        rows = self._database.stream(query, (month, upto_seq, *parties, *reversed(parties)))
+        while part := list(islice(rows, MOVED_AT_ONCE)):
+            subjects = self._subjects({row[7] for row in part}) if attributes else {}
+            keys: dict[int, LineKey] = {}
+            for start, end, amount, micro, entries, first, last, *said in part:
+                key = keys.get(said[0])
+                if key is None:
+                    seen = subjects[said[0]] if attributes else (*said, "{}")
+                    key = _key((*seen[:4], start, end, *seen[4:]))
+                    if attributes:
+                        keys[said[0]] = key
+                yield Moved(
+                    key, Instant(start), Instant(end), int(amount), int(micro), int(entries), first, last
+                )
+
+    def _subjects(self, numbers: Collection[int]) -> dict[int, Row]:
+        query = f"SELECT id, {', '.join(SUBJECT)}, attributes FROM subject WHERE id IN"
+        return {row[0]: row[1:] for row in self._database.find(query, sorted(numbers))}
+
+    def words(self, entries: Sequence[int]) -> dict[int, Words]:
+        """What some entries say, by their numbers."""
+        rows = self._database.find("SELECT seq, says, text_ref, due_us FROM entry WHERE seq IN", entries)
+        return {seq: Words(says, ref, None if due is None else Instant(due)) for seq, says, ref, due in rows}
 
     def booked(self, month: str) -> Iterator[Booked]:
         """What was booked in a month, line by line, in the order of the lines' names."""
@@ -420,8 +381,8 @@ def _key(row: Row) -> LineKey:
         clause=row[6],
         unit=row[7],
         metric=row[8],
-        price_usd=_decimal(row[9]),
-        quoted_usd=_decimal(row[10]),
+        price_usd=decimal_of(row[9]),
+        quoted_usd=decimal_of(row[10]),
         portion=row[11],
         attributes=json.loads(row[12]),
     )
@@ -437,7 +398,3 @@ def _month(row: Row) -> Month:
         terms_seq=row[5],
         root=bytes(row[6]),
     )
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)

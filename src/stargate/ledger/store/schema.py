@@ -124,7 +124,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         ){strict}""",
         # How far usage has been rated. Moves in the transaction that posts.
         "CREATE TABLE progress (name {text} NOT NULL PRIMARY KEY, seq {int} NOT NULL, body {text} NOT NULL){strict}",
-        # The chain: one block for each transaction, over all that it wrote.
+        # The chain: a transaction ends with a block over what it wrote, and has more where it wrote much.
         """CREATE TABLE block (
             seq {key},
             usage_seq {int} NOT NULL,
@@ -149,6 +149,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE imported_record (
             file {int} NOT NULL,
             number {int} NOT NULL,
+            digest {bytes} NOT NULL,
             body {bytes} NOT NULL,
             PRIMARY KEY (file, number)
         ){strict_rowless}""",

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from stargate.base.errors import LedgerError, NotFoundError
-from stargate.ledger.store.database import Row, insertion
+from stargate.ledger.store.database import Row, insertion, too_large
 from stargate.ledger.store.schema import APPLICATION_ID, KEPT, STEPS, demand_readable
 
 BUSY_SECONDS = 30.0
@@ -168,7 +168,12 @@ class SqliteDatabase:
         try:
             yield
         except (sqlite3.Error, OSError, OverflowError, UnicodeError) as error:
+            if isinstance(error, OverflowError) or "overflow" in str(error):
+                raise too_large(str(self._path)) from error
+            damaged = getattr(error, "sqlite_errorname", "") in ("SQLITE_CORRUPT", "SQLITE_NOTADB")
             raise LedgerError(
                 f"the ledger {self._path} cannot be {verb}: {error}",
-                "Check free space and permissions; what was not acknowledged was not written.",
+                "Name the file that the server writes, or restore it from a backup."
+                if damaged
+                else "Check free space and permissions; what was not acknowledged was not written.",
             ) from error

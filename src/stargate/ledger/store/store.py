@@ -1,6 +1,6 @@
 """The record of the ledger: usage and terms come in, entries are posted, months close; nothing is ever lost.
 
-All writing goes through `Store.writing`: one transaction, closed by a block of the chain, so that either all of
+All writing goes through `Store.writing`: one transaction, closed by the chain of blocks, so that either all of
 it is on record or none. Reading goes through `store/reading.py`.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from stargate.base.time import Instant
 from stargate.ledger.store.audit import Audit
+from stargate.ledger.store.copying import Copying
 from stargate.ledger.store.database import Database
 from stargate.ledger.store.names import Known
 from stargate.ledger.store.reading import Reading
@@ -43,6 +44,10 @@ class Store(Reading):
     def audit(self) -> Audit:
         """Questions of somebody who trusts no row."""
         return Audit(self._database)
+
+    def copying(self) -> Copying:
+        """Questions of somebody who copies the record."""
+        return Copying(self._database)
 
     def close(self) -> None:
         """Let go of the database. Closing twice is harmless."""

@@ -26,6 +26,8 @@ from stargate.ledger.store.reading import Reading
 
 BATCH_LIMIT = 100_000
 """Events, or drafts, in one call."""
+SEALED_AT_ONCE = 20_000
+"""Entries that a block covers, give or take a batch: a transaction that posts more is several blocks."""
 RECORDS_AT_ONCE = 1_000
 """Records of a file in memory."""
 _PLACE = attrgetter("place")
@@ -68,7 +70,7 @@ class Writing(Reading):
         return self._now
 
     def position(self) -> Position:
-        """See `Reading.position`: with what was written here, which has no hash yet."""
+        """See `Reading.position`: with what was written here, of which the last has no hash yet."""
         return self._now
 
     def open_month(self, name: str) -> str:
@@ -192,6 +194,8 @@ class Writing(Reading):
         self._add_balances(posted.balances)
         self._said["entry"] += map(said, posted.entries, posted.ids)
         self._now = self._now._replace(entry_seq=self._now.entry_seq + len(drafts))
+        if len(self._said["entry"]) >= SEALED_AT_ONCE:
+            self.seal()
         return len(drafts)
 
     def _add_balances(self, changes: Mapping[tuple[int, int, str], int]) -> None:
@@ -241,8 +245,8 @@ class Writing(Reading):
         number = int(self._database.run("SELECT coalesce(max(seq), 0) + 1 FROM imported_file")[0][0])
         state, count = blake2b(file.head, digest_size=len(file.digest)), 0
         for part in batched(records, RECORDS_AT_ONCE):
-            rows = [(number, place, body) for place, body in enumerate(part, count + 1)]
-            self._database.insert("imported_record", ("file", "number", "body"), rows)
+            rows = [(number, place, digest_of(body), body) for place, body in enumerate(part, count + 1)]
+            self._database.insert("imported_record", ("file", "number", "digest", "body"), rows)
             state.update(b"".join(part))
             count += len(rows)
         if state.digest() != file.digest:
@@ -261,11 +265,14 @@ class Writing(Reading):
         return msgspec.structs.replace(file, number=number, rows=count, recorded_at=Instant(self._at))
 
     def seal(self) -> None:
-        """Close what was written by a block of the chain; nothing written, no block."""
+        """Close what was written since the last block by a block of the chain; nothing written, no block."""
         if any(self._said.values()):
             block = sealed(self._start, self._now, chain.from_iterable(self._said.values()))
             columns = ("seq", "usage_seq", "terms_seq", "entry_seq", "hash")
             self._database.insert("block", columns, [block])
+            self._start = self._now = Position(*block)
+            for rows in self._said.values():
+                rows.clear()
 
 
 def batched(items: Iterable[bytes], size: int) -> Iterator[list[bytes]]:

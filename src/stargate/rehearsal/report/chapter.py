@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from stargate.base.time import SECOND, Instant
-from stargate.rehearsal.report import plots
-from stargate.rehearsal.report.plots import Curve, Span, colour
-from stargate.rehearsal.report.summary import Place, Size, Summary
-from stargate.rehearsal.report.table import (
+from stargate.base.table import (
     Amount,
     Cell,
     details,
-    escaped,
     figure,
     money,
     number,
@@ -20,6 +15,10 @@ from stargate.rehearsal.report.table import (
     span,
     table,
 )
+from stargate.base.time import SECOND, Instant
+from stargate.rehearsal.report import plots
+from stargate.rehearsal.report.plots import Curve, Span, colour
+from stargate.rehearsal.report.summary import Place, Size, Summary
 
 CURVES_LIMIT = 8
 """Curves of one plot: the largest; the rest is in its table."""
@@ -398,11 +397,3 @@ def _largest(places: Sequence[Place]) -> list[str]:
 
 def _part(part: float, whole: float) -> float:
     return min(1.0, part / whole) if whole else 0.0
-
-
-def named(values: Mapping[str, str]) -> str:
-    """Short facts as a list of terms."""
-    listed = "".join(
-        f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>" for name, value in values.items() if value
-    )
-    return f"<dl>{listed}</dl>"

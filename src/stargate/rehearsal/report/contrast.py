@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from stargate.base.page import bound
+from stargate.base.table import Amount, Cell, details, escaped, figure, named, number, percent, table
 from stargate.rehearsal.compare import Comparison, Difference, Jobs, Step
 from stargate.rehearsal.report import plots
-from stargate.rehearsal.report.chapter import named, over
-from stargate.rehearsal.report.page import bound, told
+from stargate.rehearsal.report.chapter import over
+from stargate.rehearsal.report.page import told
 from stargate.rehearsal.report.plots import Curve, Span, colour
 from stargate.rehearsal.report.summary import Summary
-from stargate.rehearsal.report.table import Amount, Cell, details, escaped, figure, number, percent, table
 
 FIRST, SECOND = "first", "second"
 _HEADS = ("figure", FIRST, SECOND, "change", "of the first")

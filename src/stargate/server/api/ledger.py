@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from stargate.base.errors import NotFoundError
 from stargate.ledger import Payable, UsageEvent
-from stargate.ledger.record.month import month_of
+from stargate.ledger.record.month import PATTERN, month_of
 from stargate.ledger.statement import Statement, Used
 from stargate.ledger.store.writing import Refused
 from stargate.server.access import Resource, demand_sight, demand_source
@@ -28,9 +28,7 @@ NAMES_LIMIT = 8
 
 Month = Annotated[
     str,
-    QueryParameter(
-        pattern=r"^([2-9]\d{3}-(0[1-9]|1[0-2]))?$", description="As `2026-03`. Empty: the present one."
-    ),
+    QueryParameter(pattern=f"^({PATTERN})?$", description="As `2026-03`. Empty: the present one."),
 ]
 Party = Annotated[str, QueryParameter(min_length=1, max_length=256)]
 

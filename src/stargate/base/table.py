@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -23,7 +23,15 @@ class Amount(msgspec.Struct, frozen=True):
     """Length of the bar, 0 to 1."""
 
 
-Cell = str | Amount | int | float
+class Link(msgspec.Struct, frozen=True):
+    """Text that leads to another place of the page."""
+
+    text: str
+    to: str
+    """The place's id, which is ours."""
+
+
+Cell = str | Amount | Link | int | float
 
 
 def escaped(text: str) -> str:
@@ -61,16 +69,26 @@ def span(seconds: float) -> str:
     return f"{number(round(seconds, 3))} s"
 
 
-def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+def named(values: Mapping[str, str]) -> str:
+    """Short facts as a list of terms."""
+    listed = "".join(
+        f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>" for name, value in values.items() if value
+    )
+    return f"<dl>{listed}</dl>"
+
+
+def table(
+    caption: str, heads: Sequence[str], rows: Iterable[Sequence[Cell]], *, limit: int = ROWS_LIMIT
+) -> str:
     """A table; the first cell of a row names it. Text is escaped, numbers stand to the right."""
     listed = list(rows)
-    text = [isinstance(cell, str) for cell in listed[0]] if listed else [True] * len(heads)
+    text = [isinstance(cell, str | Link) for cell in listed[0]] if listed else [True] * len(heads)
     head = "".join(
         f'<th scope="col"{"" if left or not place else " class=n"}>{escaped(each)}</th>'
         for place, (each, left) in enumerate(zip(heads, text, strict=True))
     )
-    body = "\n".join(_row(row) for row in listed[:ROWS_LIMIT])
-    more = len(listed) - ROWS_LIMIT
+    body = "\n".join(_row(row) for row in listed[:limit])
+    more = len(listed) - limit
     rest = f'<p class="more">{more:,} more rows are in the JSON.</p>' if more > 0 else ""
     return (
         f'<div class="wide" role="region" aria-label="{escaped(caption)}" tabindex="0">'
@@ -82,7 +100,8 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Cell]]) ->
 def _row(row: Sequence[Cell]) -> str:
     first, *others = row
     cells = "".join(_cell(each) for each in others)
-    return f'<tr><th scope="row">{escaped(str(first))}</th>{cells}</tr>'
+    name = _linked(first) if isinstance(first, Link) else escaped(str(first))
+    return f'<tr><th scope="row">{name}</th>{cells}</tr>'
 
 
 def _cell(cell: Cell) -> str:
@@ -92,9 +111,15 @@ def _cell(cell: Cell) -> str:
             length = min(1.0, max(0.0, cell.share)) * 100
             bar = f' <span class="track"><span class="bar" style="width:{length:.1f}%"></span></span>'
         return f'<td class="n">{escaped(cell.text)}{bar}</td>'
+    if isinstance(cell, Link):
+        return f"<td>{_linked(cell)}</td>"
     if isinstance(cell, str):
         return f"<td>{escaped(cell)}</td>"
     return f'<td class="n">{number(cell)}</td>'
+
+
+def _linked(link: Link) -> str:
+    return f'<a href="#{link.to}">{escaped(link.text)}</a>'
 
 
 def details(summary: str, inside: str, *, shown: bool = False) -> str:
