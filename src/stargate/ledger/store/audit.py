@@ -12,7 +12,7 @@ from stargate.base.time import Instant
 from stargate.ledger.record import LineKey, UsageEvent
 from stargate.ledger.store.chain import COVERED, Position
 from stargate.ledger.store.database import Row
-from stargate.ledger.store.reading import Reading
+from stargate.ledger.store.reading import Reading, key_of
 
 _ATTRIBUTES = msgspec.json.Decoder(dict[str, str])
 _NUMBER = {"month": "block", "imported_file": "block"}
@@ -170,20 +170,6 @@ def _event(row: Row) -> UsageEvent | str:
 
 def _key(row: Row) -> LineKey | str:
     try:
-        return LineKey(
-            kind=row[0],
-            payer=row[1],
-            payee=row[2],
-            month=row[3],
-            start=Instant(row[4]),
-            end=Instant(row[5]),
-            clause=row[6],
-            unit=row[7],
-            metric=row[8],
-            price_usd=None if row[9] is None else Decimal(row[9]),
-            quoted_usd=None if row[10] is None else Decimal(row[10]),
-            portion=row[11],
-            attributes=_ATTRIBUTES.decode(row[12]),
-        )
+        return key_of(row)
     except (ValueError, ArithmeticError, msgspec.MsgspecError) as error:
         return f"it makes no sense: {error}"

@@ -8,6 +8,8 @@ from decimal import Decimal
 from itertools import islice
 from typing import NamedTuple
 
+import msgspec
+
 from stargate.agreements import Agreement, Period, WorldFact
 from stargate.base.time import Instant
 from stargate.base.wire import unpacker
@@ -24,6 +26,7 @@ from stargate.ledger.store.usage import ReadingUse, decimal_of
 _AGREEMENTS = unpacker(tuple[Agreement, ...])
 _FACT = unpacker(WorldFact)
 _BUDGET = unpacker(Budget)
+_ATTRIBUTES = msgspec.json.Decoder(dict[str, str])
 _KEY = (
     "kind", "payer", "payee", "month", "start_us", "end_us", "clause", "unit", "metric", "price_usd", "quoted_usd",
     "portion", "attributes",
@@ -108,7 +111,7 @@ class Reading(ReadingUse):
     def _lines(self, where: str, values: Row) -> Iterator[Line]:
         query = f"SELECT {_KEY_COLUMNS}, micro, posted_micro, entries FROM line WHERE {where} ORDER BY number"
         for row in self._database.stream(query, values):
-            yield Line(key=_key(row), micro=int(row[13]), posted_micro=int(row[14]), entries=int(row[15]))
+            yield Line(key=key_of(row), micro=int(row[13]), posted_micro=int(row[14]), entries=int(row[15]))
 
     def standing(self, keys: Mapping[bytes, LineKey]) -> dict[bytes, Line]:
         """Those of some lines, by id, that are there, as they stand."""
@@ -191,7 +194,7 @@ class Reading(ReadingUse):
         )
         for row in self._database.stream(query, values):
             yield Entry(
-                line=_key(row),
+                line=key_of(row),
                 seq=row[13],
                 id=entry_id(bytes(row[14]), row[15]),
                 amount_micro=row[16],
@@ -228,7 +231,7 @@ class Reading(ReadingUse):
                 key = keys.get(said[0])
                 if key is None:
                     seen = subjects[said[0]] if attributes else (*said, "{}")
-                    key = _key((*seen[:4], start, end, *seen[4:]))
+                    key = key_of((*seen[:4], start, end, *seen[4:]))
                     if attributes:
                         keys[said[0]] = key
                 yield Moved(
@@ -257,7 +260,7 @@ class Reading(ReadingUse):
         )
         for row in self._database.stream(query, (month, month)):
             yield Booked(
-                key=_key(row),
+                key=key_of(row),
                 month=month,
                 amount_micro=int(row[13]),
                 micro=int(row[14]),
@@ -287,7 +290,7 @@ class Reading(ReadingUse):
         )
         for row in self._database.stream(query, (month, month, month)):
             item = Booked(
-                key=_key(row),
+                key=key_of(row),
                 month=month,
                 amount_micro=int(row[13]),
                 micro=int(row[14]),
@@ -370,7 +373,8 @@ class Reading(ReadingUse):
         return name if last is None or name > last else after(str(last))
 
 
-def _key(row: Row) -> LineKey:
+def key_of(row: Row) -> LineKey:
+    """What a line is for, from the columns of `_KEY`. Raises ValueError, ArithmeticError, MsgspecError for nonsense."""
     return LineKey(
         kind=row[0],
         payer=row[1],
@@ -384,7 +388,7 @@ def _key(row: Row) -> LineKey:
         price_usd=decimal_of(row[9]),
         quoted_usd=decimal_of(row[10]),
         portion=row[11],
-        attributes=json.loads(row[12]),
+        attributes=_ATTRIBUTES.decode(row[12]),
     )
 
 
