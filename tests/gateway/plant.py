@@ -1,7 +1,8 @@
-"""Everything as its users run it: a control plane, a gateway's host, two mocked providers; processes that may die."""
+"""Everything as its users run it: a control plane, hosts of a gateway, providers; processes that may die."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -13,7 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,15 @@ from typing import Any
 import psutil
 
 from stargate.base import wire
+from stargate.engines.local import agents, retire
 from stargate.server.request_log import Filed
 from tests.gateway.provider import Process
 from tests.gateway.provider.tally import Used
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60.0
+NODE = "node-1"
+"""The first host of the gateway."""
 INFRASTRUCTURE = """
 parties: [{{id: openai, kind: lab}}, {{id: microsoft}}, {{id: oracle-co}}]
 providers: [{{id: azure, party: microsoft}}, {{id: oci, party: oracle-co}}]
@@ -51,16 +55,36 @@ def free_port() -> int:
 class Plant:
     """All of it, in one folder."""
 
-    def __init__(self, folder: Path, azure: Process, oci: Process) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        infrastructure: str,
+        providers: Mapping[str, Process],
+        policy: str = POLICY,
+        agreements: Path | None = None,
+    ) -> None:
         self.folder = folder
-        self.providers = {"azure": azure, "oci": oci}
-        self.server_port, self.port = free_port(), free_port()
-        self.url = f"http://127.0.0.1:{self.port}/v1"
+        self.providers = providers
+        """Mocks, by the provider that they play."""
+        self.server_port = free_port()
+        self.ports: dict[str, int] = {}
+        """Of the gateway's hosts."""
         self._server: subprocess.Popen[bytes] | None = None
-        self._gateway: subprocess.Popen[bytes] | None = None
+        self._gateways: dict[str, subprocess.Popen[bytes]] = {}
         self._log = (folder / "log").open("ab")
-        (folder / "infrastructure.yaml").write_text(INFRASTRUCTURE.format(azure=azure.url, oci=oci.url))
-        (folder / "policy.yaml").write_text(POLICY)
+        self._agreements = ("--agreements", str(agreements)) if agreements else ()
+        (folder / "infrastructure.yaml").write_text(infrastructure)
+        (folder / "policy.yaml").write_text(policy)
+
+    @property
+    def port(self) -> int:
+        """Of the first host."""
+        return self.ports[NODE]
+
+    @property
+    def url(self) -> str:
+        """What clients of the first host are given."""
+        return f"http://127.0.0.1:{self.port}/v1"
 
     # -- processes -----------------------------------------------------------------------------------------
 
@@ -68,7 +92,7 @@ class Plant:
         """The control plane, and wait until it answers."""
         self._server = self._run(
             "up", "--data", "plane", "--infrastructure", "infrastructure.yaml", "--policy", "policy.yaml",
-            "--port", str(self.server_port),
+            "--port", str(self.server_port), *self._agreements,
         )  # fmt: skip
         self.wait(lambda: self.ask("/health", plane=True)[0] == 200)
 
@@ -78,41 +102,39 @@ class Plant:
         self._server.kill()
         self._server.wait()
 
-    def start_gateway(self, workers: int) -> None:
-        """The gateway's host, and wait until it has routes."""
-        environment = {"STARGATE_DATA": "plane"}
-        self._gateway = self._run(
-            "gateway", "--data", "gateway", "--server", f"http://127.0.0.1:{self.server_port}", "--node", "node-1",
-            "--key", "gateway.key", "--workers", str(workers), "--port", str(self.port), **environment,
+    def start_gateway(self, workers: int, node: str = NODE) -> None:
+        """A host of the gateway, and wait until it has routes."""
+        port = self.ports.setdefault(node, free_port())
+        key = self.folder / f"{node}.key"
+        if not key.exists():
+            key.write_text(self.key(node, "gateway"))
+        self._gateways[node] = self._run(
+            "gateway", "--data", self._home(node).name, "--server", f"http://127.0.0.1:{self.server_port}",
+            "--node", node, "--key", key.name, "--workers", str(workers), "--port", str(port),
         )  # fmt: skip
-        self.wait(lambda: self.ask("/health")[0] == 200)
+        self.wait(lambda: self.ask("/health", node=node)[0] == 200)
 
-    def workers(self) -> list[psutil.Process]:
+    def workers(self, node: str = NODE) -> list[psutil.Process]:
         """Processes that answer; and last the steward."""
-        assert self._gateway is not None
         found = []
-        for each in psutil.Process(self._gateway.pid).children(recursive=True):
+        for each in psutil.Process(self._gateways[node].pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 words = " ".join(each.cmdline())
                 if "spawn_main" in words or "steward" in words:
                     found.append(each)
         return found
 
-    def kill_gateway(self) -> None:
+    def kill_gateway(self, node: str = NODE) -> None:
         """SIGKILL the parent and all its children, as a host that loses its power."""
-        assert self._gateway is not None
-        family = [
-            *psutil.Process(self._gateway.pid).children(recursive=True),
-            psutil.Process(self._gateway.pid),
-        ]
-        for each in family:
+        gateway = self._gateways[node]
+        for each in (*psutil.Process(gateway.pid).children(recursive=True), psutil.Process(gateway.pid)):
             with contextlib.suppress(psutil.NoSuchProcess):
                 each.kill()
-        self._gateway.wait()
+        gateway.wait()
 
     def close(self) -> None:
         """End what runs."""
-        for process in (self._gateway, self._server):
+        for process in (*self._gateways.values(), self._server):
             if process is None or process.poll() is not None:
                 continue
             family = psutil.Process(process.pid).children(recursive=True)
@@ -124,13 +146,21 @@ class Plant:
                     each.kill()
             process.kill()
             process.wait()
+        for provider in agents(self.folder / "plane" / "local"):
+            asyncio.run(retire(self.folder / "plane" / "local", provider, grace_s=0))
+        for mock in self.providers.values():
+            mock.close()
         self._log.close()
 
-    def _run(self, *words: str, **environment: str) -> subprocess.Popen[bytes]:
+    def _home(self, node: str) -> Path:
+        """A host's own folder."""
+        return self.folder / f"gateway-{node}"
+
+    def _run(self, *words: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-m", "stargate.cli", *words],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}", **environment},
+            env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}"},
             stdout=self._log,
             stderr=self._log,
         )
@@ -147,9 +177,11 @@ class Plant:
         text: str = answer["key"]
         return text
 
-    def ask(self, path: str, body: Any = None, *, plane: bool = False, token: str = "") -> tuple[int, Any]:
+    def ask(
+        self, path: str, body: Any = None, *, plane: bool = False, token: str = "", node: str = NODE
+    ) -> tuple[int, Any]:
         """Status and answer; 0: nobody answers."""
-        port = self.server_port if plane else self.port
+        port = self.server_port if plane else self.ports[node]
         if plane and not token:
             with contextlib.suppress(FileNotFoundError):
                 token = (self.folder / "plane" / "operator.key").read_text().strip()
@@ -210,20 +242,25 @@ class Plant:
 
     def spooled(self) -> int:
         """Epochs that are not yet shipped and done with."""
-        folder = self.folder / "gateway" / "spool"
-        return len([each for each in folder.iterdir() if each.is_dir()]) if folder.exists() else 0
+        spools = (self._home(node) / "spool" for node in self.ports)
+        return sum(each.is_dir() for spool in spools if spool.exists() for each in spool.iterdir())
 
 
 @contextmanager
-def plant(folder: Path, workers: int = 2) -> Iterator[Plant]:
-    """Started, with a key for the gateway."""
-    made = Plant(folder, Process(), Process())
+def running(made: Plant, workers: int = 2) -> Iterator[Plant]:
+    """Started, with one host of the gateway; ended afterwards."""
     try:
         made.start_server()
-        (folder / "gateway.key").write_text(made.key("node-1", "gateway"))
         made.start_gateway(workers)
         yield made
     finally:
         made.close()
-        for provider in made.providers.values():
-            provider.close()
+
+
+@contextmanager
+def plant(folder: Path, workers: int = 2) -> Iterator[Plant]:
+    """One with two mocks that serve the same model."""
+    azure, oci = Process(), Process()
+    infrastructure = INFRASTRUCTURE.format(azure=azure.url, oci=oci.url)
+    with running(Plant(folder, infrastructure, {"azure": azure, "oci": oci}), workers) as made:
+        yield made
