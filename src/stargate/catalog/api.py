@@ -60,6 +60,8 @@ class Api(Sourced, frozen=True, forbid_unknown_fields=True, omit_defaults=True, 
     """When a client leaves: `cancel` ends the request there, `drain` reads it to its end, as it is billed anyway."""
     usage_path: Annotated[str, Meta(pattern=r"^(/[^\s?#]*)?$", max_length=256)] = ""
     """Where it says what a request has used, as `/usage/{request_id}`; empty: nowhere."""
+    tokenize_path: Annotated[str, Meta(pattern=r"^(/[^\s?#]*)?$", max_length=256)] = ""
+    """Where it cuts a text into tokens, as vLLM and llama.cpp do at `/tokenize`; empty: nowhere."""
     outstanding_requests: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     """The most that one worker of a gateway sends there at a time; 0: no bound."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -46,6 +46,10 @@ class ServedModel(Sourced, frozen=True, forbid_unknown_fields=True, omit_default
     """What keys are charged for their budgets; what is owed is reckoned by the agreements."""
     fallbacks: Annotated[tuple[ModelId, ...], Meta(max_length=FALLBACKS_LIMIT)] = ()
     """Models that answer in its place, in this order, where none of its own endpoints can."""
+    prefer: Literal["cheapest", "fastest", "balanced"] = "balanced"
+    """By what its endpoints are told apart: by price first, by load and speed, or by all of them."""
+    hedge_after_ms: Annotated[int, Meta(ge=0, le=600_000)] = 0
+    """When a second endpoint is asked where the first has not begun to answer by then; 0: never. Both may bill."""
 
     def __post_init__(self) -> None:
         if self.id in self.fallbacks:

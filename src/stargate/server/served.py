@@ -97,6 +97,8 @@ def _model(entry: ServedModel) -> Model:
         context_tokens=entry.context_tokens,
         price=_price(entry.price),
         fallbacks=entry.fallbacks,
+        prefer=entry.prefer,
+        hedge_after_ms=entry.hedge_after_ms,
     )
 
 
@@ -125,4 +127,5 @@ def _api_endpoint(infrastructure: Infrastructure, api: Api, entry: ApiModel) -> 
         outstanding_requests=api.outstanding_requests,
         abort=api.abort,
         usage_path=api.usage_path,
+        tokenize_path=api.tokenize_path,
     )

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
+from heapq import heappop, heappush
+from typing import Any
 
 import msgspec
+import pytest
 
 from stargate.gateway.record import Endpoint
+from stargate.gateway.record.endpoint import Prefer
 from stargate.gateway.routing import Switchboard, prefix_of
 from stargate.gateway.routing.pick import SLACK
 
 
-def endpoints(count: int, **more: object) -> tuple[Endpoint, ...]:
+def endpoints(count: int, **more: Any) -> tuple[Endpoint, ...]:
     return tuple(
         Endpoint(
             id=f"e{each}", model="m", url=f"http://127.0.0.1:{each + 1}/v1", provider="p", party="p", **more
-        )  # type: ignore[arg-type]
+        )
         for each in range(count)
     )
 
@@ -111,3 +115,111 @@ def test_what_is_known_of_an_endpoint_outlives_new_routes() -> None:
     made.update((ways[0], moved))
     assert made.posts["e0"].outstanding == 7
     assert made.posts["e1"].outstanding == 0
+
+
+def answered(made: Switchboard, id: str, took_us: int, at_us: int = 1_000) -> None:
+    made.posts[id].began(took_us, at_us, stream=True)
+
+
+def test_what_a_model_prefers_decides_between_the_cheap_and_the_fast() -> None:
+    """By default one that is dear counts as if it were busier, and one that is slow as if it were as much busier."""
+    dear, cheap = endpoints(2)
+    dear = msgspec.structs.replace(dear, cost_usd_per_million_tokens=Decimal(3))
+    ways = (dear, cheap)
+    made = board(ways)
+
+    def best(prefer: Prefer) -> str:
+        post = made.pick(ways, 0, 1_000, (), prefer, stream=True)
+        assert post is not None
+        return post.endpoint.id
+
+    answered(made, "e0", 100_000)
+    answered(made, "e1", 150_000)
+    assert [best("cheapest"), best("balanced"), best("fastest")] == ["e1", "e1", "e0"]
+    made.posts["e1"].outstanding = 1
+    assert [best("cheapest"), best("balanced"), best("fastest")] == ["e1", "e0", "e0"]
+    made.posts["e1"].outstanding = 0
+    answered(made, "e1", 400_000)
+    assert best("balanced") == "e0"
+
+
+def test_streams_and_whole_answers_are_told_apart() -> None:
+    """A whole answer begins when it is done: that says nothing about streams."""
+    ways = endpoints(2)
+    made = board(ways)
+    made.posts["e0"].began(9_000_000, 1_000, stream=False)
+    made.posts["e1"].began(1_000_000, 1_000, stream=False)
+    assert {made.pick(ways, 0, 1_000, stream=True) for _ in range(4)} == set(made.posts.values())
+    assert {made.pick(ways, 0, 1_000) for _ in range(4)} == {made.posts["e1"]}
+
+
+def test_the_gateways_own_region_comes_first_among_those_that_are_alike() -> None:
+    """A site, or a place with all that lies in it; a nearer one that is busier is not alike."""
+    far, near, here = endpoints(3)
+    near = msgspec.structs.replace(near, jurisdiction="US-TX")
+    here = msgspec.structs.replace(here, jurisdiction="DE-HE", site="fra")
+    far = msgspec.structs.replace(far, jurisdiction="SG")
+    ways = (far, near, here)
+    for region, home in (("US", "e1"), ("US-TX", "e1"), ("DE", "e2"), ("fra", "e2"), ("SG", "e0")):
+        made = Switchboard(region)
+        made.update(ways)
+        assert {made.pick(ways, 0, 0) for _ in range(6)} == {made.posts[home]}
+        made.posts[home].outstanding = 1
+        assert made.posts[home] not in {made.pick(ways, 0, 0) for _ in range(6)}
+
+
+def test_a_prompt_does_not_stay_with_an_endpoint_that_has_become_slow() -> None:
+    """What it saves there is less than what it waits."""
+    ways = endpoints(3)
+    made = board(ways)
+    prefix = prefix_of(b"beginning")
+    home = made.pick(ways, prefix, 1_000, stream=True)
+    assert home is not None
+    for post in made.posts.values():
+        post.began(100_000, 1_000, stream=True)
+    assert made.pick(ways, prefix, 1_000, stream=True) is home
+    home.began(900_000, 2_000, stream=True)
+    assert made.pick(ways, prefix, 2_000, stream=True) is not home
+
+
+class World:
+    """Endpoints that take a time each to begin to answer, and are done then; requests come at a steady pace."""
+
+    def __init__(self, *took_ms: int) -> None:
+        self.ways = endpoints(len(took_ms))
+        self.board = board(self.ways)
+        self.took_us = [each * 1_000 for each in took_ms]
+        self.at_us = 1_000_000_000
+        self._ends: list[tuple[int, int, str]] = []
+
+    def run(self, requests: int, every_ms: int) -> Counter[str]:
+        """Who was asked how often."""
+        asked: Counter[str] = Counter()
+        for _ in range(requests):
+            self.at_us += every_ms * 1_000
+            while self._ends and self._ends[0][0] <= self.at_us:
+                end_us, begin_us, id = heappop(self._ends)
+                self.board.posts[id].outstanding -= 1
+                self.board.posts[id].began(end_us - begin_us, end_us, stream=True)
+            post = self.board.pick(self.ways, 0, self.at_us, stream=True)
+            assert post is not None
+            post.outstanding += 1
+            id = post.endpoint.id
+            asked[id] += 1
+            heappush(self._ends, (self.at_us + self.took_us[int(id[1:])], self.at_us, id))
+        return asked
+
+
+@pytest.mark.parametrize("every_ms", [10, 40, 200])
+def test_a_slow_endpoint_gets_less_and_is_found_when_it_has_recovered(every_ms: int) -> None:
+    """At least as much less as it is slower; it is tried now and then, and so shares fairly again."""
+    world = World(100, 100, 400)
+    world.run(200, every_ms)
+    asked = world.run(3_000, every_ms)
+    fair = (asked["e0"] + asked["e1"]) / 2
+    assert 0 < asked["e2"] <= fair / 4 * 1.2
+    assert abs(asked["e0"] - asked["e1"]) < 0.1 * fair
+    world.took_us[2] = 100_000
+    world.run(60_000 // every_ms, every_ms)
+    again = world.run(3_000, every_ms)
+    assert min(again.values()) > 900

@@ -18,6 +18,11 @@ Abort = Literal["cancel", "drain"]
 """What happens upstream when a client leaves: it is told to stop, or read to its end because it bills anyway."""
 
 
+Prefer = Literal["cheapest", "fastest", "balanced"]
+"""By what endpoints that may answer are told apart: by price first; by load and speed alone; or by load and speed, the
+dearest counted as if it were twice as busy."""
+
+
 ENDPOINT_ID_LIMIT = 320
 """Two names and what stands between and behind them."""
 
@@ -54,6 +59,8 @@ class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     abort: Abort = "cancel"
     usage_path: Annotated[str, Meta(max_length=256)] = ""
     """Where it says what a request has used, as `/usage/{request_id}`; empty: nowhere."""
+    tokenize_path: Annotated[str, Meta(max_length=256)] = ""
+    """Where it cuts a text into tokens, as `/tokenize`; empty: nowhere."""
     draining: bool = False
     """It finishes what it has and gets nothing new."""
 
@@ -79,5 +86,8 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     price: Price = Price()
     fallbacks: Annotated[tuple[Name, ...], Meta(max_length=LIST_LIMIT)] = ()
     """Models that answer in its place, in this order, where none of its own endpoints can."""
+    prefer: Prefer = "balanced"
+    hedge_after_ms: Annotated[int, Meta(ge=0, le=600_000)] = 0
+    """When a second endpoint is asked where the first has not begun to answer by then; 0: never."""
     wakes: bool = False
     """It is scaled to zero and is started when somebody asks."""
