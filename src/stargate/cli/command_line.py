@@ -28,6 +28,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Work": {
         "estimate": ("estimate", "Estimate time, cost and energy of a workload on each chip or pool."),
         "submit": ("submit", "Run a job or serve a model."),
+        "serve": ("serve", "Serve a model, and wait until it can be asked."),
+        "chat": ("chat", "Chat with a model at a gateway."),
         "ps": ("ps", "List workloads."),
         "show": ("show", "Show a workload, its attempts and why they ran where they did."),
         "logs": ("logs", "Print what a workload wrote."),

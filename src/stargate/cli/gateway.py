@@ -100,7 +100,7 @@ def _make_key(path: Path, url: str, node: str) -> None:
     """A key of this gateway's own, where the operator's is at hand. Raises UserError."""
     from stargate.base.errors import UserError
     from stargate.cli.client import Client
-    from stargate.server.auth import write_private
+    from stargate.cli.own_key import make_key, read_key
 
     operator = DATA / "operator.key"
     if not operator.exists():
@@ -108,9 +108,8 @@ def _make_key(path: Path, url: str, node: str) -> None:
             f"there is no key at {path}",
             f"make one with `stargate key make {node} --role gateway`, and keep its text in that file",
         )
-    with Client(url, operator.read_text().strip()) as client:
-        made = client.post("keys", {"name": node, "role": "gateway"})
-    write_private(path, made["key"].encode() + b"\n")
+    with Client(url, read_key(operator)) as client:
+        make_key(client, path, node, "gateway")
 
 
 def _secret(text: str) -> tuple[str, str]:

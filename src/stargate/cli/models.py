@@ -30,7 +30,7 @@ def command(data: Path, url: str | None, as_json: bool) -> None:
 def picture(found: list[dict[str, Any]]) -> str:
     """The table; a sentence where there is none."""
     if not found:
-        return "No models. `stargate submit FILE` starts a service; `models` and `apis` of the catalog name others."
+        return "No models. `stargate serve FILE` starts a service; `models` and `apis` of the catalog name others."
     return table(HEADINGS, [_row(item) for item in found])
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 DATA = Path("stargate-data")
+GATEWAY = "http://127.0.0.1:8780/v1"
+"""Where `stargate gateway` listens unless it is told otherwise."""
 
 
 def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,6 +30,18 @@ def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
         default=DATA,
         show_default=True,
         help="The server's folder.",
+    )(command)
+
+
+def gateway_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--gateway`: which gateway is meant."""
+    return click.option(
+        "--gateway",
+        metavar="URL",
+        envvar="STARGATE_GATEWAY",
+        default=GATEWAY,
+        show_default=True,
+        help="The gateway's address, up to /v1.",
     )(command)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,29 @@ from stargate.cli.output import json_option, print_json
 from stargate.cli.watch import follow, succeeded
 
 
+def what_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """FILE, and what is said otherwise than in it."""
+    for part in (
+        click.option(
+            "--env",
+            "-e",
+            "envs",
+            multiple=True,
+            metavar="NAME[=VALUE]",
+            help="Set a variable of the workload.",
+        ),
+        click.option(
+            "--id", "id", default="", help="Use this id; submitting the same id twice is submitting once."
+        ),
+        click.option("--name", help="Use this name instead of the file's."),
+        click.argument("file", type=click.Path(path_type=Path, allow_dash=True)),
+    ):
+        command = part(command)
+    return command
+
+
 @click.command("submit")
-@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--name", help="Use this name instead of the file's.")
-@click.option("--id", "id", default="", help="Use this id; submitting the same id twice is submitting once.")
-@click.option(
-    "--env", "-e", "envs", multiple=True, metavar="NAME[=VALUE]", help="Set a variable of the workload."
-)
+@what_options
 @click.option("--wait", "-w", is_flag=True, help="Watch it until it ends; a failure is exit code 1.")
 @server_options
 @json_option
@@ -46,11 +63,11 @@ def command(
     """
     workload = read(file, name, envs)
     with connect(data, url) as client:
-        accepted = client.post("workloads", {"id": id, "workload": wire.to_plain(workload)})
+        accepted = send(client, workload, id)
         if not wait:
-            _say(accepted, as_json=as_json)
+            say(accepted, as_json=as_json)
             return 0
-        shown = _waited(client, accepted["id"], as_json=as_json)
+        shown = waited(client, accepted["id"], quiet=as_json)
     if as_json:
         print_json(shown)
     return 0 if succeeded(shown) else 1
@@ -78,7 +95,14 @@ def _assignment(item: str) -> tuple[str, str]:
     return name, os.environ[name]
 
 
-def _say(accepted: dict[str, Any], *, as_json: bool) -> None:
+def send(client: Client, workload: workloads.Workload, id: str) -> dict[str, Any]:
+    """Submit it: its id, and whether that had been done before."""
+    accepted: dict[str, Any] = client.post("workloads", {"id": id, "workload": wire.to_plain(workload)})
+    return accepted
+
+
+def say(accepted: dict[str, Any], *, as_json: bool) -> None:
+    """What came of it, and where to look."""
     if as_json:
         print_json(accepted)
         return
@@ -89,9 +113,10 @@ def _say(accepted: dict[str, Any], *, as_json: bool) -> None:
     )
 
 
-def _waited(client: Client, id: str, *, as_json: bool) -> dict[str, Any]:
+def waited(client: Client, id: str, **how: Any) -> dict[str, Any]:
+    """Watch it, as `follow` does; whoever stops watching is told that it goes on."""
     try:
-        return follow(client, id, quiet=as_json)
+        return follow(client, id, **how)
     except KeyboardInterrupt:
         click.echo(f"{id} goes on; `stargate cancel {id}` ends it", err=True)
         raise

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from stargate.cli.client import Client, ServerUnreachableError, part
-from stargate.cli.output import dollars, table
+from stargate.cli.output import count, dollars, table
 
 POLL_S = 0.5
 PATIENCE_S = 60.0
@@ -19,34 +22,58 @@ ATTEMPTS_SHOWN = 12
 BAR = 30
 
 
-def follow(client: Client, id: str, *, quiet: bool = False, poll_s: float = POLL_S) -> dict[str, Any]:
-    """Poll until there is nothing to wait for; the last view. Raises ServerUnreachableError after a while."""
-    if quiet or not sys.stdout.isatty():
-        return _follow_in_lines(client, id, quiet=quiet, poll_s=poll_s)
-    from rich.console import Console
-    from rich.live import Live
-    from rich.text import Text
+def follow(
+    client: Client,
+    id: str,
+    *,
+    quiet: bool = False,
+    poll_s: float = POLL_S,
+    until: Callable[[dict[str, Any]], bool] | None = None,
+    timeout_s: float = math.inf,
+) -> dict[str, Any]:
+    """Poll until there is nothing to wait for, or for so long; the last view.
 
-    with Live(console=Console(highlight=False), refresh_per_second=8, transient=False) as live:
+    `until` says of a view whether one waits no longer; without it, it has settled. Raises ServerUnreachableError
+    after a while.
+    """
+    over = until or settled
+    before_s = time.monotonic() + timeout_s
+    with _shown(quiet=quiet) as show:
         while True:
             shown: dict[str, Any] = patiently(client, f"workloads/{part(id)}")
-            live.update(Text(picture(shown)))
-            if settled(shown):
+            show(shown)
+            if over(shown) or time.monotonic() >= before_s:
                 return shown
             time.sleep(poll_s)
 
 
-def _follow_in_lines(client: Client, id: str, *, quiet: bool, poll_s: float) -> dict[str, Any]:
+@contextmanager
+def _shown(*, quiet: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """What shows a view: a live table, or a line for each change where no one looks."""
+    if quiet:
+        yield lambda shown: None  # noqa: ARG005 - the others look at it
+    elif not sys.stdout.isatty():
+        yield _line_by_line()
+    else:
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        with Live(console=Console(highlight=False), refresh_per_second=8, transient=False) as live:
+            yield lambda shown: live.update(Text(picture(shown)))
+
+
+def _line_by_line() -> Callable[[dict[str, Any]], None]:
     said = ""
-    while True:
-        shown: dict[str, Any] = patiently(client, f"workloads/{part(id)}")
+
+    def show(shown: dict[str, Any]) -> None:
+        nonlocal said
         line = headline(shown)
-        if line != said and not quiet:
+        if line != said:
             click.echo(line)
         said = line
-        if settled(shown):
-            return shown
-        time.sleep(poll_s)
+
+    return show
 
 
 def patiently(client: Client, path: str, patience_s: float = PATIENCE_S) -> Any:
@@ -84,6 +111,8 @@ def headline(shown: dict[str, Any]) -> str:
     if shown.get("provider") and not shown.get("ended_at"):
         text += f" on {shown['provider']} (pool {shown['pool']})"
     total = shown.get("attempts_total", 0)
+    if shown["kind"] == "serve" and not shown.get("ended_at"):
+        return f"{text}, {shown.get('ready', 0)} of {count(shown['replicas'], 'replica')} ready"
     return f"{text}, attempt {total}" if total > 1 else text
 
 

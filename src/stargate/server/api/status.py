@@ -59,6 +59,8 @@ class Status(msgspec.Struct, frozen=True):
     """Attempts that an engine is being asked to start or stop."""
     engines: tuple[str, ...]
     """Kinds of engine that this server has."""
+    routes: int
+    """Version of the routes that gateways are given; one that tells as much in its health serves by them."""
     counts: Counts
     troubles: tuple[str, ...] = ()
     """What an operator should look at."""
@@ -100,6 +102,7 @@ async def status(
         backlog=driver.backlog,
         effects_pending=house.fleet.pending,
         engines=house.fleet.kinds,
+        routes=house.routing.version,
         counts=counts,
         troubles=(
             *house.warnings,

@@ -109,6 +109,8 @@ class WorkloadView(WorkloadRow, frozen=True, omit_defaults=True, kw_only=True):
     attempts: tuple[AttemptView, ...]
     """The newest last, each with the grounds of its placement."""
     attempts_total: int
+    ready: int
+    """Replicas of a service that answer and get requests."""
     needs: tuple[str, ...]
     """What had to be sourced for it."""
 
@@ -211,6 +213,7 @@ async def show_workload(house: Here, actor: Asking, id: Id) -> WorkloadView:
             slots=tuple(_slot(holder, number) for number in range(min(SLOTS_SHOWN, len(holder.slots)))),
             attempts=view_attempts(house.fleet, found[-ATTEMPTS_SHOWN:], now),
             attempts_total=len(found),
+            ready=sum(each.service == id and not each.draining for each in house.routing.endpoints),
             needs=tuple(need.id for need in state.sourcing.needs.values() if need.workload == id)[
                 -SLOTS_SHOWN:
             ],
