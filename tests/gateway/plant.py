@@ -112,7 +112,7 @@ class Plant:
             "gateway", "--data", self._home(node).name, "--server", f"http://127.0.0.1:{self.server_port}",
             "--node", node, "--key", key.name, "--workers", str(workers), "--port", str(port),
         )  # fmt: skip
-        self.wait(lambda: self.ask("/health", node=node)[0] == 200)
+        self.wait(lambda: self.ask("/health/ready", node=node)[0] == 200)
 
     def workers(self, node: str = NODE) -> list[psutil.Process]:
         """Processes that answer; and last the steward."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -92,6 +94,10 @@ class Spool:
         self._again: asyncio.TimerHandle | None = None
         self._busy = False
         self._survey_s = 0.0
+        self._fault: Exception | None = None
+        """Why the last batch could not be written."""
+        self.committed: Callable[[int], None] | None = None
+        """Is told of each batch that is on disk, and how many microseconds that took."""
         self._closing: asyncio.Future[None] | None = None
         self._idle: asyncio.Future[None] | None = None
         self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
@@ -142,6 +148,14 @@ class Spool:
     def open_records(self) -> int:
         """How many admissions are on disk and their settlements not."""
         return len(self._open) + self._settling
+
+    def trouble(self) -> str:
+        """Why nothing can be admitted now; empty: it can. Where the disk failed, it is looked at again."""
+        if self._fault is None:
+            return self._full()
+        if not self._busy and self._closing is None:
+            self._begin_batch(asyncio.get_running_loop())
+        return str(self._fault)
 
     def number(self) -> int:
         """The next admission's `seq`. Write it before anything is awaited: numbers and order agree."""
@@ -264,10 +278,13 @@ class Spool:
             del queue[:count]
         self._batches.put(_Batch(loop, batch))
 
-    def _finished(self, batch: _Batch, error: Exception | None) -> None:
+    def _finished(self, batch: _Batch, error: Exception | None, took_us: int) -> None:
         self._busy = False
+        self._fault = error
         items = batch.items
         if error is None:
+            if items and self.committed is not None:
+                self.committed(took_us)
             admitted = [each.record.seq for each in items if isinstance(each.record, Admitted)]
             self._open.update(admitted)
             self._settling -= len(items) - len(admitted)
@@ -305,12 +322,14 @@ class Spool:
     def _work(self) -> None:
         while (batch := self._batches.get()) is not None:
             error = None
+            began_ns = time.perf_counter_ns()
             try:
                 self._put(batch.items)
             except Exception as caught:  # noqa: BLE001 - whatever it is, those who wait must hear of it
                 error = caught
             try:
-                batch.loop.call_soon_threadsafe(self._finished, batch, error)
+                took_us = (time.perf_counter_ns() - began_ns) // 1_000
+                batch.loop.call_soon_threadsafe(self._finished, batch, error, took_us)
             except RuntimeError:  # the loop is closed: nobody waits
                 return
 

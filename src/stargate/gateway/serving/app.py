@@ -9,13 +9,17 @@ from typing import Any
 
 import msgspec
 
+from stargate.gateway.observing import Passage
 from stargate.gateway.record import OPERATIONS, Operation
 from stargate.gateway.serving.body import Asked, oversized, read
 from stargate.gateway.serving.desk import Desk
 from stargate.gateway.serving.exchange import Exchange
+from stargate.gateway.serving.health import readiness
 from stargate.gateway.serving.refusal import Headers, Refusal
 
 _ASKED: dict[str, Operation] = {f"/v1/{operation}": operation for operation in OPERATIONS}
+_OTHERS = frozenset({"batches", "files", "models"})
+"""What else is asked for below `/v1/`, and told apart where requests are counted."""
 _JSON = msgspec.json.Encoder()
 WATCH_S = 1.0
 
@@ -35,40 +39,57 @@ class App:
         if scope.proto != "http":
             proto.close(404)
             return
-        request = f"{self._prefix}{next(self._numbers):x}"
+        passage = self._desk.observer.begin(f"{self._prefix}{next(self._numbers):x}")
         try:
-            await self._answer(scope, proto, request)
+            await self._answer(scope, proto, passage)
         except Refusal as refusal:
-            proto.response_bytes(refusal.status, [*refusal.headers, ("x-request-id", request)], refusal.body)
+            passage.refuse(refusal.status, refusal.code)
+            headers = [*refusal.headers, ("x-request-id", passage.request)]
+            proto.response_bytes(refusal.status, headers, refusal.body)
+        except Exception:
+            passage.refuse(500, "failed")
+            raise
+        finally:
+            self._desk.observer.end(passage, scope)
 
-    async def _answer(self, scope: Any, proto: Any, request: str) -> None:
+    async def _answer(self, scope: Any, proto: Any, passage: Passage) -> None:
         path = scope.path
         operation = _ASKED.get(path)
         if operation is not None:
             _demand_method(scope, "POST")
-            await self._ask(scope, proto, request, operation)
-        elif path == "/v1/models" or path.startswith("/v1/models/"):
+            await self._ask(scope, proto, passage, operation)
+            return
+        kind = path.removeprefix("/v1/").partition("/")[0]
+        passage.operation, passage.status = kind if kind in _OTHERS else "other", 200
+        await self._answer_other(scope, proto, passage, path)
+
+    async def _answer_other(self, scope: Any, proto: Any, passage: Passage, path: str) -> None:
+        if path == "/v1/models" or path.startswith("/v1/models/"):
             _demand_method(scope, "GET")
-            self._models(scope, proto, request)
-        elif path == "/health":
-            self._health(proto)
+            self._models(scope, proto, passage.request)
+        elif path in ("/health", "/health/ready", "/metrics"):
+            passage.operation = ""
+            _demand_method(scope, "GET")
+            await self._tell(scope, proto, path)
         else:
             raise Refusal(
                 404, "not_found", f"there is nothing at {path!r:.200}; `/v1/models` lists what can be asked"
             )
 
-    async def _ask(self, scope: Any, proto: Any, request: str, operation: Operation) -> None:
+    async def _ask(self, scope: Any, proto: Any, passage: Passage, operation: Operation) -> None:
         desk = self._desk
+        desk.observer.asks(passage, operation, scope.headers)
         routes, application = desk.application(scope.headers.get("authorization"))
+        passage.application = application
         if desk.open_requests >= desk.settings.open_requests:
             raise Refusal(
                 429, "overloaded", f"{desk.open_requests:,} requests are open here, the limit", retry_s=1
             )
         desk.open_requests += 1
         try:
-            asked = await self._read(scope, proto, operation)
+            asked = await self._read(scope, proto, passage, operation)
             choices = desk.ways(routes, application, asked)
-            exchange = Exchange(desk, proto, request, application, asked)
+            exchange = Exchange(desk, proto, passage, application, asked)
             if application.operator:
                 exchange.headers.append(
                     ("stargate-why", _JSON.encode(choices[0][1].why).decode("ascii", "replace"))
@@ -82,7 +103,7 @@ class App:
         finally:
             desk.open_requests -= 1
 
-    async def _read(self, scope: Any, proto: Any, operation: Operation) -> Asked:
+    async def _read(self, scope: Any, proto: Any, passage: Passage, operation: Operation) -> Asked:
         limit = self._desk.settings.body_bytes
         headers = scope.headers
         if headers.get("content-encoding", "identity") != "identity":
@@ -100,7 +121,10 @@ class App:
             raise Refusal(408, "slow_request", "the request did not arrive in time", retry_s=1) from None
         if len(data) > limit:
             raise oversized(limit)
-        return read(operation, data)
+        passage.received_bytes = len(data)
+        asked = read(operation, data)
+        passage.asked_model, passage.stream = asked.model, asked.stream
+        return asked
 
     def _models(self, scope: Any, proto: Any, request: str) -> None:
         routes, application = self._desk.application(scope.headers.get("authorization"))
@@ -121,21 +145,23 @@ class App:
         else:
             _say(proto, {"object": "list", "data": found}, request)
 
-    def _health(self, proto: Any) -> None:
-        desk = self._desk
-        routes = desk.map
-        age_s = None if desk.heard_us is None else round((desk.clock_us() - desk.heard_us) / 1e6, 1)
-        _say(
-            proto,
-            {
-                "status": "ok" if routes is not None else "no routes",
-                "routes": None if routes is None else routes.routes.version,
-                "heard_s_ago": age_s,
-                "open_requests": desk.open_requests,
-            },
-            "",
-            200 if routes is not None else 503,
-        )
+    async def _tell(self, scope: Any, proto: Any, path: str) -> None:
+        """What load balancers and operators ask: that it lives, whether it takes requests, what it has counted."""
+        if path == "/health":
+            _say(proto, {"status": "ok"}, "")
+        elif path == "/health/ready":
+            said = readiness(self._desk)
+            _say(proto, said, "", 503 if said["troubles"] else 200)
+        else:
+            desk = self._desk
+            if not desk.settings.open_metrics:
+                if desk.map is None:
+                    raise Refusal(503, "no_routes", "this gateway knows no keys yet", retry_s=1)
+                if not desk.holder(desk.map, scope.headers.get("authorization")).operator:
+                    says = "metrics are for keys that were made with `stargate key make --why`"
+                    raise Refusal(403, "not_an_operator", says)
+            kind, text = await desk.observer.metrics(scope.headers.get("accept", ""))
+            proto.response_bytes(200, [("content-type", kind)], text)
 
     async def watch(self) -> None:
         """Let go of clients that leave their answers unread, and of limits that lie idle. Runs until cancelled."""

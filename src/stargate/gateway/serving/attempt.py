@@ -109,6 +109,7 @@ class OpenAttempt:
             last_byte_us=now_us - self.admitted.at_us if self.first_byte_us else 0,
             said=said[:SAID_LIMIT],
         )
+        self._desk.observer.settled(self.post.endpoint, self.admitted, settled)
         with suppress(StargateError):
             await self._desk.spool.write(settled)
             return True

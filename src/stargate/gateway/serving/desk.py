@@ -12,6 +12,7 @@ from stargate.base.errors import ProviderError
 from stargate.base.time import Instant
 from stargate.gateway.limits import NoBankError, Purse, Short, Ticket
 from stargate.gateway.metering import Spool
+from stargate.gateway.observing import Observer
 from stargate.gateway.record import Application, Endpoint, Model, Price, Routes, Tokens
 from stargate.gateway.routing import Map, Shut, Switchboard, Ways
 from stargate.gateway.serving.body import Asked
@@ -43,6 +44,8 @@ class Desk:
         settings: Settings,
         secrets: Mapping[str, str],
         whys: Path,
+        *,
+        observer: Observer | None = None,
     ) -> None:
         self.spool = spool
         self.upstream = upstream
@@ -51,6 +54,7 @@ class Desk:
         self.settings = settings
         self.secrets = secrets
         self.patience = Patience(first_byte_s=settings.first_byte_s, idle_s=settings.idle_s)
+        self.observer = observer or Observer(clock_us)
         self._whys = whys
         self._noted: set[str] = set()
         self.map: Map | None = None
@@ -67,27 +71,37 @@ class Desk:
     def application(self, authorization: str | None) -> tuple[Map, Application]:
         """Whose request it is. Raises Refusal."""
         routes = self._routes()
+        return routes, self.holder(routes, authorization)
+
+    def holder(self, routes: Map, authorization: str | None) -> Application:
+        """Whose key it is. Raises Refusal."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise unknown_key()
         found = routes.application(hashlib.sha256(token.strip().encode(errors="replace")).hexdigest())
         if found is None or (found.expires is not None and self.clock_us() >= found.expires):
             raise unknown_key()
-        return routes, found
+        return found
 
     def _routes(self) -> Map:
         found = self.map
         if found is None:
             raise Refusal(503, "no_routes", "this gateway has not been told any routes yet", retry_s=1)
-        age_s = 0.0 if self.heard_us is None else (self.clock_us() - self.heard_us) / MILLION
-        if age_s > self.settings.stale_s:
+        if self.stale:
             raise Refusal(
                 503,
                 "stale_routes",
-                f"this gateway has heard nothing of its control plane for {age_s:,.0f} s, and serves no longer",
+                f"this gateway has heard nothing of its control plane for {self.settings.stale_s:,.0f} s or more, and "
+                "serves no longer",
                 retry_s=10,
             )
         return found
+
+    @property
+    def stale(self) -> bool:
+        """Whether the routes are too old to serve by."""
+        heard_us = self.heard_us
+        return heard_us is not None and self.clock_us() - heard_us > self.settings.stale_s * MILLION
 
     def ways(self, routes: Map, application: Application, asked: Asked) -> list[tuple[Model, Ways]]:
         """The model asked for, then what answers in its place, each with where it may be asked. Raises Refusal."""

@@ -19,6 +19,7 @@ from contextlib import suppress
 from typing import Any
 
 from stargate.base.errors import StargateError
+from stargate.gateway.observing import Passage
 from stargate.gateway.record import (
     Admitted,
     Application,
@@ -47,10 +48,12 @@ AFTERWARDS_S = 1.0
 class Exchange:
     """One request of one application, from its permission to its end."""
 
-    def __init__(self, desk: Desk, proto: Any, request: str, application: Application, asked: Asked) -> None:
+    def __init__(
+        self, desk: Desk, proto: Any, passage: Passage, application: Application, asked: Asked
+    ) -> None:
         self._desk = desk
         self._proto = proto
-        self._request = request
+        self._passage = passage
         self._application = application
         self._asked = asked
         self._nth = 0
@@ -65,7 +68,7 @@ class Exchange:
         """The client has gone away."""
         self.sending_us = 0
         """Since when the client has not taken what it was sent; 0: it has."""
-        self.headers: Headers = [("x-request-id", request)]
+        self.headers: Headers = [("x-request-id", passage.request)]
 
     async def run(self, choices: list[tuple[Model, Ways]]) -> None:
         """Answer it. Raises Refusal while nothing was answered."""
@@ -99,7 +102,7 @@ class Exchange:
         admitted = Admitted(
             seq=desk.spool.number(),
             at_us=begin_us,
-            request=self._request,
+            request=self._passage.request,
             nth=self._nth,
             application=self._application.id,
             operation=asked.operation,
@@ -215,6 +218,7 @@ class Exchange:
     async def _stream(self, run: OpenAttempt, answer: Answer) -> None:
         """Pass a stream on. Errors from here on are events of the stream: the status has gone out."""
         scanner = run.scanner = Scanner(hide_usage=not self._asked.usage_wanted)
+        self._passage.status = answer.status
         transport = self._proto.response_stream(answer.status, [*answer.headers, *self.headers])
         trouble = ""
         try:
@@ -249,12 +253,15 @@ class Exchange:
         self.sending_us = self._desk.clock_us()
         try:
             await transport.send_bytes(data)
+            self._passage.sent(len(data), self.sending_us)
         except Exception:  # noqa: BLE001  # the server's errors of a closed connection share no other base
             self.leave()
         self.sending_us = 0
 
     def _respond(self, answer: Answer, body: bytes) -> None:
         if not self._left:
+            self._passage.status = answer.status
+            self._passage.sent(len(body), self._desk.clock_us())
             self._proto.response_bytes(answer.status, [*answer.headers, *self.headers], body)
 
     def _watch(self) -> None:
@@ -296,6 +303,7 @@ class Exchange:
             ("content-type", "application/json"),
             ("x-request-id", admitted.upstream_id),
             *authorised(endpoint, self._desk.secrets),
+            *self._passage.onward(admitted, endpoint),
         ]
 
 

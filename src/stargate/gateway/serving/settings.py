@@ -34,3 +34,5 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long an answer is read on whose client has left, where the endpoint bills it anyway."""
     stale_s: Seconds = 86_400.0
     """Age of routes after which nothing is served by them."""
+    open_metrics: bool = False
+    """Whoever reaches the port may read `/metrics`; else it takes an operator's key."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from stargate.base import wire
 from stargate.base.time import Instant
 from stargate.gateway.limits import Allotment, Bank, OwnBank, Purse
 from stargate.gateway.metering import Spool
+from stargate.gateway.observing import AccessLog, Observer, Shelf, Tracing, tracing_wanted
 from stargate.gateway.record import Routes
 from stargate.gateway.serving.app import App
 from stargate.gateway.serving.desk import Desk
+from stargate.gateway.serving.health import gauges
 from stargate.gateway.serving.settings import Settings
 from stargate.gateway.steward.bank import RemoteBank
 from stargate.gateway.upstream import AiohttpUpstream
@@ -42,6 +45,8 @@ class Told(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """Routes come from a control plane, and grow stale without it."""
     steward: bool = False
     """A steward hands out limits; else this is the only worker, and does it itself."""
+    access_log: str = ""
+    """File to which a line is added for each request; `-`: standard output; empty: nowhere."""
 
 
 def clock_us() -> int:
@@ -59,6 +64,7 @@ class Worker:
         self._bank: RemoteBank | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._seen = (0, 0)
+        self._observer: Observer | None = None
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         told = wire.from_json(Path(os.environ[VARIABLE]).read_bytes(), Told)
@@ -81,14 +87,25 @@ class Worker:
             self._allotment = Allotment()
             bank = OwnBank(self._allotment, spool.epoch, clock_us)
         secrets = {name: os.environ.get(variable, "") for name, variable in told.secrets.items()}
-        self._desk = Desk(
-            spool, AiohttpUpstream(), Purse(bank, clock_us), clock_us, told.settings, secrets, folder / "why"
+        self._observer = Observer(
+            clock_us,
+            Shelf(folder / "metrics", spool.epoch),
+            AccessLog(told.access_log) if told.access_log else None,
+            Tracing(os.environ, spool.epoch) if tracing_wanted(os.environ) else None,
         )
+        spool.committed = self._observer.committed
+        purse = Purse(bank, clock_us)
+        self._desk = Desk(
+            spool, AiohttpUpstream(), purse, clock_us, told.settings, secrets, folder / "why",
+            observer=self._observer,
+        )  # fmt: skip
+        self._observer.gauges = partial(gauges, self._desk)
         await self._look(folder / "routes", told)
         self._app = App(self._desk)
         self._tasks = [
             asyncio.create_task(self._app.watch(), name="watch"),
             asyncio.create_task(self._follow(folder / "routes", told), name="follow"),
+            asyncio.create_task(self._observer.run(), name="observe"),
         ]
 
     async def _close(self) -> None:
@@ -100,6 +117,8 @@ class Worker:
         if self._desk is not None:
             await self._desk.upstream.close()
             await self._desk.spool.close()
+        if self._observer is not None:
+            await self._observer.close()
 
     async def _follow(self, path: Path, told: Told) -> None:
         while True:

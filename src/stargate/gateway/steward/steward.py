@@ -24,6 +24,7 @@ from stargate.gateway.serving.desk import lookup
 from stargate.gateway.steward.bank import BankServer
 from stargate.gateway.steward.home import Home, HomeError
 from stargate.gateway.steward.shares import Shares
+from stargate.gateway.steward.watch import Watch
 from stargate.gateway.upstream import AiohttpUpstream
 
 RETRY_S = 1.0
@@ -59,6 +60,7 @@ class Steward:
         self._secrets = {name: os.environ.get(variable, "") for name, variable in charge.secrets.items()}
         self._allotment = Allotment()
         self._shares = Shares()
+        self._watch = Watch(self._folder / "metrics", clock_us)
         self._applications: tuple[Application, ...] = ()
         self._bank = BankServer(self._allotment, clock_us)
         self._upstream = AiohttpUpstream()
@@ -79,6 +81,7 @@ class Steward:
                 tasks.create_task(self._follow())
                 tasks.create_task(self._heed_budgets())
                 tasks.create_task(shipper.run())
+                tasks.create_task(self._watch.run(shipper))
         finally:
             await self._bank.close()
             await self._upstream.close()
@@ -127,7 +130,12 @@ class Steward:
         digests = {usage.admitted.why for usage in usages} - self._told
         whys = tuple(why for digest in sorted(digests) if (why := self._why(digest)) is not None)
         attempts = tuple((usage.epoch, usage.admitted, usage.settled) for usage in usages)
-        receipt = await self._home.ship(Shipment(self._node, attempts, whys))
+        try:
+            receipt = await self._home.ship(Shipment(self._node, attempts, whys))
+        except HomeError:
+            self._watch.failed()
+            raise
+        self._watch.arrived(receipt, len(attempts))
         self._told |= digests
         for unfit in receipt.unfit:
             _log.error("attempt %s of %s is not counted: %s", unfit.seq, unfit.epoch, unfit.says)
