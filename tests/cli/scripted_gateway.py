@@ -72,7 +72,7 @@ def scripted_gateway() -> Iterator[ScriptedGateway]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         found = ScriptedGateway(server.server_port)
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
             yield found
