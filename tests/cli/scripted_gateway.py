@@ -52,7 +52,7 @@ def scripted_gateway() -> Iterator[ScriptedGateway]:
             self._answer(found.status, found.body)
 
         def do_GET(self) -> None:
-            if self.path == "/health":
+            if self.path == "/health/ready":
                 self._answer(200 if found.routes else 503, json.dumps({"routes": found.routes}).encode())
             elif found.known:
                 self._answer(200, json.dumps({"data": [{"id": "tiny"}]}).encode())

@@ -121,7 +121,8 @@ class Gateway:
 
     def routes(self) -> int:
         """Version of the routes that it serves by. Raises InternalError where it has none."""
-        with self._reached(), self._http.stream("GET", f"{self.url.removesuffix('/v1')}/health") as response:
+        ready = f"{self.url.removesuffix('/v1')}/health/ready"
+        with self._reached(), self._http.stream("GET", ready) as response:
             version = _record(_bounded(response)).get("routes")
         if not isinstance(version, int):
             raise InternalError(f"the gateway at {self.url} has no routes", "see its log")

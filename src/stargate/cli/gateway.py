@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 from pathlib import Path
@@ -45,6 +46,17 @@ _SECRET = re.compile(r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})=([A-Za-z_][A-Za-z0-9
     metavar="NAME=VARIABLE",
     help="The environment variable that holds a secret which endpoints name.",
 )
+@click.option(
+    "--access-log",
+    metavar="FILE",
+    default="",
+    help="Add a line of JSON for each request to FILE, or to standard output (-).",
+)
+@click.option(
+    "--open-metrics",
+    is_flag=True,
+    help="Let whoever reaches the port read /metrics; else it takes a key made with --why.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print where it listens as JSON.")
 def command(
     *,
@@ -56,14 +68,18 @@ def command(
     port: int,
     workers: int,
     secrets: tuple[str, ...],
+    access_log: str,
+    open_metrics: bool,
     as_json: bool,
 ) -> None:
     """Serve models through one OpenAI-compatible API, by the routes of a control plane; Ctrl-C stops it.
 
     It starts and serves without the control plane by the routes it last had, and keeps what was used until that has
-    arrived there.
+    arrived there. OpenTelemetry's variables, as OTEL_EXPORTER_OTLP_ENDPOINT, make it send spans.
     """
+    from stargate.gateway.observing import tracing_wanted
     from stargate.gateway.serving.host import Listening, serve
+    from stargate.gateway.serving.settings import Settings
     from stargate.gateway.serving.worker import Told
     from stargate.gateway.steward.steward import Charge
 
@@ -74,7 +90,15 @@ def command(
     token = (key or folder / "gateway.key").resolve()
     if not token.exists():
         _make_key(token, url, node)
-    told = Told(data=str(folder), secrets=named, followed=True, steward=True)
+    tracing_wanted(os.environ)
+    told = Told(
+        data=str(folder),
+        settings=Settings(open_metrics=open_metrics),
+        secrets=named,
+        followed=True,
+        steward=True,
+        access_log=_log(access_log),
+    )
     charge = Charge(data=str(folder), node=node, server=url, token_file=str(token), secrets=named)
     where = f"http://{host}:{port}/v1"
     click.echo(
@@ -94,6 +118,22 @@ def _address() -> str:
             f"no server runs at {DATA}, and none was named", "give --server URL, or run `stargate up` here"
         ) from None
     return url
+
+
+def _log(name: str) -> str:
+    """The access log, as workers are told of it. Raises UserError where it cannot be written."""
+    from stargate.base.errors import UserError
+
+    if name in ("", "-"):
+        return name
+    path = Path(name).resolve()
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise UserError(
+            f"the access log {path} cannot be written: {error.strerror}", "Make its folder, or name another file"
+        ) from None
+    return str(path)
 
 
 def _make_key(path: Path, url: str, node: str) -> None:
