@@ -127,8 +127,20 @@ class Rig:
     ) -> Call:
         """Hand a request to the application, and return when it is done."""
         said = {"authorization": f"Bearer {token}", "content-length": "1", **headers}
-        await self.app(SimpleNamespace(proto="http", path=path, method="POST", headers=said), call)
+        await self._hand(call, path, "POST", said)
         return call
+
+    async def get(self, path: str, token: str = "", **headers: str) -> Call:
+        """A request without a body."""
+        call = Call(b"")
+        await self._hand(call, path, "GET", {"authorization": f"Bearer {token}", **headers})
+        return call
+
+    async def _hand(self, call: Call, path: str, method: str, headers: dict[str, str]) -> None:
+        client = "192.0.2.7:4711"
+        await self.app(
+            SimpleNamespace(proto="http", path=path, method=method, headers=headers, client=client), call
+        )
 
     async def ask(self, path: str = "/v1/chat/completions", token: str = TOKEN, **body: Any) -> Call:
         """A request with a body of its own, else a small chat."""
