@@ -55,10 +55,11 @@ def test_some_things_are_the_operators_alone(actor: Actor, action: str) -> None:
     assert not may(actor, action).allowed
 
 
-def test_a_gateway_reads_routes_and_puts_usage_on_record_and_nothing_else() -> None:
+def test_a_gateway_reads_routes_says_what_it_does_puts_usage_on_record_and_nothing_else() -> None:
     assert [action for action in get_args(Action) if may(GATEWAY, action).allowed] == [
         "routes.read",
         "records.add",
+        "load.tell",
         "usage.add",
     ]
 

@@ -112,7 +112,8 @@ class Stage:
         """Until nothing is in hand any more."""
         for _ in range(1_000):
             await asyncio.sleep(0.002)
-            if not self.house.driver.backlog and not self.house.fleet.pending:
+            house = self.house
+            if not house.driver.backlog and not house.fleet.pending and not house.draining.pending:
                 return
         raise AssertionError("the server does not come to rest")
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from stargate.base.errors import InputError
-from stargate.base.time import MINUTE, SECOND
+from stargate.base.time import MINUTE, SECOND, Duration
 from stargate.workloads import Probe, Service, parse
 
 SKYSERVE = """
@@ -25,6 +25,7 @@ service:
     max_replicas: 10
     target_qps_per_replica: 2.5
     upscale_delay_seconds: 60
+    downscale_delay_seconds: 90
   load_balancing_policy: least_load
 resources:
   ports: 8081
@@ -41,6 +42,7 @@ def test_a_skypilot_service_loads_as_it_is() -> None:
         min_replicas=2,
         max_replicas=10,
         target_qps_per_replica=Decimal("2.5"),
+        cool_down=Duration(90 * SECOND),
         port=8081,
         probe=Probe(
             path="/v1/chat/completions",
@@ -57,6 +59,12 @@ def test_a_number_of_replicas() -> None:
     assert workload.replicas == 3
     assert workload.service == Service(min_replicas=3, max_replicas=3, port=9000, probe=Probe(path="/health"))
     assert Probe().timeout == 15 * SECOND
+
+
+def test_a_service_may_be_scaled_to_zero() -> None:
+    workload = parse("{kind: serve, service: {replica_policy: {min_replicas: 0}}}")
+    assert workload.replicas == 0
+    assert workload.service == Service(min_replicas=0, max_replicas=1), "one that could never run serves nobody"
 
 
 def test_kind_serve_alone_is_one_replica() -> None:

@@ -1,8 +1,8 @@
 """Who may do what: one table, and nothing is allowed that is not in it.
 
 Operators may do everything. A provider's key acts for its party: what belongs to another party is answered as if
-it did not exist, so ids tell nothing. A gateway's key reads routes, puts usage on record under its own name,
-and sees nothing else. An application's key is good at gateways alone.
+it did not exist, so ids tell nothing. A gateway's key reads routes, says what it does, puts usage on record under its
+own name, and sees nothing else. An application's key is good at gateways alone.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ Action = Literal[
     "journal.read",
     "routes.read",
     "records.add",
+    "load.tell",
     "usage.add",
     "usage.read",
     "statements.read",
@@ -95,7 +96,7 @@ ALLOWED: dict[Role, frozenset[Action]] = {
             "statements.read",
         }
     ),
-    "gateway": frozenset({"routes.read", "records.add", "usage.add"}),
+    "gateway": frozenset({"routes.read", "records.add", "load.tell", "usage.add"}),
     "application": frozenset(),
 }
 """What roles other than operator may do. A provider's and a gateway's are further bound to what is its own."""

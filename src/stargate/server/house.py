@@ -30,9 +30,11 @@ from stargate.server.auth import Actor, Keyring, open_keyring
 from stargate.server.bookkeeper import Bookkeeper
 from stargate.server.clock import Clock, system_clock
 from stargate.server.config import Plan, ServerConfig, read_plan
+from stargate.server.draining import Draining
 from stargate.server.driver import Driver, Receipt
 from stargate.server.fleet import Fleet
 from stargate.server.history import History
+from stargate.server.hosts import Hosts
 from stargate.server.intake import Intake
 from stargate.server.readiness import Pace
 from stargate.server.request_log import RequestLog
@@ -66,6 +68,8 @@ class House:
         books: Bookkeeper | None,
         *,
         routing: Routing,
+        hosts: Hosts,
+        draining: Draining,
         requests: RequestLog,
     ) -> None:
         self.config = config
@@ -76,6 +80,8 @@ class House:
         self.books = books
         """Who keeps the ledger; None: this server has none."""
         self.routing = routing
+        self.hosts = hosts
+        self.draining = draining
         self.requests = requests
         self.intake = Intake(driver, keyring, requests, books, routing.prices)
         self.history = History(config.journal, config.limits.explain_entries)
@@ -149,23 +155,35 @@ async def open_house(
         )
         books = None if config.books is None else Bookkeeper(config.books, config.limits.ledger_s)
         counted = Instant(0) if books is None else await books.open()
-        driver = Driver(machine, journal, fleet.dispatch, clock, config.limits, counted)
+        driver = Driver(
+            machine,
+            journal,
+            lambda effect: draining.dispatch(effect),  # noqa: PLW0108 - it is made below
+            clock,
+            config.limits,
+            counted,
+        )
         keyring = open_keyring(config.keys, config.operator_key, clock(), config.limits.keys)
         routing = Routing(driver, keyring, fleet.address, Pace(ready_s=config.limits.probe_s))
+        hosts = Hosts(driver.now)
+        draining = Draining(fleet.dispatch, driver, routing, hosts)
         requests = RequestLog(config.requests, config.limits.request_rows, config.limits.request_days)
-        house = House(config, driver, fleet, keyring, clock, books, routing=routing, requests=requests)
+        house = House(
+            config, driver, fleet, keyring, clock, books,
+            routing=routing, hosts=hosts, draining=draining, requests=requests,
+        )  # fmt: skip
         house.warnings += replayed.warnings
         if isinstance(plan, UserError):
             _warn(house, f"the files could not be read, so what was declared before holds: {plan}")
         loop = asyncio.create_task(driver.run(), name="driver")
         beside = [
             asyncio.create_task(routing.run(), name="routes"),
-            asyncio.create_task(Scaler(driver, house.intake.load).run(), name="load"),
+            asyncio.create_task(Scaler(driver, hosts, lambda: routing.services).run(), name="load"),
         ]
         rounds: asyncio.Task[None] | None = None
         try:
             for effect in machine.outstanding():
-                fleet.dispatch(effect)
+                draining.dispatch(effect)
             if isinstance(plan, Plan):
                 await _declare_at_start(house, plan, first=replayed.head.seq == 0)
             await fleet.open(driver.tell)
@@ -177,6 +195,7 @@ async def open_house(
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
+            await draining.close()
             await requests.close()
             if books is not None:
                 await _close_books(books, rounds)

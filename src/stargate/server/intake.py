@@ -18,7 +18,6 @@ from stargate.server.bookkeeper import Bookkeeper
 from stargate.server.counted import events, fault
 from stargate.server.driver import Driver
 from stargate.server.request_log import Filed, RequestLog, Where
-from stargate.server.scaling import Load
 from stargate.server.served import endpoint_of
 
 Prices = Callable[[], Mapping[str, Price]]
@@ -37,8 +36,6 @@ class Intake:
         self._log = log
         self._books = books
         self._prices = prices
-        self.load = Load()
-        """Requests of services, as they are told."""
 
     async def take(self, shipment: Shipment, source: str) -> Receipt:
         """All of it durably on record, each attempt once; what can never be is named, and the rest is taken.
@@ -61,8 +58,6 @@ class Intake:
                 continue
             if is_new:
                 fresh.add(place)
-                if each.where.service:
-                    self.load.note(each.where.service, each.admitted.at_us)
             found = list(events(each))
             counted += found
             owner += [place] * len(found)

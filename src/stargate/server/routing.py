@@ -136,6 +136,23 @@ class Routing:
         failed = (f"gateways are not told newer {part}: {says}" for part, says in self._failed.items())
         return (*failed, *self.readiness.troubles)
 
+    @property
+    def services(self) -> frozenset[str]:
+        """Workloads that serve, or will."""
+        return frozenset(self._services)
+
+    @property
+    def has_gateways(self) -> bool:
+        """Whether there may be any: they need keys."""
+        now = self._driver.now()
+        return any(key.role == "gateway" and not key.refusal(now) for key in self._keyring.all())
+
+    def closed(self, attempt: str) -> int | None:
+        """The version of routes by which nothing new is sent to a replica; None: it is not made yet."""
+        if not self.body or any(each.id == attempt and not each.draining for each in self.endpoints):
+            return None
+        return self.version
+
     def prices(self) -> dict[str, Price]:
         """What models cost now, by what they are called."""
         return {model.id: model.price for model in self.models}

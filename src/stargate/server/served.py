@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from stargate.base.time import SECOND
 from stargate.broker import State
 from stargate.broker.records import AttemptState, WorkloadState
@@ -29,9 +31,11 @@ def models(infrastructure: Infrastructure, services: Iterable[WorkloadState]) ->
     """All that can be asked for: what the catalog names, then what services serve beside it."""
     found = {entry.id: _model(entry) for entry in infrastructure.models}
     for holder in services:
-        name = model_of(holder)
+        name, service = model_of(holder), holder.workload.service
         if name not in found:
             found[name] = Model(name, owner=holder.workload.team, created_s=holder.at // SECOND)
+        if service is not None and not service.min_replicas and service.max_replicas:
+            found[name] = msgspec.structs.replace(found[name], wakes=True)
     return tuple(found.values())
 
 

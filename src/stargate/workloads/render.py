@@ -15,7 +15,7 @@ from stargate.base.composer import KEY_LIMIT
 from stargate.base.document import parse
 from stargate.base.errors import InputError
 from stargate.workloads.quantity import tidy
-from stargate.workloads.workload import Data, Probe, Resources, Service, Workload
+from stargate.workloads.workload import COOL_DOWN, Data, Probe, Resources, Service, Workload
 
 
 class _Dumper(yaml.SafeDumper):
@@ -185,6 +185,8 @@ def _service(service: Service, workload: Workload) -> dict[str, Any]:
     policy = dict(service.options.get("replica_policy", {}))
     if service.target_qps_per_replica is not None:
         policy["target_qps_per_replica"] = service.target_qps_per_replica
+    if service.cool_down != COOL_DOWN:
+        policy["downscale_delay_seconds"] = tidy(Decimal(service.cool_down) / 1_000_000)
     if policy or service.min_replicas != service.max_replicas:
         form["replica_policy"] = {
             "min_replicas": service.min_replicas,

@@ -13,12 +13,12 @@ from stargate.workloads import quantity
 from stargate.workloads.authored import CARRIED_SERVICE, ProbeEntry, ReplicaPolicy, ServiceEntry
 from stargate.workloads.reading import Reading, carried, plain, scalar_text
 from stargate.workloads.requirements import Requirements
-from stargate.workloads.workload import NODES_LIMIT, Probe, Service
+from stargate.workloads.workload import COOL_DOWN, NODES_LIMIT, Probe, Service
 
 _CARRIED_POLICY = tuple(
     name
     for name in ReplicaPolicy.__struct_fields__
-    if name not in ("min_replicas", "max_replicas", "target_qps_per_replica")
+    if name not in ("min_replicas", "max_replicas", "target_qps_per_replica", "downscale_delay_seconds")
 )
 _CARRIED_PROBE = ("endpoint_probe_interval_seconds", "consecutive_failure_threshold_timeout")
 
@@ -30,47 +30,47 @@ def service(
     if entry is None:
         return None, 1
     options = {name: getattr(entry, name) for name in CARRIED_SERVICE if getattr(entry, name) is not None}
-    least, most, qps = _replicas(reading, entry, options)
+    bounds = _bounds(reading, entry, options)
     probe = _probe(reading, entry.readiness_probe, options, envs)
     made = Service(
-        min_replicas=least,
-        max_replicas=most,
-        target_qps_per_replica=qps,
+        **bounds,
         port=_port(reading, entry, needs),
         probe=probe,
         options=reading.attempt("service", lambda value: carried(reading.fill(value, envs)), options, {}),
     )
-    return made, least
+    return made, made.min_replicas
 
 
-def _replicas(
-    reading: Reading, entry: ServiceEntry, options: dict[str, Any]
-) -> tuple[int, int, Decimal | None]:
-    """Least, most, and the load that calls for another."""
+def _bounds(reading: Reading, entry: ServiceEntry, options: dict[str, Any]) -> dict[str, Any]:
+    """How many replicas there may be, and what calls for more or fewer."""
     policy = entry.replica_policy
     if policy is None:
         count = 1 if entry.replicas is None else _count(reading, "service.replicas", entry.replicas)
-        return count, count, None
+        return {"min_replicas": count, "max_replicas": count}
     at = "service.replica_policy"
     if entry.replicas is not None:
         reading.fault("service.replicas", "`replicas` and `replica_policy` exclude each other", "Keep one.")
     least = _count(reading, f"{at}.min_replicas", policy.min_replicas)
-    most = least
+    most = max(1, least)
     if policy.max_replicas is not None:
         most = _count(reading, f"{at}.max_replicas", policy.max_replicas)
         if most < least:
             reading.fault(f"{at}.max_replicas", f"{most} is less than min_replicas, {least}", "Raise it.")
     theirs = {name: getattr(policy, name) for name in _CARRIED_POLICY if getattr(policy, name) is not None}
-    qps = None
+    found: dict[str, Any] = {"min_replicas": least, "max_replicas": most}
     if isinstance(policy.target_qps_per_replica, dict):
         theirs["target_qps_per_replica"] = policy.target_qps_per_replica
     elif policy.target_qps_per_replica is not None:
-        qps = reading.attempt(
+        found["target_qps_per_replica"] = reading.attempt(
             f"{at}.target_qps_per_replica", quantity.number, policy.target_qps_per_replica, Decimal(1)
+        )
+    if policy.downscale_delay_seconds is not None:
+        found["cool_down"] = reading.attempt(
+            f"{at}.downscale_delay_seconds", quantity.seconds, policy.downscale_delay_seconds, COOL_DOWN
         )
     if theirs:
         options["replica_policy"] = theirs
-    return least, most, qps
+    return found
 
 
 def _count(reading: Reading, path: str, value: int) -> int:

@@ -36,6 +36,9 @@ LIST_LIMIT = 256
 """Entries of mounts, labels, ports, inputs, outputs, residency."""
 RETRIES_LIMIT = 10_000
 
+COOL_DOWN = Duration.parse("5m")
+"""Where a service states none."""
+
 Kind = Literal["train", "finetune", "batch", "serve"]
 Level = Literal["block", "pool"]
 Name = Annotated[str, Meta(pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?)$")]
@@ -129,6 +132,8 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     min_replicas: Annotated[int, Meta(ge=0, le=NODES_LIMIT)] = 1
     max_replicas: Annotated[int, Meta(ge=0, le=NODES_LIMIT)] = 1
     target_qps_per_replica: Decimal | None = None
+    cool_down: Duration = COOL_DOWN
+    """For so long a replica must not have been needed before it goes."""
     port: Port | None = None
     probe: Probe | None = None
     options: dict[str, Any] = {}

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from stargate.base import wire
+from stargate.gateway.record import Load
 from stargate.server import openapi
 from stargate.server.access import ALLOWED, may
 from stargate.server.api.app import MODULES
@@ -66,6 +67,9 @@ BODIES: dict[str, Any] = {
     },
     "make_key": {"name": "k", "role": "engineer"},
 }
+
+PACKED: dict[str, Any] = {"add_records": shipment(told(2)), "hear_load": Load(node="a")}
+"""Bodies that are msgpack."""
 
 IDS = {
     "/v1/workloads/{id}": ("waits", ""),
@@ -130,10 +134,9 @@ async def caller(stage: Stage, who: str) -> Caller:
 async def send(caller: Caller, method: str, path: str, operation: str) -> httpx.Response:
     if method == "GET":
         return await caller.http.get(path)
-    if operation == "add_records":
-        return await caller.http.post(
-            path, content=wire.pack(shipment(told(2))), headers={"content-type": "application/msgpack"}
-        )
+    if operation in PACKED:
+        content, headers = wire.pack(PACKED[operation]), {"content-type": "application/msgpack"}
+        return await caller.http.post(path, content=content, headers=headers)
     return await caller.send(path, BODIES.get(operation))
 
 

@@ -90,4 +90,4 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     hedge_after_ms: Annotated[int, Meta(ge=0, le=600_000)] = 0
     """When a second endpoint is asked where the first has not begun to answer by then; 0: never."""
     wakes: bool = False
-    """It is scaled to zero and is started when somebody asks."""
+    """It may be scaled to zero: a request that finds no endpoint waits until one has been started."""

@@ -40,7 +40,7 @@ class Post:
         self.endpoint = endpoint
         self.breaker = Breaker()
         self.outstanding = 0
-        """Requests that this worker has open there."""
+        """Requests that this worker has open there, and those that it is about to send."""
         self.begun = 0
         """Requests that this worker has ever sent there."""
         self.paces = (Pace(), Pace())
@@ -70,6 +70,8 @@ class Switchboard:
     def __init__(self, region: str = "") -> None:
         """`region`: a site, or a place as ISO 3166 has it; endpoints there are asked before others that are alike."""
         self.posts: dict[str, Post] = {}
+        self._left: list[Post] = []
+        """Those that routes name no more, until the last request there is over."""
         self._region = region
         self._turn = 0
 
@@ -84,6 +86,12 @@ class Switchboard:
             post.cost = int(endpoint.cost_usd_per_million_tokens * 1_000_000)
             post.far = bool(self._region) and not _is_in(endpoint, self._region)
             self.posts[endpoint.id] = post
+        self._left += [post for id, post in old.items() if self.posts.get(id) is not post]
+
+    def used(self) -> list[Post]:
+        """All that requests may be open at, also where routes have ended."""
+        self._left = [post for post in self._left if post.outstanding]
+        return [*self._left, *self.posts.values()]
 
     def pick(
         self,

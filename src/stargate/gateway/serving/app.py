@@ -16,6 +16,7 @@ from stargate.gateway.serving.desk import Desk
 from stargate.gateway.serving.exchange import Exchange
 from stargate.gateway.serving.health import readiness
 from stargate.gateway.serving.refusal import Headers, Refusal
+from stargate.gateway.serving.waking import Choices, asleep
 
 _ASKED: dict[str, Operation] = {f"/v1/{operation}": operation for operation in OPERATIONS}
 _OTHERS = frozenset({"batches", "files", "models"})
@@ -96,7 +97,14 @@ class App:
                 )
             self._open.add(exchange)
             try:
-                await exchange.run(choices)
+                awake: Choices | None = choices
+                if asleep(choices):
+                    header = scope.headers.get("authorization")
+                    awake = await desk.waking.awake(
+                        choices, lambda: desk.ways(*desk.application(header), asked), exchange.gone()
+                    )
+                if awake is not None:
+                    await exchange.run(awake)
             finally:
                 self._open.discard(exchange)
                 exchange.end()

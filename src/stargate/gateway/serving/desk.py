@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
@@ -19,6 +20,7 @@ from stargate.gateway.serving.body import Asked
 from stargate.gateway.serving.refusal import Refusal, unknown_key, unknown_model
 from stargate.gateway.serving.settings import Settings
 from stargate.gateway.serving.usage import usage_in
+from stargate.gateway.serving.waking import Waking
 from stargate.gateway.upstream import Patience, Upstream
 
 MILLION = 1_000_000
@@ -60,6 +62,9 @@ class Desk:
         self.map: Map | None = None
         self.switchboard = Switchboard()
         self.open_requests = 0
+        self.waking = Waking(settings)
+        self.unserved: Counter[str] = Counter()
+        """Requests that no endpoint took, by the model they asked for."""
         self.heard_us: int | None = None
         """When the control plane last said that the routes are as they are; None: there is none to say so."""
 
@@ -67,6 +72,12 @@ class Desk:
         """New routes. Requests that are open go on as they were permitted."""
         self.map = Map(routes)
         self.switchboard.update(routes.endpoints)
+        self.waking.hear()
+
+    def miss(self, model: Model, ways: Ways) -> None:
+        """No endpoint took a request for a model. That its key may use none is nothing that more of them would help."""
+        if ways.open or not ways.why.shut:
+            self.unserved[model.id] += 1
 
     def application(self, authorization: str | None) -> tuple[Map, Application]:
         """Whose request it is. Raises Refusal."""

@@ -83,9 +83,15 @@ class Exchange:
                 while self._nth < desk.settings.attempts:
                     post = desk.switchboard.pick(ways.open, prefix, desk.clock_us(), tried)
                     if post is None:
+                        if not tried:
+                            desk.miss(model, ways)
                         break
                     tried.add(post.endpoint.id)
-                    last = await self._attempt(post, model, ways, reserved, held)
+                    post.outstanding += 1  # before anything is awaited: nobody may take it for unused
+                    try:
+                        last = await self._attempt(post, model, ways, reserved, held)
+                    finally:
+                        post.outstanding -= 1
                     self._nth += 1
                     if last is None:
                         return
@@ -123,19 +129,18 @@ class Exchange:
             if not self._left:
                 raise
             return None
-        post.outstanding += 1
+        post.begun += 1
         post.breaker.begin()
         try:
             return await self._ask(run, model)
         finally:
             self._run = None
-            post.outstanding -= 1
 
     async def _ask(self, run: OpenAttempt, model: Model) -> Refusal | None:
         desk, asked, endpoint = self._desk, self._asked, run.post.endpoint
         upstream_model = endpoint.upstream_model or model.id
         self._run = run
-        self._watch()
+        self._gone = self.gone()
         try:
             answer = await desk.upstream.send(
                 f"{endpoint.url}/{asked.operation}",
@@ -264,12 +269,13 @@ class Exchange:
             self._passage.sent(len(body), self._desk.clock_us())
             self._proto.response_bytes(answer.status, [*answer.headers, *self.headers], body)
 
-    def _watch(self) -> None:
-        """From now on notice when the client goes away."""
+    def gone(self) -> asyncio.Future[None]:
+        """Done when the client goes away, which is noticed from now on."""
         if self._gone is None:
             self._task = asyncio.current_task()
             self._gone = asyncio.ensure_future(self._proto.client_disconnect())
             self._gone.add_done_callback(lambda task: None if task.cancelled() else self.leave())
+        return self._gone
 
     def leave(self) -> None:
         """The client has gone, or does not take its answer: the endpoint is told to stop, or read to its end."""

@@ -21,6 +21,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of an endpoint's error."""
     open_requests: Count = 2_000
     """More are answered with 429 at once."""
+    waking_requests: Count = 200
+    """That wait for models which are being started; more are answered with 503 at once."""
+    wake_s: Seconds = 300.0
+    """How long each of them waits."""
     attempts: Count = 3
     """Endpoints that are asked for one request, each only while nothing of an answer has gone to the client."""
     first_byte_s: Seconds = 600.0

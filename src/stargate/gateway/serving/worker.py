@@ -22,6 +22,7 @@ from stargate.gateway.serving.app import App
 from stargate.gateway.serving.desk import Desk
 from stargate.gateway.serving.health import gauges
 from stargate.gateway.serving.settings import Settings
+from stargate.gateway.serving.telling import tell
 from stargate.gateway.steward.bank import RemoteBank
 from stargate.gateway.upstream import AiohttpUpstream
 
@@ -107,6 +108,8 @@ class Worker:
             asyncio.create_task(self._follow(folder / "routes", told), name="follow"),
             asyncio.create_task(self._observer.run(), name="observe"),
         ]
+        if told.steward:
+            self._tasks.append(asyncio.create_task(tell(self._desk, folder / "load"), name="tell"))
 
     async def _close(self) -> None:
         for task in self._tasks:

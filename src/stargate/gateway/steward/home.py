@@ -10,11 +10,13 @@ import msgspec
 
 from stargate.base import wire
 from stargate.base.errors import ProviderError
-from stargate.gateway.record import Budgets, Receipt, Routes, Shipment
+from stargate.gateway.record import Budgets, Load, Receipt, Routes, Shipment
 
 WAIT_S = 20
 """How long the control plane holds a question about routes that have not changed."""
 MARGIN_S = 10.0
+TELL_S = 5.0
+"""How long it may take to say what the host does: by then it does something else."""
 ANSWER_BYTES = 1 << 30
 _ROUTES = wire.unpacker(Routes)
 
@@ -59,6 +61,10 @@ class Home:
             return wire.from_json(body, Budgets)
         except (msgspec.MsgspecError, ValueError) as error:
             raise HomeError(f"{self._url} answers with what are no budgets: {error}") from None
+
+    async def tell(self, load: Load) -> None:
+        """What this host is doing. Raises HomeError."""
+        await self._ask("POST", "/v1/gateway/load", wire.pack(load), TELL_S)
 
     async def close(self) -> None:
         """Let go."""

@@ -16,6 +16,7 @@ import msgspec
 
 from stargate.base import wire
 from stargate.base.errors import ProviderError
+from stargate.base.time import Instant
 from stargate.gateway.limits import Allotment
 from stargate.gateway.metering.course import Usage
 from stargate.gateway.metering.ship import Shipper
@@ -23,6 +24,7 @@ from stargate.gateway.record import Application, Endpoint, Routes, Shipment, Tok
 from stargate.gateway.serving.desk import lookup
 from stargate.gateway.steward.bank import BankServer
 from stargate.gateway.steward.home import Home, HomeError
+from stargate.gateway.steward.loads import Loads
 from stargate.gateway.steward.shares import Shares
 from stargate.gateway.steward.watch import Watch
 from stargate.gateway.upstream import AiohttpUpstream
@@ -30,6 +32,8 @@ from stargate.gateway.upstream import AiohttpUpstream
 RETRY_S = 1.0
 BUDGETS_S = 1.0
 """How often it is asked what all hosts have spent."""
+TELL_S = 1.0
+"""How often it is told what this host does."""
 _ROUTES = wire.unpacker(Routes)
 _WHY = wire.unpacker(Why)
 _log = logging.getLogger("stargate.gateway.steward")
@@ -62,6 +66,7 @@ class Steward:
         self._shares = Shares()
         self._watch = Watch(self._folder / "metrics", clock_us)
         self._applications: tuple[Application, ...] = ()
+        self._loads = Loads(self._folder, charge.node, Instant(clock_us()))
         self._bank = BankServer(self._allotment, clock_us)
         self._upstream = AiohttpUpstream()
         self._endpoints: dict[str, Endpoint] = {}
@@ -80,9 +85,12 @@ class Steward:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._follow())
                 tasks.create_task(self._heed_budgets())
+                tasks.create_task(self._tell())
                 tasks.create_task(shipper.run())
                 tasks.create_task(self._watch.run(shipper))
         finally:
+            with contextlib.suppress(HomeError):
+                await self._home.tell(msgspec.structs.replace(self._loads.read(self._version), gone=True))
             await self._bank.close()
             await self._upstream.close()
             await self._home.close()
@@ -90,11 +98,17 @@ class Steward:
     async def _follow(self) -> None:
         """Keep the routes on disk as the control plane says they are; their file's time says when it last did."""
         path = self._folder / "routes"
+        known = False
         while True:
             try:
+                if not known:
+                    # First: the control plane waits for no host that it does not know of.
+                    await self._home.tell(self._loads.read(self._version))
+                    known = True
                 routes = await self._home.routes(self._version)
             except HomeError as error:
                 _log.warning("%s", error.message)
+                known = False
                 await asyncio.sleep(RETRY_S)
                 continue
             if routes is None:
@@ -110,6 +124,15 @@ class Steward:
         self._endpoints = {endpoint.id: endpoint for endpoint in routes.endpoints}
         self._applications = routes.applications
         self._allotment.update(routes.applications, self._shares.money(routes.applications))
+
+    async def _tell(self) -> None:
+        """Say what this host does: replicas are started, and stopped, by it."""
+        while True:
+            await asyncio.sleep(TELL_S)
+            load = self._loads.read(self._version)
+            self._loads.forget(set(self._endpoints))
+            with contextlib.suppress(HomeError):
+                await self._home.tell(load)
 
     async def _heed_budgets(self) -> None:
         """Other hosts spend of the same budgets, and this one has before."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Request, Response
 from litestar.params import MsgPackBody, QueryParameter
 
 from stargate.base import wire
-from stargate.gateway.record import Budgets, Receipt, Routes, Shipment
+from stargate.base.time import Instant
+from stargate.gateway.record import Budgets, Load, Receipt, Routes, Shipment
 from stargate.ledger.record.month import month_of
 from stargate.server.access import GATEWAY
 from stargate.server.api.body import MSGPACK
@@ -17,6 +19,7 @@ from stargate.server.routing import opened
 
 BODY_LIMIT_BYTES = 16 << 20
 """Of a full shipment, with what endpoints said of each attempt."""
+LOAD_LIMIT_BYTES = 4 << 20
 WAIT_LIMIT_S = 25
 HURRY_S = 2.0
 """An answer is on its way this long before a request takes too long."""
@@ -35,6 +38,13 @@ Wait = Annotated[
 Node = Annotated[
     str, QueryParameter(max_length=128, description="The host that asks, by the name it ships under.")
 ]
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """It was heard."""
+
+    at: Instant
+    """When, by the clock of the server."""
 
 
 @reading("/v1/gateway/routes", "routes.read", nothing="Within the time there was no other version.")
@@ -63,6 +73,15 @@ async def add_records(house: Here, actor: Asking, data: MsgPackBody[Shipment]) -
     return await house.intake.take(data, f"{GATEWAY}{actor.name}")
 
 
+@changing("/v1/gateway/load", "load.tell", body_bytes=LOAD_LIMIT_BYTES)
+async def hear_load(house: Here, actor: Asking, data: MsgPackBody[Load]) -> Heard:
+    """Say what a host does now: every second, or it is taken to have fallen silent.
+
+    Services scale by it, and replicas that are to stop are waited for until nothing is open there.
+    """
+    return Heard(house.hosts.hear(f"{GATEWAY}{actor.name}", data))
+
+
 @reading("/v1/gateway/budgets", "routes.read")
 async def show_budgets(house: Here, actor: Asking, node: Node = "") -> Budgets:
     """What is used up of keys' budgets this month, as far as gateways have told; and what `node` has told of it."""
@@ -70,4 +89,4 @@ async def show_budgets(house: Here, actor: Asking, node: Node = "") -> Budgets:
     return await house.requests.spent(month, f"{GATEWAY}{actor.name}", node)
 
 
-ROUTES: tuple[Any, ...] = (show_routes, show_budgets, add_records)
+ROUTES: tuple[Any, ...] = (show_routes, show_budgets, add_records, hear_load)

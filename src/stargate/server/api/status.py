@@ -100,7 +100,7 @@ async def status(
         head=str(driver.head),
         snapshot_seq=driver.snapshot_seq,
         backlog=driver.backlog,
-        effects_pending=house.fleet.pending,
+        effects_pending=house.fleet.pending + house.draining.pending,
         engines=house.fleet.kinds,
         routes=house.routing.version,
         counts=counts,
