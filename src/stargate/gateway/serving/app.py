@@ -91,6 +91,7 @@ class App:
             asked = await self._read(scope, proto, passage, operation)
             choices = desk.ways(routes, application, asked)
             exchange = Exchange(desk, proto, passage, application, asked)
+            exchange.client = scope.client
             if application.operator:
                 exchange.headers.append(
                     ("stargate-why", _JSON.encode(choices[0][1].why).decode("ascii", "replace"))

@@ -17,6 +17,7 @@ from stargate.gateway.observing import Observer
 from stargate.gateway.record import Application, Endpoint, Model, Price, Routes, Tokens
 from stargate.gateway.routing import Map, Shut, Switchboard, Ways
 from stargate.gateway.serving.body import Asked
+from stargate.gateway.serving.connections import Connections
 from stargate.gateway.serving.refusal import Refusal, unknown_key, unknown_model
 from stargate.gateway.serving.settings import Settings
 from stargate.gateway.serving.usage import usage_in
@@ -61,6 +62,7 @@ class Desk:
         self._noted: set[str] = set()
         self.map: Map | None = None
         self.switchboard = Switchboard()
+        self.connections = Connections()
         self.open_requests = 0
         self.waking = Waking(settings)
         self.unserved: Counter[str] = Counter()

@@ -31,6 +31,7 @@ from stargate.gateway.record import (
 from stargate.gateway.routing import Post, Ways, prefix_of
 from stargate.gateway.serving.attempt import Held, OpenAttempt
 from stargate.gateway.serving.body import BYTES_PER_TOKEN, PREFIX_BYTES, Asked
+from stargate.gateway.serving.connections import UNREAD_BYTES
 from stargate.gateway.serving.desk import Desk, authorised, busy, forbidden
 from stargate.gateway.serving.refusal import Headers, Refusal
 from stargate.gateway.serving.stream import OversizedEventError, Scanner
@@ -41,6 +42,8 @@ AGAIN = frozenset({408, 429, 500, 502, 503, 504, 529})
 """Statuses with which an endpoint says that it cannot, and that another may."""
 OURS = frozenset({401, 402, 403})
 """Statuses that are about the key we have there: no client can do anything about them."""
+UNREAD_LOOK_S = (0.001, 0.05)
+"""How long after one another it is looked whether a client has taken what it was sent: at first, and at most."""
 AFTERWARDS_S = 1.0
 """How long an endpoint may take to close a stream after its end."""
 
@@ -68,6 +71,10 @@ class Exchange:
         """The client has gone away."""
         self.sending_us = 0
         """Since when the client has not taken what it was sent; 0: it has."""
+        self.client = ""
+        """Its address, as the server says it; empty: it is not at the end of a connection of this process."""
+        self._handed_bytes = 0
+        """Since it was known to have taken all."""
         self.headers: Headers = [("x-request-id", passage.request)]
 
     async def run(self, choices: list[tuple[Model, Ways]]) -> None:
@@ -189,7 +196,7 @@ class Exchange:
             return _failed(endpoint, f"it answered {answer.status}")
         run.post.breaker.answered()
         await run.settle("refused", answer.status)
-        self._respond(answer, body)
+        await self._respond(answer, body)
         return None
 
     async def _whole(self, run: OpenAttempt, answer: Answer) -> Refusal | None:
@@ -207,7 +214,7 @@ class Exchange:
             written = await run.settle("done", answer.status, found[0], "upstream", found[1])
         if not written:
             raise _unrecorded()
-        self._respond(answer, body)
+        await self._respond(answer, body)
         return None
 
     async def _cut(self, run: OpenAttempt, status: int, trouble: str) -> None:
@@ -259,15 +266,40 @@ class Exchange:
         try:
             await transport.send_bytes(data)
             self._passage.sent(len(data), self.sending_us)
+            self._handed_bytes += len(data)
+            if self._handed_bytes >= UNREAD_BYTES:
+                await self._taken()
         except Exception:  # noqa: BLE001  # the server's errors of a closed connection share no other base
             self.leave()
         self.sending_us = 0
 
-    def _respond(self, answer: Answer, body: bytes) -> None:
-        if not self._left:
-            self._passage.status = answer.status
+    async def _taken(self) -> None:
+        """Wait until the client has taken what it was sent, or has left; who takes some is waited for on."""
+        pause_s, longest_s = UNREAD_LOOK_S
+        before = -1
+        while self.client and not self._left:
+            unread = self._desk.connections.unread_bytes(self.client)
+            if not unread:
+                break
+            if unread != before:
+                before, self.sending_us = unread, self._desk.clock_us()
+            await asyncio.sleep(pause_s)
+            pause_s = min(longest_s, 2 * pause_s)
+        self._handed_bytes = 0
+
+    async def _respond(self, answer: Answer, body: bytes) -> None:
+        """A whole answer; one that is large goes out as its client takes it."""
+        if self._left:
+            return
+        headers = [*answer.headers, *self.headers]
+        self._passage.status = answer.status
+        if len(body) <= UNREAD_BYTES:
             self._passage.sent(len(body), self._desk.clock_us())
-            self._proto.response_bytes(answer.status, [*answer.headers, *self.headers], body)
+            self._proto.response_bytes(answer.status, headers, body)
+            return
+        transport = self._proto.response_stream(answer.status, [*headers, ("content-length", str(len(body)))])
+        for start in range(0, len(body), UNREAD_BYTES):
+            await self._send(transport, body[start : start + UNREAD_BYTES])
 
     def gone(self) -> asyncio.Future[None]:
         """Done when the client goes away, which is noticed from now on."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 from granian import Granian
-from granian.constants import Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 
 from stargate.base import wire
@@ -47,6 +47,7 @@ def serve(listening: Listening, told: Told, charge: Charge | None = None) -> Non
         address=listening.host,
         port=listening.port,
         interface=Interfaces.RSGI,
+        http=HTTPModes.http1,
         workers=listening.workers,
         loop=Loops.uvloop,
         backlog=BACKLOG,

@@ -19,6 +19,7 @@ from stargate.gateway.metering import Spool
 from stargate.gateway.observing import AccessLog, Observer, Shelf, Tracing, tracing_wanted
 from stargate.gateway.record import Routes
 from stargate.gateway.serving.app import App
+from stargate.gateway.serving.connections import bound
 from stargate.gateway.serving.desk import Desk
 from stargate.gateway.serving.health import gauges
 from stargate.gateway.serving.settings import Settings
@@ -107,6 +108,7 @@ class Worker:
             asyncio.create_task(self._app.watch(), name="watch"),
             asyncio.create_task(self._follow(folder / "routes", told), name="follow"),
             asyncio.create_task(self._observer.run(), name="observe"),
+            asyncio.create_task(bound(told.settings.send_s), name="bound"),
         ]
         if told.steward:
             self._tasks.append(asyncio.create_task(tell(self._desk, folder / "load"), name="tell"))
