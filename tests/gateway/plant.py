@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ class Plant:
         self,
         folder: Path,
         infrastructure: str,
-        providers: Mapping[str, Process],
+        providers: dict[str, Process],
         policy: str = POLICY,
         agreements: Path | None = None,
     ) -> None:

@@ -79,8 +79,9 @@ class Replica:
         return self.figure("prompt_tokens_total"), self.figure("tokens_predicted_total")
 
     def kill(self) -> None:
-        """SIGKILL, at whatever it is doing."""
+        """SIGKILL, at whatever it is doing; it is gone afterwards."""
         self.process.send_signal(signal.SIGKILL)
+        self.process.wait(READY_S)
 
 
 class Lab(Plant):
