@@ -20,7 +20,7 @@ from stargate.gateway.record import Admitted, Application, Endpoint, Model, Rout
 from stargate.gateway.serving.app import App
 from stargate.gateway.serving.desk import Desk
 from stargate.gateway.serving.settings import Settings
-from stargate.gateway.upstream import AiohttpUpstream
+from stargate.gateway.upstream import HttptoolsUpstream
 from tests.gateway.provider import Provider
 
 TOKEN = "sg_live_test"
@@ -173,7 +173,7 @@ async def rig(folder: Path, **settings: Any) -> AsyncIterator[Rig]:
     """An application with a spool below the folder."""
     allotment = Allotment()
     spool = Spool.open(folder / "spool", Instant(clock_us()))
-    upstream = AiohttpUpstream(connect_s=1.0)
+    upstream = HttptoolsUpstream(connect_s=1.0)
     purse = Purse(OwnBank(allotment, "w", clock_us), clock_us)
     desk = Desk(spool, upstream, purse, clock_us, Settings(**settings), {}, folder / "why")
     app = App(desk)

@@ -1,4 +1,4 @@
-"""Both clients, on both event loops, under the same tests."""
+"""All clients, on both event loops, under the same tests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from stargate.gateway.upstream import AiohttpUpstream, Upstream
+from stargate.gateway.upstream.by_httptools import HttptoolsUpstream
 from stargate.gateway.upstream.by_pyreqwest import PyreqwestUpstream
 from tests.gateway.provider import Provider
 
@@ -19,7 +20,9 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     return "asyncio", {"use_uvloop": request.param}
 
 
-@pytest.fixture(params=[AiohttpUpstream, PyreqwestUpstream], ids=["aiohttp", "pyreqwest"])
+@pytest.fixture(
+    params=[HttptoolsUpstream, AiohttpUpstream, PyreqwestUpstream], ids=["httptools", "aiohttp", "pyreqwest"]
+)
 async def upstream(request: pytest.FixtureRequest, anyio_backend: object) -> AsyncIterator[Upstream]:
     made: Upstream = request.param(connect_s=CONNECT_S)
     yield made

@@ -27,7 +27,7 @@ from stargate.gateway.steward.home import Home, HomeError
 from stargate.gateway.steward.loads import Loads
 from stargate.gateway.steward.shares import Shares
 from stargate.gateway.steward.watch import Watch
-from stargate.gateway.upstream import AiohttpUpstream
+from stargate.gateway.upstream import HttptoolsUpstream
 
 RETRY_S = 1.0
 BUDGETS_S = 1.0
@@ -68,7 +68,7 @@ class Steward:
         self._applications: tuple[Application, ...] = ()
         self._loads = Loads(self._folder, charge.node, Instant(clock_us()))
         self._bank = BankServer(self._allotment, clock_us)
-        self._upstream = AiohttpUpstream()
+        self._upstream = HttptoolsUpstream()
         self._endpoints: dict[str, Endpoint] = {}
         self._version = -1
         self._told: set[str] = set()

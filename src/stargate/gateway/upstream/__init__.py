@@ -6,10 +6,11 @@ what of an answer is read, and whether a request is tried again is decided elsew
 
 from stargate.gateway.upstream.answer import PASSED_ON, Answer
 from stargate.gateway.upstream.by_aiohttp import AiohttpUpstream
+from stargate.gateway.upstream.by_httptools import HttptoolsUpstream
 from stargate.gateway.upstream.failure import Cut, CutError, Unsent, UnsentError
 from stargate.gateway.upstream.upstream import CONNECT_S, PATIENT, Headers, Patience, Upstream
 
 __all__ = [
-    "CONNECT_S", "PASSED_ON", "PATIENT", "AiohttpUpstream", "Answer", "Cut", "CutError", "Headers", "Patience",
-    "Unsent", "UnsentError", "Upstream",
+    "CONNECT_S", "PASSED_ON", "PATIENT", "AiohttpUpstream", "Answer", "Cut", "CutError", "Headers",
+    "HttptoolsUpstream", "Patience", "Unsent", "UnsentError", "Upstream",
 ]  # fmt: skip

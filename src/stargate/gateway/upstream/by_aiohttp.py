@@ -1,4 +1,4 @@
-"""Asking by aiohttp: the default."""
+"""Asking by aiohttp: the tested alternative that is all library, at three times the CPU time."""
 
 from __future__ import annotations
 
