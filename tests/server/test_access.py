@@ -64,8 +64,16 @@ def test_a_gateway_reads_routes_says_what_it_does_puts_usage_on_record_and_nothi
     ]
 
 
-def test_an_application_may_do_nothing_here() -> None:
-    assert not [action for action in get_args(Action) if may(APPLICATION, action).allowed]
+def test_an_application_has_files_and_batches_here_and_nothing_else() -> None:
+    assert [action for action in get_args(Action) if may(APPLICATION, action).allowed] == [
+        "files.use",
+        "batches.use",
+    ]
+
+
+def test_the_key_of_a_batch_goes_through_that_batch_and_does_nothing_else() -> None:
+    runner = Actor("k", "batch_1", "batch")
+    assert [action for action in get_args(Action) if may(runner, action).allowed] == ["batches.run"]
 
 
 @pytest.mark.parametrize("source", ["gateway:eu", "gateway:eu/node-7"])

@@ -97,6 +97,7 @@ def command(
         secrets=named,
         followed=True,
         steward=True,
+        server=url,
         access_log=_log(access_log),
     )
     charge = Charge(data=str(folder), node=node, server=url, token_file=str(token), secrets=named)

@@ -32,6 +32,13 @@ _PATHS = click.Path(path_type=Path)
 @click.option(
     "--allow-remote", is_flag=True, help="Listen where other machines can reach it. Put TLS in front."
 )
+@click.option(
+    "--gateway",
+    default="http://127.0.0.1:8780/v1",
+    show_default=True,
+    metavar="URL",
+    help="Where the runners of batches reach a gateway.",
+)
 @click.option("--stop-jobs", is_flag=True, help="Let running work save and stop when the server stops.")
 @click.option("--json", "as_json", is_flag=True, help="Print where the server listens as JSON.")
 def command(
@@ -44,6 +51,7 @@ def command(
     host: str,
     port: int,
     allow_remote: bool,
+    gateway: str,
     stop_jobs: bool,
     as_json: bool,
 ) -> None:
@@ -63,6 +71,7 @@ def command(
         host=host,
         port=port,
         allow_remote=allow_remote,
+        gateway=gateway.rstrip("/"),
         stop_jobs=stop_jobs,
     )
     serve(config, as_json=as_json)

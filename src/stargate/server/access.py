@@ -2,7 +2,8 @@
 
 Operators may do everything. A provider's key acts for its party: what belongs to another party is answered as if
 it did not exist, so ids tell nothing. A gateway's key reads routes, says what it does, puts usage on record under its
-own name, and sees nothing else. An application's key is good at gateways alone.
+own name, and sees nothing else. An application's key is good at gateways, which pass on what is about its files and
+batches; the key of a batch for going through that batch.
 """
 
 from __future__ import annotations
@@ -46,6 +47,9 @@ Action = Literal[
     "usage.read",
     "statements.read",
     "keys.manage",
+    "files.use",
+    "batches.use",
+    "batches.run",
     "declare",
 ]
 
@@ -97,7 +101,8 @@ ALLOWED: dict[Role, frozenset[Action]] = {
         }
     ),
     "gateway": frozenset({"routes.read", "records.add", "load.tell", "usage.add"}),
-    "application": frozenset(),
+    "application": frozenset({"files.use", "batches.use"}),
+    "batch": frozenset({"batches.run"}),
 }
 """What roles other than operator may do. A provider's and a gateway's are further bound to what is its own."""
 

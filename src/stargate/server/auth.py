@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -29,7 +29,7 @@ from stargate.base.errors import (
 from stargate.base.time import Instant
 from stargate.gateway.record import Application, Scope
 
-Role = Literal["operator", "engineer", "finance", "provider", "gateway", "application"]
+Role = Literal["operator", "engineer", "finance", "provider", "gateway", "application", "batch"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 PREFIX = "sg_live_"
@@ -65,6 +65,8 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     """Of an application's key, and of no other."""
     operator: bool = False
     """An application's key that is told why a request went where it went."""
+    owner: str = ""
+    """Of the key of a batch, which the server makes itself: the application's key that it speaks for at gateways."""
 
     @property
     def shown(self) -> str:
@@ -83,6 +85,13 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
         """As gateways know it. Only for an application's key."""
         assert self.scope is not None, f"the key {self.id} is no application's"
         return Application(self.id, self.name, self.sha256, self.scope, self.expires, self.operator)
+
+    def standing_for(self, owner: Key) -> Application:
+        """The owner as gateways know it by the key of a batch: its limits and its budget are the owner's."""
+        ends = [expires for expires in (self.expires, owner.expires) if expires is not None]
+        return msgspec.structs.replace(
+            owner.application(), sha256=self.sha256, expires=min(ends, default=None), operator=False
+        )
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -163,6 +172,12 @@ class Keyring:
         self._store({**self._keys, id: revoked})
         return revoked
 
+    def drop(self, ids: Iterable[str]) -> None:
+        """Forget keys that nobody will look for again. Those that are not there are left out."""
+        gone = self._keys.keys() & set(ids)
+        if gone:
+            self._store({id: key for id, key in self._keys.items() if id not in gone})
+
     def _store(self, keys: dict[str, Key]) -> None:
         # Of ten thousand keys one is new: the others are written as they were written before.
         raw = {
@@ -202,6 +217,7 @@ def forge(
     expires: Instant | None = None,
     scope: Scope | None = None,
     operator: bool = False,
+    owner: str = "",
 ) -> tuple[Key, str]:
     """A key and its text, kept nowhere yet. Raises InputError."""
     if (role == "provider") != bool(party):
@@ -216,6 +232,12 @@ def forge(
             "Give `scope` and `operator` with the role application, and only with it.",
             path="scope" if scope is not None else "operator",
         )
+    if (role == "batch") != bool(owner):
+        raise _misfit(
+            "the key of a batch is made with the batch",
+            "Make one with another role; a batch begins with `POST /v1/batches`.",
+            path="role",
+        )
     token = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
     key = Key(
         id=secrets.token_hex(6),
@@ -228,6 +250,7 @@ def forge(
         expires=expires,
         scope=(scope or Scope()) if role == "application" else None,
         operator=operator,
+        owner=owner,
     )
     return key, token
 

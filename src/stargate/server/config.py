@@ -47,6 +47,10 @@ class Limits(msgspec.Struct, frozen=True):
     """For so long."""
     ledger_s: float = 60.0
     """The ledger is brought up to date this often, and when an hour is full."""
+    transfer_s: float = 600.0
+    """The same for what moves whole files: those of batches."""
+    batch_s: float = 86_400.0
+    """A batch ends after this, with what is answered."""
     shutdown_s: float = 10.0
     """What is in hand has this long to finish when the server stops."""
 
@@ -67,6 +71,8 @@ class ServerConfig(msgspec.Struct, frozen=True):
     """0: any free one; the line that the server prints names it."""
     allow_remote: bool = False
     """Listen also where other machines can reach it. Keys then travel in clear unless a proxy adds TLS."""
+    gateway: str = "http://127.0.0.1:8780/v1"
+    """Where the runners of batches reach a gateway, up to and with `/v1`."""
     stop_jobs: bool = False
     """Let running work save and stop when the server stops; it goes on at the next start."""
     limits: Limits = Limits()
@@ -85,6 +91,11 @@ class ServerConfig(msgspec.Struct, frozen=True):
     def requests(self) -> Path:
         """The file of what became of requests at gateways."""
         return self.data / "requests.sqlite"
+
+    @property
+    def batches(self) -> Path:
+        """The folder of batches and their files."""
+        return self.data / "batches"
 
     @property
     def keys(self) -> Path:

@@ -23,10 +23,11 @@ from stargate.broker import Machine
 from stargate.broker.command import Command, DeclareFact
 from stargate.catalog import Infrastructure
 from stargate.engines.engine import Engine, Say
-from stargate.engines.local import LocalEngine, agents, retire
+from stargate.engines.local import LocalEngine, agents, keep_secret, retire
 from stargate.journal import SqliteJournal
 from stargate.journal.restart import restart
 from stargate.server.auth import Actor, Keyring, open_keyring
+from stargate.server.batches import Batches, Course
 from stargate.server.bookkeeper import Bookkeeper
 from stargate.server.clock import Clock, system_clock
 from stargate.server.config import Plan, ServerConfig, read_plan
@@ -71,6 +72,7 @@ class House:
         hosts: Hosts,
         draining: Draining,
         requests: RequestLog,
+        batches: Batches,
     ) -> None:
         self.config = config
         self.driver = driver
@@ -83,6 +85,7 @@ class House:
         self.hosts = hosts
         self.draining = draining
         self.requests = requests
+        self.batches = batches
         self.intake = Intake(driver, keyring, requests, books, routing.prices)
         self.history = History(config.journal, config.limits.explain_entries)
         self.started_at = clock()
@@ -168,16 +171,26 @@ async def open_house(
         hosts = Hosts(driver.now)
         draining = Draining(fleet.dispatch, driver, routing, hosts)
         requests = RequestLog(config.requests, config.limits.request_rows, config.limits.request_days)
+        batches = Batches(config.batches, driver.now, int(config.limits.batch_s * SECOND))
         house = House(
             config, driver, fleet, keyring, clock, books,
-            routing=routing, hosts=hosts, draining=draining, requests=requests,
+            routing=routing, hosts=hosts, draining=draining, requests=requests, batches=batches,
         )  # fmt: skip
+        course = Course(
+            batches,
+            driver,
+            keyring,
+            routing.prices,
+            lambda name, text: keep_secret(config.local_engine, name, text),
+            config.gateway,
+        )
         house.warnings += replayed.warnings
         if isinstance(plan, UserError):
             _warn(house, f"the files could not be read, so what was declared before holds: {plan}")
         loop = asyncio.create_task(driver.run(), name="driver")
         beside = [
             asyncio.create_task(routing.run(), name="routes"),
+            asyncio.create_task(course.run(), name="batches"),
             asyncio.create_task(Scaler(driver, hosts, lambda: routing.services).run(), name="load"),
         ]
         rounds: asyncio.Task[None] | None = None
@@ -197,6 +210,7 @@ async def open_house(
             await asyncio.gather(*beside, return_exceptions=True)
             await draining.close()
             await requests.close()
+            await batches.close()
             if books is not None:
                 await _close_books(books, rounds)
             await _close(house, loop)

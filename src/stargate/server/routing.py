@@ -277,8 +277,13 @@ def _packed(name: str, value: object) -> msgspec.Raw:
 
 
 def applications(keys: Iterable[Key], at: Instant) -> tuple[Application, ...]:
-    """The keys of applications that are good now. What expires later is told with its date."""
-    return tuple(key.application() for key in keys if key.role == "application" and not key.refusal(at))
+    """The keys of applications that are good now, and of their batches. What expires later is told with its date."""
+    good = [key for key in keys if not key.refusal(at)]
+    own = {key.id: key for key in good if key.role == "application"}
+    return (
+        *(key.application() for key in own.values()),
+        *(key.standing_for(own[key.owner]) for key in good if key.owner in own),
+    )
 
 
 def opened(body: bytes) -> Routes:

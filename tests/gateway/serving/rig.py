@@ -19,6 +19,7 @@ from stargate.gateway.metering.reading import Reading
 from stargate.gateway.record import Admitted, Application, Endpoint, Model, Routes, Scope, Settled
 from stargate.gateway.serving.app import App
 from stargate.gateway.serving.desk import Desk
+from stargate.gateway.serving.plane import Plane
 from stargate.gateway.serving.settings import Settings
 from stargate.gateway.upstream import HttptoolsUpstream
 from tests.gateway.provider import Provider
@@ -176,7 +177,7 @@ async def rig(folder: Path, **settings: Any) -> AsyncIterator[Rig]:
     upstream = HttptoolsUpstream(connect_s=1.0)
     purse = Purse(OwnBank(allotment, "w", clock_us), clock_us)
     desk = Desk(spool, upstream, purse, clock_us, Settings(**settings), {}, folder / "why")
-    app = App(desk)
+    app = App(desk, Plane("", 1.0, 1.0, desk.connections.unread_bytes))
     watching = asyncio.create_task(app.watch())
     try:
         yield Rig(app, desk, folder / "spool", allotment)

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from stargate.base import wire
+from stargate.gateway.batch import Results
 from stargate.gateway.record import Load
 from stargate.server import openapi
 from stargate.server.access import ALLOWED, may
@@ -66,9 +67,18 @@ BODIES: dict[str, Any] = {
         ]
     },
     "make_key": {"name": "k", "role": "engineer"},
+    "create_batch": {
+        "input_file_id": "file-1",
+        "endpoint": "/v1/embeddings",
+        "completion_window": "24h",
+    },
 }
 
-PACKED: dict[str, Any] = {"add_records": shipment(told(2)), "hear_load": Load(node="a")}
+PACKED: dict[str, Any] = {
+    "add_records": shipment(told(2)),
+    "hear_load": Load(node="a"),
+    "add_results": Results(0, ()),
+}
 """Bodies that are msgpack."""
 
 IDS = {
@@ -83,6 +93,8 @@ IDS = {
     "/v1/pools/{id}": ("oci-h100", ""),
     "/v1/keys/{id}": ("nobody", ""),
     "/v1/requests/{id}": ("req_1", ""),
+    "/v1/files/{id}": ("file-1", ""),
+    "/v1/batches/{id}": ("batch_1", ""),
 }
 """By the beginning of a path: an id that exists, and the provider's party that it belongs to (`*`: the market)."""
 
@@ -94,7 +106,7 @@ def routes() -> list[tuple[str, str, str]]:
         (method.upper(), path, operation["operationId"])
         for path, item in openapi()["paths"].items()
         for method, operation in item.items()
-        if method in {"get", "post"}
+        if method in {"get", "post", "delete"}
     ]
 
 
@@ -134,6 +146,10 @@ async def caller(stage: Stage, who: str) -> Caller:
 async def send(caller: Caller, method: str, path: str, operation: str) -> httpx.Response:
     if method == "GET":
         return await caller.http.get(path)
+    if method == "DELETE":
+        return await caller.http.delete(path)
+    if operation == "upload_file":
+        return await caller.http.post(path, files={"file": ("a.jsonl", b"{}")}, data={"purpose": "batch"})
     if operation in PACKED:
         content, headers = wire.pack(PACKED[operation]), {"content-type": "application/msgpack"}
         return await caller.http.post(path, content=content, headers=headers)
@@ -152,7 +168,7 @@ def at(path: str) -> tuple[str, str]:
 def expected(who: str, action: str, owner: str, path: str) -> set[int]:
     """The statuses that are right. What is allowed may still be refused for its content."""
     role, _, party = who.partition(":")
-    fine = {200, 201, 404, 409, 422} if role == "operator" else {200, 201, 409, 422}
+    fine = {200, 201, 404, 409, 422} if role in {"operator", "application"} else {200, 201, 409, 422}
     if action == "anybody":
         return {200}
     if who == "nobody":
@@ -314,4 +330,4 @@ async def test_an_applications_scope_is_shown_and_checked(stage: Stage) -> None:
 
 
 def test_there_is_a_role_for_everybody() -> None:
-    assert set(ROLES) == {"operator", "engineer", "finance", "provider", "gateway", "application"}
+    assert set(ROLES) == {"operator", "engineer", "finance", "provider", "gateway", "application", "batch"}

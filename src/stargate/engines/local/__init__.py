@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stargate.engines.local.engine import LocalEngine
+    from stargate.engines.local.layout import keep_secret
     from stargate.engines.local.link import Bounds
     from stargate.engines.local.process import Process
     from stargate.engines.local.retirement import agent_process, agents, retire
 
-__all__ = ["Bounds", "LocalEngine", "Process", "agent_process", "agents", "retire"]
+__all__ = ["Bounds", "LocalEngine", "Process", "agent_process", "agents", "keep_secret", "retire"]
 
 _HOMES = {
     "stargate.engines.local.engine": ("LocalEngine",),
     "stargate.engines.local.link": ("Bounds",),
+    "stargate.engines.local.layout": ("keep_secret",),
     "stargate.engines.local.process": ("Process",),
     "stargate.engines.local.retirement": ("agent_process", "agents", "retire"),
 }

@@ -6,7 +6,7 @@
     agents/<provider>.attempts/     one empty file per attempt that this agent may still report on
     attempts/<attempt>/             made whole by one rename: its existence means "started once"
         job.json  outcome.json  address  progress  rank-<n>.log  all.log  exit-<n>  checkpoint-request
-    secrets/<name>                  values that workloads name in `secrets` (0600, put there by people)
+    secrets/<name>                  values that workloads name in `secrets` (0600, put there by people or the server)
     work/<workload>/checkpoint/     what the program saves; seen by all providers, as object storage is
         EPOCH                       the number of the newest attempt; lower ones may no longer write
 
@@ -105,6 +105,21 @@ class Layout:
                 f"the local engine cannot write below {self.root}: {error}",
                 "Give it a data directory that you may write to.",
             ) from error
+
+
+def keep_secret(root: Path, name: str, text: str | None) -> None:
+    """Let workloads name a secret from now on; None: no longer. Raises EngineError where it cannot be written."""
+    path = Layout(root).secret(name)
+    try:
+        if text is None:
+            path.unlink(missing_ok=True)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_whole(path, text.encode(), durable=True)
+    except OSError as error:
+        raise EngineError(
+            f"{path} cannot be written: {error}", "Check free space and permissions."
+        ) from error
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:

@@ -15,6 +15,7 @@ from stargate.gateway.serving.body import Asked, oversized, read
 from stargate.gateway.serving.desk import Desk
 from stargate.gateway.serving.exchange import Exchange
 from stargate.gateway.serving.health import readiness
+from stargate.gateway.serving.plane import PLANE, Plane
 from stargate.gateway.serving.refusal import Headers, Refusal
 from stargate.gateway.serving.waking import Choices, asleep
 
@@ -28,8 +29,9 @@ WATCH_S = 1.0
 class App:
     """One worker's."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, plane: Plane) -> None:
         self._desk = desk
+        self._plane = plane
         self._open: set[Exchange] = set()
         self._prefix = f"req_{secrets.token_hex(8)}"
         """Ids of requests are unique over hosts and starts, and none is guessed from another host's."""
@@ -68,6 +70,8 @@ class App:
         if path == "/v1/models" or path.startswith("/v1/models/"):
             _demand_method(scope, "GET")
             self._models(scope, proto, passage.request)
+        elif passage.operation in PLANE:
+            await self._pass_on(scope, proto, passage)
         elif path in ("/health", "/health/ready", "/metrics"):
             passage.operation = ""
             _demand_method(scope, "GET")
@@ -76,6 +80,16 @@ class App:
             raise Refusal(
                 404, "not_found", f"there is nothing at {path!r:.200}; `/v1/models` lists what can be asked"
             )
+
+    async def _pass_on(self, scope: Any, proto: Any, passage: Passage) -> None:
+        desk = self._desk
+        _, passage.application = desk.application(scope.headers.get("authorization"))
+        desk.demand_room()
+        desk.open_requests += 1
+        try:
+            passage.status = await self._plane.ask(scope, proto, passage.request)
+        finally:
+            desk.open_requests -= 1
 
     async def _ask(self, scope: Any, proto: Any, passage: Passage, operation: Operation) -> None:
         desk = self._desk

@@ -96,6 +96,13 @@ class Desk:
             raise unknown_key()
         return found
 
+    def demand_room(self) -> None:
+        """Raises Refusal where as many requests are open as may be."""
+        if self.open_requests >= self.settings.open_requests:
+            raise Refusal(
+                429, "overloaded", f"{self.open_requests:,} requests are open here, the limit", retry_s=1
+            )
+
     def _routes(self) -> Map:
         found = self.map
         if found is None:

@@ -23,6 +23,7 @@ from stargate.gateway.serving.app import App
 from stargate.gateway.serving.connections import bound
 from stargate.gateway.serving.desk import Desk
 from stargate.gateway.serving.health import gauges
+from stargate.gateway.serving.plane import Plane
 from stargate.gateway.serving.settings import Settings
 from stargate.gateway.serving.telling import tell
 from stargate.gateway.steward.bank import RemoteBank
@@ -48,6 +49,8 @@ class Told(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """Routes come from a control plane, and grow stale without it."""
     steward: bool = False
     """A steward hands out limits; else this is the only worker, and does it itself."""
+    server: str = ""
+    """Address of the control plane, for files and batches; empty: there are none."""
     access_log: str = ""
     """File to which a line is added for each request; `-`: standard output; empty: nowhere."""
 
@@ -75,6 +78,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._seen = (0, 0)
         self._observer: Observer | None = None
+        self._plane: Plane | None = None
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         told = wire.from_json(Path(os.environ[VARIABLE]).read_bytes(), Told)
@@ -112,7 +116,10 @@ class Worker:
         self._observer.gauges = partial(gauges, self._desk)
         await self._look(folder / "routes", told)
         _spare_the_collector()
-        self._app = App(self._desk)
+        self._plane = Plane(
+            told.server, told.settings.idle_s, told.settings.send_s, self._desk.connections.unread_bytes
+        )
+        self._app = App(self._desk, self._plane)
         self._tasks = [
             asyncio.create_task(self._app.watch(), name="watch"),
             asyncio.create_task(self._follow(folder / "routes", told), name="follow"),
@@ -128,6 +135,8 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._bank is not None:
             await self._bank.close()
+        if self._plane is not None:
+            await self._plane.close()
         if self._desk is not None:
             await self._desk.upstream.close()
             await self._desk.spool.close()

@@ -13,9 +13,11 @@ from litestar.types import ASGIApp
 from stargate.base import wire
 from stargate.server.api import (
     attempts,
+    batches,
     declare,
     explain,
     facts,
+    files,
     gateway,
     journal,
     keys,
@@ -54,6 +56,8 @@ MODULES: tuple[Any, ...] = (
     gateway,
     requests,
     models,
+    files,
+    batches,
     keys,
     declare,
 )

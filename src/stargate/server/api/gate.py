@@ -27,6 +27,8 @@ HEADERS = (
 )
 """Answers are data for programs: never cached, never rendered, never framed."""
 
+FILES = ("/v1/files", "/v1/batches/")
+"""Paths where whole files move."""
 _SCHEME = "bearer "
 
 
@@ -60,11 +62,14 @@ class Gate:
                 )
             self._inside += 1
             try:
-                async with asyncio.timeout(self._limits.request_s):
+                limit_s = (
+                    self._limits.transfer_s if scope["path"].startswith(FILES) else self._limits.request_s
+                )
+                async with asyncio.timeout(limit_s):
                     await self._app(scope, receive, send_on)
             except TimeoutError:
                 raise UnavailableError(
-                    f"this took longer than {self._limits.request_s:g} s",
+                    f"this took longer than {limit_s:g} s",
                     "ask again; a command with the same Idempotency-Key is not done twice",
                 ) from None
             finally:

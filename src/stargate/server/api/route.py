@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from litestar import get, post
+from litestar import delete, get, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
@@ -61,6 +61,11 @@ def changing(path: str, action: Action, *, status: int = 200, body_bytes: int | 
         status_code=status,
         request_max_body_size=Empty if body_bytes is None else body_bytes,
     )
+
+
+def removing(path: str, action: Action) -> Decorator:
+    """A DELETE route, which says what is gone."""
+    return delete(path, opt={"action": action}, responses=_specs(without={415}), status_code=200)
 
 
 def _specs(without: set[int]) -> dict[int, ResponseSpec]:
