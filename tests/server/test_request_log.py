@@ -11,8 +11,10 @@ import pytest
 
 from stargate.base.errors import InternalError
 from stargate.base.time import DAY, Instant
-from stargate.gateway.record import Budgets, Spent, Tokens
-from stargate.server.request_log import Filed, RequestLog, Where
+from stargate.gateway.limits import Returned, Wish
+from stargate.gateway.limits.lease import Leasing
+from stargate.gateway.record import Tokens
+from stargate.server.request_log import TELL_US, Filed, RequestLog, Where, holder
 from tests.server.told import WHY, told
 
 pytestmark = pytest.mark.anyio
@@ -106,14 +108,64 @@ async def test_nothing_of_a_failed_batch_is_there(log: RequestLog, tmp_path: Pat
     assert await log.find("req_2") == ([], {})
 
 
-async def test_what_keys_have_spent_counts_once_and_outlives_the_rows(log: RequestLog) -> None:
-    def costly(seq: int, node: str = "node-1", source: str = "gateway:eu") -> Filed:
-        return msgspec.structs.replace(filed(seq), micro_usd=100, node=node, source=source)
+def costly(seq: int, node: str = "node-1", source: str = "gateway:eu", lease_us: int = 0) -> Filed:
+    found = filed(seq)
+    admitted = msgspec.structs.replace(found.admitted, lease_us=lease_us)
+    return msgspec.structs.replace(found, admitted=admitted, micro_usd=100, node=node, source=source)
 
+
+async def left(log: RequestLog, at: Instant, limit: int = 1_000) -> int:
+    """What of a budget nobody has spent or holds."""
+    for count in range(limit, 0, -1):
+        wish = Wish("k1", "money", count)
+        (given,) = (await log.lend(Leasing("looks", "s", 1, (wish,)), lambda _: limit, at)).slices
+        if given.count:
+            back = Returned("k1", "money", given.count, given.given_us)
+            await log.lend(Leasing("looks", "s", 2, (), (back,)), lambda _: limit, at)
+            return given.count
+    return 0
+
+
+async def test_what_keys_have_spent_counts_once_and_outlives_the_rows(log: RequestLog) -> None:
     for _ in range(2):
         await log.file([costly(1), costly(2), costly(3, "node-2"), costly(4, source="gateway:us")], (), NOW)
-    assert await log.spent("2026-03", "gateway:eu", "node-1") == Budgets("2026-03", {"k1": Spent(400, 200)})
-    assert await log.spent("2026-04", "gateway:eu", "node-2") == Budgets("2026-04", {"k1": Spent(0, 100)})
+    assert await left(log, NOW) == 600
+    await log.file([], (), Instant(NOW + 25 * DAY))
+    assert await left(log, Instant(NOW + 25 * DAY)) == 600
+    assert await left(log, Instant(NOW + 40 * DAY)) == 1_000, "a new month brings a new budget"
     await log.file([], (), Instant(NOW + 90 * DAY))
     assert (await log.find("req_1"))[0] == []
-    assert (await log.spent("2026-03", "gateway:us", "node-1")).spent == {"k1": Spent(400, 100)}
+
+
+async def test_money_is_leased_until_it_is_told_as_spent(log: RequestLog, tmp_path: Path) -> None:
+    """In one step it is the one and no longer the other; what is told twice is so once."""
+    wish = Wish("k1", "money", 250)
+    (given,) = (
+        await log.lend(Leasing(holder("gateway:eu", "node-1"), "s", 1, (wish,)), lambda _: 1_000, NOW)
+    ).slices
+    assert given.count == 250
+    assert await left(log, NOW) == 750
+    for _ in range(2):
+        await log.file([costly(1, lease_us=given.given_us)], (), NOW)
+    assert await left(log, NOW) == 750
+    back = Returned("k1", "money", 150, given.given_us)
+    for _ in range(2):
+        await log.lend(Leasing(holder("gateway:eu", "node-1"), "s", 2, (), (back,)), lambda _: 1_000, NOW)
+    assert await left(log, NOW) == 900
+    await log.file([costly(2)], (), NOW)
+    assert await left(log, NOW) == 800
+
+
+async def test_leases_of_the_silent_end_but_not_while_nobody_could_be_told(
+    log: RequestLog, tmp_path: Path
+) -> None:
+    """A server that was away for hours gives its hosts time to tell what they have spent."""
+    wish = Wish("k1", "money", 250)
+    await log.lend(Leasing("silent", "s", 1, (wish,)), lambda _: 1_000, NOW)
+    late = Instant(NOW + DAY)
+    again = RequestLog(tmp_path / "requests.sqlite", rows=100, days=30)
+    try:
+        assert await left(again, late) == 750
+        assert await left(again, Instant(late + TELL_US)) == 1_000
+    finally:
+        await again.close()

@@ -17,6 +17,7 @@ from stargate.server.request_log import Filed
 
 QUANTITY_LIMIT = 10**12
 """Tokens of one attempt."""
+TIME_LIMIT_US = 2**62
 TEXT_LIMIT = 256
 """Characters of what an attempt names."""
 
@@ -34,6 +35,8 @@ def fault(filed: Filed) -> str:
     counts = (*parts(tokens).values(), tokens.input_tokens, tokens.output_tokens, admitted.nth)
     if not all(0 <= count <= QUANTITY_LIMIT for count in counts):
         return "a count in it is below zero or beyond reason"
+    if not 0 <= admitted.lease_us <= TIME_LIMIT_US:
+        return "it names a lease that never was"
     try:
         demand_time(Instant(admitted.at_us))
         demand_time(Instant(settled.at_us))

@@ -24,6 +24,7 @@ from stargate.broker.command import Command, DeclareFact
 from stargate.catalog import Infrastructure
 from stargate.engines.engine import Engine, Say
 from stargate.engines.local import LocalEngine, agents, keep_secret, retire
+from stargate.gateway.lending import SqliteBook
 from stargate.journal import SqliteJournal
 from stargate.journal.restart import restart
 from stargate.server.auth import Actor, Keyring, open_keyring
@@ -37,6 +38,7 @@ from stargate.server.fleet import Fleet
 from stargate.server.history import History
 from stargate.server.hosts import Hosts
 from stargate.server.intake import Intake
+from stargate.server.lender import Lender
 from stargate.server.readiness import Pace
 from stargate.server.request_log import RequestLog
 from stargate.server.routing import Routing
@@ -86,6 +88,8 @@ class House:
         self.draining = draining
         self.requests = requests
         self.batches = batches
+        book = SqliteBook(config.requests.with_name("leases.sqlite"), driver.now)
+        self.lender = Lender(driver, keyring, book, requests)
         self.intake = Intake(driver, keyring, requests, books, routing.prices)
         self.history = History(config.journal, config.limits.explain_entries)
         self.started_at = clock()
@@ -209,6 +213,7 @@ async def open_house(
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
             await draining.close()
+            await house.lender.close()
             await requests.close()
             await batches.close()
             if books is not None:

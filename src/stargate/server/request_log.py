@@ -19,14 +19,21 @@ import msgspec
 
 from stargate.base import wire
 from stargate.base.errors import InternalError
-from stargate.base.time import DAY, Instant
-from stargate.gateway.record import Admitted, Budgets, Scope, Settled, Spent, Why
+from stargate.base.time import DAY, MINUTE, Instant
+from stargate.gateway.lending.book import HOSTS, answer
+from stargate.gateway.lending.shelf import SCHEMA as SHELF
+from stargate.gateway.lending.shelf import prune, put_back
+from stargate.gateway.limits import Returned
+from stargate.gateway.limits.lease import Leased, Leasing, Limits
+from stargate.gateway.record import Admitted, Scope, Settled, Why
 from stargate.ledger.record.month import month_of
 
 T = TypeVar("T")
 
 PRUNED_AT_ONCE = 20_000
 """Rows that one call removes at most, so that none takes long."""
+TELL_US = 10 * MINUTE
+"""After a start, what had been leased counts for so long at least."""
 WHYS_LIMIT = 100_000
 ATTEMPTS_SHOWN = 100
 
@@ -99,6 +106,7 @@ class RequestLog:
         self._kept_us = days * DAY
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="requests")
         self._database: sqlite3.Connection | None = None
+        self._lent = False
 
     async def file(
         self, given: Sequence[Filed], whys: Iterable[Why], at: Instant
@@ -113,9 +121,12 @@ class RequestLog:
         """The attempts for a request in their order, and the decisions that they name, by digest."""
         return await self._aside(lambda: self._find(request))
 
-    async def spent(self, month: str, source: str, node: str) -> Budgets:
-        """What keys have spent in a month, and ever by what one host has told."""
-        return await self._aside(lambda: self._spent(month, source, node))
+    async def lend(self, leasing: Leasing, limits: Limits, at: Instant) -> Leased:
+        """Answer a host that wants money of keys' budgets, where what it spends is put on record.
+
+        Raises InternalError where that cannot be done; then nothing of it was.
+        """
+        return await self._aside(lambda: self._lend(leasing, limits, at))
 
     async def close(self) -> None:
         """Finish what is being written, and close the file."""
@@ -168,14 +179,26 @@ class RequestLog:
             "INSERT INTO spent VALUES (?,?,?,?,?) ON CONFLICT DO UPDATE SET micro_usd = micro_usd + excluded.micro_usd",
             [(*of, micro_usd) for of, micro_usd in sums.items()],
         )
+        for each in charged:
+            if each.admitted.lease_us:
+                spent = Returned(each.admitted.application, "money", each.micro_usd, each.admitted.lease_us)
+                put_back(database, holder(each.source, each.node), spent, Instant(0))
 
-    def _spent(self, month: str, source: str, node: str) -> Budgets:
-        rows = self._open().execute(
-            "SELECT application, sum(micro_usd * (month = ?)), sum(micro_usd * (source = ? AND node = ?))"
-            " FROM spent GROUP BY application",
-            (month, source, node),
-        )
-        return Budgets(month, {application: Spent(total, own) for application, total, own in rows})
+    def _lend(self, leasing: Leasing, limits: Limits, at: Instant) -> Leased:
+        database = self._open()
+        with database:
+            database.execute("BEGIN IMMEDIATE")
+            if not self._lent:
+                # Hosts could tell nothing of what they had spent while nobody was here to be told.
+                database.execute(
+                    "UPDATE lease SET until_us = ? WHERE until_us < ?", (at + TELL_US, at + TELL_US)
+                )
+                self._lent = True
+            prune(database, at)
+            month = month_of(at)
+            return answer(
+                database, leasing, limits, at, lambda wish: _month(database, wish.application, month)
+            )
 
     def _kept(
         self, database: sqlite3.Connection, given: Sequence[Filed], last: int
@@ -224,7 +247,7 @@ class RequestLog:
             database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=10)
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = FULL")
-            database.executescript(SCHEMA)
+            database.executescript(";".join((SCHEMA, *SHELF, HOSTS)))
             self._database = database
         return self._database
 
@@ -232,3 +255,14 @@ class RequestLog:
         if self._database is not None:
             with closing(self._database):
                 self._database = None
+
+
+def holder(source: str, node: str) -> str:
+    """A host, as leases name it."""
+    return f"{source} {node}"
+
+
+def _month(database: sqlite3.Connection, application: str, month: str) -> int:
+    query = "SELECT coalesce(sum(micro_usd), 0) FROM spent WHERE application = ? AND month = ?"
+    (spent,) = database.execute(query, (application, month)).fetchone()
+    return int(spent)

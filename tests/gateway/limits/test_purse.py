@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ class Clock:
         return self.us
 
 
-def application(**bounds: int) -> Application:
+def application(**bounds: Any) -> Application:
     return Application(id="k", name="k", sha256="k", scope=Scope(**bounds))
 
 

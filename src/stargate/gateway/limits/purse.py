@@ -10,7 +10,10 @@ from stargate.gateway.limits.allot import Allotment, Returned, Slice, Wish, limi
 from stargate.gateway.limits.pot import KINDS, SLICE_US, Kind
 from stargate.gateway.record import Application
 
-_MINUTE = ("requests", "tokens")
+UNKNOWN = -1
+"""The count of a slice where nobody knows what is left of a limit."""
+_DATED = ("requests", "tokens", "money")
+"""What is given is so of a moment, and goes back to it."""
 
 
 class NoBankError(InternalError):
@@ -61,6 +64,8 @@ class Ticket(NamedTuple):
     tokens_given_us: int
     slot: bool
     micro_usd: int
+    money_given_us: int = 0
+    """Names, with the key and the host, the lease that the money is of."""
 
 
 class Short(NamedTuple):
@@ -103,8 +108,13 @@ class Purse:
         while lacking := self._lacking(application, needs):
             slices = await self._bank.give(lacking)
             for wish, given in zip(lacking, slices, strict=True):
-                self._fill(wish, given)
+                if given.count > 0:
+                    self._fill(wish, given)
             for wish, given in zip(lacking, slices, strict=True):
+                if given.count == UNKNOWN:
+                    raise NoBankError(
+                        f"what is left of {wish.kind} is not known", "It is asked again at once"
+                    )
                 if given.count <= 0:
                     return Short(wish.kind, limit_of(application, wish.kind), given.more_us)
         return self._spend(application, dict(needs))
@@ -117,15 +127,18 @@ class Purse:
         name = ticket.application
         if ticket.slot:
             self._keep(name, "slots", 1)
-        if ticket.micro_usd:
-            self._keep(name, "money", ticket.micro_usd - micro_usd)
-        if ticket.tokens and ticket.tokens != tokens:
-            unused = ticket.tokens - tokens
-            holding = self._holdings.get((name, "tokens"))
-            if holding is not None and unused > 0 and holding.given_us == ticket.tokens_given_us:
-                holding.left += unused
+        dated: tuple[tuple[Kind, int, int, int], ...] = (
+            ("tokens", ticket.tokens, tokens, ticket.tokens_given_us),
+            ("money", ticket.micro_usd, micro_usd, ticket.money_given_us),
+        )
+        for kind, taken, used, given_us in dated:
+            if not taken or taken == used:
+                continue
+            holding = self._holdings.get((name, kind))
+            if holding is not None and taken > used and holding.given_us == given_us:
+                holding.left += taken - used
             else:
-                back.append(Returned(name, "tokens", unused, ticket.tokens_given_us))
+                back.append(Returned(name, kind, taken - used, given_us))
         if back:
             self._bank.take_back(back)
 
@@ -143,7 +156,7 @@ class Purse:
             self._bank.take_back(back)
 
     def _lacking(self, application: Application, needs: list[tuple[Kind, int]]) -> list[Wish]:
-        """What must be asked for. Of a minute, what is left goes back first: it counts at another time."""
+        """What must be asked for. Of what is dated, what is left goes back first: it counts at another time."""
         at_us = self._clock_us()
         found: list[Wish] = []
         for kind, amount in needs:
@@ -152,10 +165,10 @@ class Purse:
             if holding is None:
                 found.append(Wish(application.id, kind, needed))
                 continue
-            minute = kind in _MINUTE
-            if holding.left >= needed and not (minute and at_us >= holding.until_us):
+            dated = kind in _DATED
+            if holding.left >= needed and not (dated and at_us >= holding.until_us):
                 continue
-            if minute and holding.left:
+            if dated and holding.left:
                 self._bank.take_back([Returned(application.id, kind, holding.left, holding.given_us)])
                 holding.left = 0
             found.append(Wish(application.id, kind, needed - holding.left, holding.spent))
@@ -164,7 +177,7 @@ class Purse:
     def _fill(self, wish: Wish, given: Slice) -> None:
         key = (wish.application, wish.kind)
         holding = self._holdings.setdefault(key, _Holding())
-        if wish.kind in _MINUTE and holding.left and holding.given_us != given.given_us:
+        if wish.kind in _DATED and holding.left and holding.given_us != given.given_us:
             self._bank.take_back([Returned(*key, holding.left, holding.given_us)])
             holding.left = 0
         holding.left += given.count
@@ -179,13 +192,13 @@ class Purse:
             taken[kind] = min(amount, limit_of(application, kind))
             holding.left -= taken[kind]
             holding.spent += taken[kind]
-        tokens = self._holdings.get((name, "tokens"))
         return Ticket(
             name,
             taken.get("tokens", 0),
-            0 if tokens is None else tokens.given_us,
+            self._holdings[name, "tokens"].given_us if "tokens" in taken else 0,
             "slots" in taken,
             taken.get("money", 0),
+            self._holdings[name, "money"].given_us if "money" in taken else 0,
         )
 
     def _keep(self, name: str, kind: Kind, amount: int) -> None:

@@ -5,11 +5,11 @@ from stargate.gateway.record.attempt import Admitted, Attempt, CountSource, Outc
 from stargate.gateway.record.endpoint import OPERATIONS, Endpoint, Model, Operation, Price
 from stargate.gateway.record.load import Busy, Load, Wanted
 from stargate.gateway.record.routes import Routes
-from stargate.gateway.record.shipment import Budgets, Receipt, Shipment, Spent, Told, Unfit
+from stargate.gateway.record.shipment import Receipt, Shipment, Told, Unfit
 from stargate.gateway.record.why import Shut, Why
 
 __all__ = [
-    "OPERATIONS", "Admitted", "Application", "Attempt", "Budgets", "Busy", "CountSource", "Endpoint", "Load", "Model",
-    "Operation", "Outcome", "Price", "Receipt", "Routes", "Scope", "Settled", "Shipment", "Shut", "Spent", "Tokens",
+    "OPERATIONS", "Admitted", "Application", "Attempt", "Busy", "CountSource", "Endpoint", "Load", "Model",
+    "Operation", "Outcome", "Price", "Receipt", "Routes", "Scope", "Settled", "Shipment", "Shut", "Tokens",
     "Told", "Unfit", "Wanted", "Why",
 ]  # fmt: skip

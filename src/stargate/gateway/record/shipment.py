@@ -40,24 +40,6 @@ class Unfit(msgspec.Struct, frozen=True):
     says: str
 
 
-class Spent(msgspec.Struct, frozen=True):
-    """What the requests of a key have cost, at the prices that `Model` stated when they were told."""
-
-    month_micro_usd: int
-    """In this calendar month, at all gateways."""
-    own_micro_usd: int
-    """Ever, by what the host that asks has told."""
-
-
-class Budgets(msgspec.Struct, frozen=True):
-    """What is used up of budgets, as far as it was told."""
-
-    month: str
-    """As `2026-03`, UTC."""
-    spent: dict[str, Spent]
-    """By the id of a key; those that have spent nothing are not there."""
-
-
 class Receipt(msgspec.Struct, frozen=True):
     """What became of a shipment: all of it is on record but what is unfit, and may be forgotten."""
 

@@ -27,6 +27,7 @@ class Held:
         self._ticket = ticket
         self._price = model.price
         self.used = Tokens()
+        self.lease_us = 0 if ticket is None else ticket.money_given_us
 
     def leave(self) -> None:
         """The request is over, or goes on under another model."""

@@ -88,7 +88,9 @@ class Exchange:
             held = Held(desk, ticket, model)
             try:
                 while self._nth < desk.settings.attempts:
-                    post = desk.switchboard.pick(ways.open, prefix, desk.clock_us(), tried)
+                    post = desk.switchboard.pick(
+                        ways.open, prefix, desk.clock_us(), tried, model.prefer, stream=asked.stream
+                    )
                     if post is None:
                         if not tried:
                             desk.miss(model, ways)
@@ -125,6 +127,7 @@ class Exchange:
             routes=desk.map.routes.version if desk.map else 0,
             reserved=Tokens(input_tokens=asked.input_tokens, output_tokens=asked.output_tokens),
             reserved_micro_usd=reserved,
+            lease_us=held.lease_us,
         )
         run = OpenAttempt(desk, post, admitted, held)
         try:
@@ -172,6 +175,7 @@ class Exchange:
             run.first_byte_us = desk.clock_us() - run.admitted.at_us
             if not 200 <= answer.status < 300:
                 return await self._refused(run, answer)
+            run.post.began(run.first_byte_us, desk.clock_us(), stream=asked.stream)
             if asked.stream:
                 await self._stream(run, answer)
                 return None

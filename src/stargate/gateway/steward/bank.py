@@ -1,7 +1,7 @@
-"""The bank of a host with several workers: one allotment, asked over a socket that only this user can open.
+"""The bank of a host with several workers: one teller, asked over a socket that only this user can open.
 
-A message is its length in four bytes, then msgpack: from a worker `[0, name]` first, then `[number, wishes]` for which
-`[number, slices]` comes back, and `[0, returned]` for which nothing does.
+A message is its length in four bytes, then msgpack: from a worker `[0, name, slots]` first, then `[number, wishes]` for
+which `[number, slices]` comes back, and `[0, returned]` for which nothing does.
 """
 
 from __future__ import annotations
@@ -9,21 +9,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from stargate.gateway.limits import Allotment, NoBankError, Returned, Slice, Wish
-from stargate.gateway.limits.pot import STEP_US, WINDOW_STEPS, Kind
+from stargate.gateway.limits import NoBankError, Returned, Slice, Wish
+from stargate.gateway.steward.teller import Teller
 
 MESSAGE_LIMIT_BYTES = 1 << 20
 REMEDY = "Look whether the steward of this host runs; its parent starts it anew"
 ANSWER_S = 2.0
 """How long a worker waits for an answer."""
+BACK_S = 0.2
+"""How often a worker looks for a new steward."""
 _PACK = msgspec.msgpack.Encoder()
-_GREETING = msgspec.msgpack.Decoder(tuple[int, str])
+_GREETING = msgspec.msgpack.Decoder(tuple[int, str, dict[str, int]])
 _WISHES = msgspec.msgpack.Decoder(tuple[int, list[Wish]])
 _RETURNED = msgspec.msgpack.Decoder(tuple[int, list[Returned]])
 _SLICES = msgspec.msgpack.Decoder(tuple[int, list[Slice]])
@@ -33,9 +35,8 @@ _NUMBER = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw])
 class BankServer:
     """The steward's side."""
 
-    def __init__(self, allotment: Allotment, clock_us: Callable[[], int]) -> None:
-        self._allotment = allotment
-        self._clock_us = clock_us
+    def __init__(self, teller: Teller) -> None:
+        self._teller = teller
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -62,26 +63,39 @@ class BankServer:
         assert task is not None
         self._connections.add(task)
         worker = ""
+        answering: set[asyncio.Task[None]] = set()
         try:
-            worker = _GREETING.decode(await _receive(reader))[1]
+            _, worker, slots = _GREETING.decode(await _receive(reader))
+            self._teller.greet(worker, slots)
             while True:
                 data = await _receive(reader)
                 number = _NUMBER.decode(data)[0]
                 if number:
-                    at_us = self._clock_us()
-                    slices = [self._allotment.give(worker, wish, at_us) for wish in _WISHES.decode(data)[1]]
-                    _send(writer, (number, slices))
+                    # What comes next must not wait: it may be what others give back.
+                    answer = asyncio.create_task(
+                        self._answer(writer, worker, number, _WISHES.decode(data)[1])
+                    )
+                    answering.add(answer)
+                    answer.add_done_callback(answering.discard)
+                    await asyncio.sleep(0)
                     await writer.drain()
                 else:
-                    for each in _RETURNED.decode(data)[1]:
-                        self._allotment.take_back(worker, each)
+                    self._teller.take_back(worker, _RETURNED.decode(data)[1])
         except (asyncio.IncompleteReadError, ConnectionError, msgspec.MsgspecError, ValueError):
             pass  # a worker that goes, or talks nonsense, is one that is gone
         finally:
             self._connections.discard(task)
+            for each in answering:
+                each.cancel()
+            await asyncio.gather(*answering, return_exceptions=True)
             if worker:
-                self._allotment.forget(worker)
+                self._teller.forget(worker)
             await _closed(writer)
+
+    async def _answer(
+        self, writer: asyncio.StreamWriter, worker: str, number: int, wishes: Sequence[Wish]
+    ) -> None:
+        _send(writer, (number, await self._teller.give(worker, wishes)))
 
 
 class RemoteBank:
@@ -94,9 +108,11 @@ class RemoteBank:
         self._reading: asyncio.Task[None] | None = None
         self._connecting = asyncio.Lock()
         self._number = 0
-        self._answers: dict[int, asyncio.Future[list[Slice]]] = {}
-        self._had: dict[tuple[str, Kind], deque[Returned]] = {}
-        """What this worker was given and has not given back, as long as it counts: a new steward is told."""
+        self._asked: dict[int, tuple[Sequence[Wish], asyncio.Future[list[Slice]]]] = {}
+        self._coming: asyncio.Task[None] | None = None
+        self._closed = False
+        self._slots: Counter[str] = Counter()
+        """Requests at a time that this worker holds, by application: a new steward is told."""
 
     async def give(self, wishes: Sequence[Wish]) -> Sequence[Slice]:
         """See `Bank`."""
@@ -104,31 +120,35 @@ class RemoteBank:
         self._number += 1
         number = self._number
         answer: asyncio.Future[list[Slice]] = asyncio.get_running_loop().create_future()
-        self._answers[number] = answer
+        self._asked[number] = (wishes, answer)
+        _send(writer, (number, wishes))
         try:
-            _send(writer, (number, wishes))
             async with asyncio.timeout(ANSWER_S):
                 slices = await answer
-            for wish, given in zip(wishes, slices, strict=True):
-                self._note(Returned(wish.application, wish.kind, -given.count, given.given_us))
-            return slices
         except TimeoutError:
-            raise NoBankError(f"the steward at {self._path} does not answer", REMEDY) from None
-        finally:
-            self._answers.pop(number, None)
+            raise NoBankError("the steward does not answer", REMEDY) from None
+        for wish, given in zip(wishes, slices, strict=True):
+            if wish.kind == "slots" and given.count > 0:
+                self._slots[wish.application] += given.count
+        return slices
 
     def take_back(self, returned: Sequence[Returned]) -> None:
         """See `Bank`. Where nobody is there, the next steward is told what is left."""
         for each in returned:
-            self._note(each)
+            if each.kind == "slots":
+                self._slots[each.application] -= each.count
+                if self._slots[each.application] <= 0:
+                    del self._slots[each.application]
         if self._writer is not None:
             _send(self._writer, (0, returned))
 
     async def close(self) -> None:
         """Let go."""
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
+        self._closed = True
+        for task in (self._reading, self._coming):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     async def _connected(self) -> asyncio.StreamWriter:
         async with self._connecting:
@@ -137,36 +157,43 @@ class RemoteBank:
                     reader, self._writer = await asyncio.open_unix_connection(self._path)
                 except OSError as error:
                     raise NoBankError(f"no steward is at {self._path}: {error.strerror}", REMEDY) from None
-                _send(self._writer, (0, self._worker))
-                _send(self._writer, (0, [each for had in self._had.values() for each in had if each.count]))
+                _send(self._writer, (0, self._worker, self._slots))
                 self._reading = asyncio.create_task(self._read(reader, self._writer))
             return self._writer
 
-    def _note(self, change: Returned) -> None:
-        """Keep the balance of what was given: below zero, as it is owed."""
-        had = self._had.setdefault((change.application, change.kind), deque())
-        if change.kind in ("slots", "money"):
-            before = had.pop().count if had else 0
-            had.append(msgspec.structs.replace(change, count=before + change.count))
-            return
-        while had and had[0].given_us < change.given_us - WINDOW_STEPS * STEP_US:
-            had.popleft()
-        had.append(change)
+    async def _come_back(self) -> None:
+        """Tell the next steward soon what is held, before that says what the host holds in all."""
+        while not self._closed:
+            await asyncio.sleep(BACK_S)
+            with contextlib.suppress(NoBankError):
+                await self._connected()
+                return
 
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 number, slices = _SLICES.decode(await _receive(reader))
-                answer = self._answers.get(number)
-                if answer is not None and not answer.done():
+                wishes, answer = self._asked.pop(number)
+                if not answer.done():
                     answer.set_result(slices)
-        except (asyncio.IncompleteReadError, OSError, msgspec.MsgspecError, ValueError):
+                    continue
+                # Whoever asked has gone.
+                unused = [
+                    Returned(wish.application, wish.kind, given.count, given.given_us)
+                    for wish, given in zip(wishes, slices, strict=True)
+                    if given.count > 0
+                ]
+                _send(writer, (0, unused))
+        except (asyncio.IncompleteReadError, OSError, msgspec.MsgspecError, ValueError, KeyError):
             pass
         finally:
             self._writer = None
-            for answer in self._answers.values():
+            for _, answer in self._asked.values():
                 if not answer.done():
                     answer.set_exception(NoBankError("the steward went away", REMEDY))
+            self._asked.clear()
+            if not self._closed:
+                self._coming = asyncio.create_task(self._come_back())
             await _closed(writer)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
 import aiohttp
 import msgspec
 
 from stargate.base import wire
 from stargate.base.errors import ProviderError
-from stargate.gateway.record import Budgets, Load, Receipt, Routes, Shipment
+from stargate.gateway.limits import NoBankError
+from stargate.gateway.limits.lease import Leased, Leasing, Limits
+from stargate.gateway.record import Load, Receipt, Routes, Shipment
 
 WAIT_S = 20
 """How long the control plane holds a question about routes that have not changed."""
@@ -54,13 +55,15 @@ class Home:
         except (msgspec.MsgspecError, ValueError) as error:
             raise HomeError(f"{self._url} answers with what is no receipt: {error}") from None
 
-    async def budgets(self, node: str) -> Budgets:
-        """What is used up of keys' budgets, and what of it this host has told. Raises HomeError."""
-        _, body = await self._ask("GET", f"/v1/gateway/budgets?node={quote(node, safe='')}", None, MARGIN_S)
+    async def lend(self, leasing: Leasing, _limits: Limits) -> Leased:
+        """See `Lender`: it knows the limits itself."""
         try:
-            return wire.from_json(body, Budgets)
-        except (msgspec.MsgspecError, ValueError) as error:
-            raise HomeError(f"{self._url} answers with what are no budgets: {error}") from None
+            _, body = await self._ask("POST", "/v1/gateway/leases", wire.pack(leasing), MARGIN_S)
+            return wire.from_json(body, Leased)
+        except (HomeError, msgspec.MsgspecError, ValueError) as error:
+            raise NoBankError(
+                f"{self._url} leases nothing now: {error}", "See that the control plane is reached"
+            ) from None
 
     async def tell(self, load: Load) -> None:
         """What this host is doing. Raises HomeError."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import secrets
 import signal
 import sys
 import time
@@ -17,21 +18,20 @@ import msgspec
 from stargate.base import wire
 from stargate.base.errors import ProviderError
 from stargate.base.time import Instant
-from stargate.gateway.limits import Allotment
+from stargate.gateway.limits.lease import Lender
 from stargate.gateway.metering.course import Usage
 from stargate.gateway.metering.ship import Shipper
-from stargate.gateway.record import Application, Endpoint, Routes, Shipment, Tokens, Why
+from stargate.gateway.record import Endpoint, Routes, Shipment, Tokens, Why
 from stargate.gateway.serving.desk import lookup
 from stargate.gateway.steward.bank import BankServer
+from stargate.gateway.steward.branch import Branch
 from stargate.gateway.steward.home import Home, HomeError
 from stargate.gateway.steward.loads import Loads
-from stargate.gateway.steward.shares import Shares
+from stargate.gateway.steward.teller import Teller
 from stargate.gateway.steward.watch import Watch
 from stargate.gateway.upstream import HttptoolsUpstream
 
 RETRY_S = 1.0
-BUDGETS_S = 1.0
-"""How often it is asked what all hosts have spent."""
 TELL_S = 1.0
 """How often it is told what this host does."""
 _ROUTES = wire.unpacker(Routes)
@@ -52,6 +52,8 @@ class Charge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Its key of the role `gateway`."""
     secrets: dict[str, str] = {}
     """Name of a secret to the environment variable that holds it."""
+    limits: str = ""
+    """A `postgresql://` address where hosts share the limits; empty: at the control plane."""
 
 
 class Steward:
@@ -62,12 +64,11 @@ class Steward:
         self._node = charge.node
         self._home = home
         self._secrets = {name: os.environ.get(variable, "") for name, variable in charge.secrets.items()}
-        self._allotment = Allotment()
-        self._shares = Shares()
         self._watch = Watch(self._folder / "metrics", clock_us)
-        self._applications: tuple[Application, ...] = ()
         self._loads = Loads(self._folder, charge.node, Instant(clock_us()))
-        self._bank = BankServer(self._allotment, clock_us)
+        self._limits = charge.limits
+        self._teller = Teller(clock_us)
+        self._bank = BankServer(self._teller)
         self._upstream = HttptoolsUpstream()
         self._endpoints: dict[str, Endpoint] = {}
         self._version = -1
@@ -79,12 +80,19 @@ class Steward:
         (self._folder / "spool").mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             self._know(_ROUTES.decode((self._folder / "routes").read_bytes()))
+        lender = self._lender()
+        name = (self._node, f"{clock_us():x}-{secrets.token_hex(4)}")
+        minute = Branch(lender, self._teller.limit, name, self._teller.slots)
+        money = minute if lender is self._home else Branch(self._home, self._teller.limit, name)
+        self._teller.open(minute, money)
         await self._bank.open(self._folder / "bank")
         shipper = Shipper(self._folder / "spool", self._ship, self._ask, clock_us)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._follow())
-                tasks.create_task(self._heed_budgets())
+                tasks.create_task(minute.run(self._teller.beat))
+                if money is not minute:
+                    tasks.create_task(money.run(lambda: None))
                 tasks.create_task(self._tell())
                 tasks.create_task(shipper.run())
                 tasks.create_task(self._watch.run(shipper))
@@ -92,8 +100,23 @@ class Steward:
             with contextlib.suppress(HomeError):
                 await self._home.tell(msgspec.structs.replace(self._loads.read(self._version), gone=True))
             await self._bank.close()
+            self._teller.close()
+            await asyncio.gather(minute.say(), *([money.say()] if money is not minute else []))
+            if lender is not self._home:
+                await lender.close()
             await self._upstream.close()
             await self._home.close()
+
+    def _lender(self) -> Lender:
+        """Who says what is left of limits: the control plane, or a database that it need not be there for.
+
+        Budgets are always the control plane's to give: it alone knows what was spent.
+        """
+        if not self._limits:
+            return self._home
+        from stargate.gateway.lending.postgres import PostgresBook  # noqa: PLC0415  # psycopg is an extra
+
+        return PostgresBook(self._limits)
 
     async def _follow(self) -> None:
         """Keep the routes on disk as the control plane says they are; their file's time says when it last did."""
@@ -122,8 +145,7 @@ class Steward:
     def _know(self, routes: Routes) -> None:
         self._version = routes.version
         self._endpoints = {endpoint.id: endpoint for endpoint in routes.endpoints}
-        self._applications = routes.applications
-        self._allotment.update(routes.applications, self._shares.money(routes.applications))
+        self._teller.update(routes.applications)
 
     async def _tell(self) -> None:
         """Say what this host does: replicas are started, and stopped, by it."""
@@ -133,15 +155,6 @@ class Steward:
             self._loads.forget(set(self._endpoints))
             with contextlib.suppress(HomeError):
                 await self._home.tell(load)
-
-    async def _heed_budgets(self) -> None:
-        """Other hosts spend of the same budgets, and this one has before."""
-        while True:
-            if any(each.scope.budget_micro_usd for each in self._applications):
-                with contextlib.suppress(HomeError):
-                    self._shares.hear(await self._home.budgets(self._node))
-                    self._allotment.update(self._applications, self._shares.money(self._applications))
-            await asyncio.sleep(BUDGETS_S)
 
     async def _ask(self, endpoint: str, request: str) -> Tokens | None:
         if self._version < 0:

@@ -10,8 +10,8 @@ from litestar.params import MsgPackBody, QueryParameter
 
 from stargate.base import wire
 from stargate.base.time import Instant
-from stargate.gateway.record import Budgets, Load, Receipt, Routes, Shipment
-from stargate.ledger.record.month import month_of
+from stargate.gateway.limits.lease import Leased, Leasing
+from stargate.gateway.record import Load, Receipt, Routes, Shipment
 from stargate.server.access import GATEWAY
 from stargate.server.api.body import MSGPACK
 from stargate.server.api.route import Asking, Here, changing, reading
@@ -19,6 +19,7 @@ from stargate.server.routing import opened
 
 BODY_LIMIT_BYTES = 16 << 20
 """Of a full shipment, with what endpoints said of each attempt."""
+LEASING_LIMIT_BYTES = 4 << 20
 LOAD_LIMIT_BYTES = 4 << 20
 WAIT_LIMIT_S = 25
 HURRY_S = 2.0
@@ -34,9 +35,6 @@ Wait = Annotated[
         le=WAIT_LIMIT_S,
         description="How many seconds to wait for another version before the answer is 204.",
     ),
-]
-Node = Annotated[
-    str, QueryParameter(max_length=128, description="The host that asks, by the name it ships under.")
 ]
 
 
@@ -82,11 +80,14 @@ async def hear_load(house: Here, actor: Asking, data: MsgPackBody[Load]) -> Hear
     return Heard(house.hosts.hear(f"{GATEWAY}{actor.name}", data))
 
 
-@reading("/v1/gateway/budgets", "routes.read")
-async def show_budgets(house: Here, actor: Asking, node: Node = "") -> Budgets:
-    """What is used up of keys' budgets this month, as far as gateways have told; and what `node` has told of it."""
-    month = month_of(house.driver.now())
-    return await house.requests.spent(month, f"{GATEWAY}{actor.name}", node)
+@changing("/v1/gateway/leases", "records.add", body_bytes=LEASING_LIMIT_BYTES)
+async def lend(house: Here, actor: Asking, data: MsgPackBody[Leasing]) -> Leased:
+    """Give a host slices of keys' limits and budgets, and take back what it did not use.
+
+    Sent again with the same number, what goes back does so once.
+    What a host says nothing more about comes back by itself.
+    """
+    return await house.lender.lend(data, f"{GATEWAY}{actor.name}")
 
 
-ROUTES: tuple[Any, ...] = (show_routes, show_budgets, add_records, hear_load)
+ROUTES: tuple[Any, ...] = (show_routes, lend, add_records, hear_load)
