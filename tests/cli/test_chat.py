@@ -123,7 +123,7 @@ def test_a_refusal_is_told_in_the_gateways_words(
     gateway.status = status
     gateway.body = json.dumps({"error": {"message": "not today; come tomorrow", "code": "closed"}}).encode()
     ran = ask("hi")
-    assert (ran.code, ran.out, ran.err) == (code, "", "stargate: not today; come tomorrow (closed).\n")
+    assert (ran.code, ran.out, ran.err) == (code, "", "stargate: not today; come tomorrow (closed, req_1).\n")
     assert ask("hi", "--json").json["error"]["type"] == kind
 
 
@@ -132,13 +132,13 @@ def test_a_refusal_that_nobody_can_read(ask: Run, gateway: ScriptedGateway, body
     gateway.status, gateway.body = 503, body
     ran = ask("hi")
     assert ran.code == 1
-    assert ran.err in {"stargate: the gateway answers 503.\n", "stargate: closed.\n"}
+    assert ran.err in {"stargate: the gateway answers 503 (req_1).\n", "stargate: closed (req_1).\n"}
 
 
 @pytest.mark.parametrize(
     ("end", "says"),
     [
-        (streamed({"error": {"message": "azure left", "code": "upstream_cut"}}), "azure left (upstream_cut)"),
+        (streamed({"error": {"message": "azure left", "code": "upstream_cut"}}), "azure left (upstream_cut, req_1)"),
         (b"", "the answer ended before its end"),
         (b"data: {]\n\n", "not in the words of OpenAI's API"),
         (b'data: {"choices": 5}\n\n', "not in the words of OpenAI's API"),
@@ -247,7 +247,7 @@ def test_a_refusal_does_not_end_it(
     with Gateway(gateway.url, "k") as asked:
         chat.converse(asked, {"model": "tiny"})
     assert list(map(contents, gateway.asked)) == [["one"], ["two"]]
-    assert capsys.readouterr().err.count("stargate: too many (rate).") == 2
+    assert capsys.readouterr().err.count("stargate: too many (rate, req_1).") == 2
 
 
 def test_an_answer_that_is_interrupted_is_remembered_as_far_as_it_came(

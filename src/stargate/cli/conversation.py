@@ -72,7 +72,9 @@ class Reply:
             chunk = _chunk(data)
             if chunk.error:
                 says, code = _said(chunk.error)
-                raise ProviderError(_with_reason(says or "the answer broke off", code), "ask again")
+                raise ProviderError(
+                    _with_reason(says or "the answer broke off", code, self.request), "ask again"
+                )
             self.usage = chunk.usage or self.usage
             for choice in chunk.choices:
                 self.finish = choice.finish_reason or self.finish
@@ -170,7 +172,8 @@ def _refused(response: httpx.Response) -> StargateError:
     status = response.status_code
     says, code = _said(_record(_bounded(response)).get("error"))
     kind = _KINDS.get(status) or (UserError if status < 500 else ProviderError)
-    return kind(_with_reason(says or f"the gateway answers {status}", code))
+    request = response.headers.get("x-request-id", "")
+    return kind(_with_reason(says or f"the gateway answers {status}", code, request))
 
 
 def _said(error: Any) -> tuple[str, str]:
@@ -179,8 +182,10 @@ def _said(error: Any) -> tuple[str, str]:
     return str(error.get("message") or ""), str(error.get("code") or error.get("type") or "")
 
 
-def _with_reason(says: str, code: str) -> str:
-    return f"{says} ({code})" if code else says
+def _with_reason(says: str, *reasons: str) -> str:
+    """What the gateway said, its short reason, and the id of the request, which `stargate explain` takes."""
+    known = ", ".join(reason for reason in reasons if reason)
+    return f"{says} ({known})" if known else says
 
 
 def _record(data: bytes) -> dict[str, Any]:

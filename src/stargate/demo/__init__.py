@@ -1,5 +1,5 @@
-"""The demo: one real training job on three providers, one of which is lost on the way.
+"""Two demos: a real training job on three providers, one of which is lost on the way; and a real model, served by two.
 
-Here live the training program that stands for a user's own (`train`) and the story around it. Nothing of the
-house depends on this package.
+Here live the training program (`train`) and the model's server (`llama`) that stand for a user's own, and the stories
+around them. Nothing of the house depends on this package.
 """

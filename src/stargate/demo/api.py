@@ -13,7 +13,7 @@ class Api:
     """The HTTP API under one key."""
 
     def __init__(self, url: str, key: str) -> None:
-        self._url = url
+        self.url = url
         self._client = httpx.Client(
             base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30, trust_env=False
         )
@@ -28,7 +28,7 @@ class Api:
 
     def under(self, key: str) -> Api:
         """The same server, seen by somebody else."""
-        return Api(self._url, key)
+        return Api(self.url, key)
 
     def close(self) -> None:
         """Let the connection go."""

@@ -1,4 +1,4 @@
-"""A server for the demo: a real `stargate` server process on a free port, with its data in a folder of its own."""
+"""A server for a demo: a real `stargate` server process on a free port, with its data in a folder of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ STOP_S = 15.0
 class Host:
     """The server and the providers' agents below it; all of them are gone when the block ends."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, infrastructure: str = "infrastructure") -> None:
+        """Its world is one of the demo's files."""
         self.data = data
         self._log = (data / "server.log").open("wb")
         command = [
@@ -39,7 +40,7 @@ class Host:
             "0",
             "--stop-jobs",
         ]
-        for option, name in (("-i", "infrastructure"), ("-a", "agreement"), ("-p", "policy")):
+        for option, name in (("-i", infrastructure), ("-a", "agreement"), ("-p", "policy")):
             command += [option, str(FILES / f"{name}.yaml")]
         self._process = subprocess.Popen(  # our own program, with our own arguments
             command, stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True
@@ -57,6 +58,17 @@ class Host:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def url(self) -> str:
+        """Where the server listens."""
+        return self.api.url
+
+    def key(self, name: str, role: str, **scope: str) -> str:
+        """A new key."""
+        body = {"name": name, "role": role} | ({"scope": scope} if scope else {})
+        made: str = self.api.post("/v1/keys", body)["key"]
+        return made
 
     def kill_provider(self, provider: str) -> int:
         """SIGKILL: the provider is gone, with everything that ran there. The pid that was killed."""

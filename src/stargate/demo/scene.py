@@ -12,7 +12,9 @@ class Beat(msgspec.Struct, frozen=True):
 
     at_s: float
     """Seconds since the demo began."""
-    what: Literal["submit", "offer", "market", "place", "run", "kill", "recover", "done", "check"]
+    what: Literal[
+        "submit", "offer", "market", "place", "run", "serve", "ask", "kill", "recover", "done", "check"
+    ]
     says: str
 
 

@@ -14,7 +14,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from stargate.demo.meter import METERS
 from stargate.demo.scene import Beat, Scene
+from stargate.demo.serving import Served
 
 STYLES = {
     "submit": "cyan",
@@ -22,6 +24,8 @@ STYLES = {
     "market": "green",
     "place": "green",
     "run": "bold green",
+    "serve": "green",
+    "ask": "yellow",
     "kill": "bold red",
     "recover": "bold green",
     "done": "bold",
@@ -120,3 +124,38 @@ def verdict(scene: Scene) -> Text:
         f" journal verified: {result.journal_verified}.",
         style="bold red",
     )
+
+
+def counts(served: Served) -> Table:
+    """What the ledger has, by provider and key, and below it what the provider's own meter says."""
+    table = Table(title="Both sides of the count, in tokens", title_justify="left")
+    for name in (
+        "provider",
+        "counted by",
+        "requests",
+        *(metric.removesuffix("_tokens") for metric in METERS),
+    ):
+        table.add_column(name, justify="left" if len(table.columns) < 2 else "right", no_wrap=True)
+    for provider, count in sorted(served.meters.items()):
+        for row in served.ledger:
+            if row.provider == provider:
+                figures = (f"{getattr(row, name):,}" for name in METERS)
+                table.add_row(provider, f"the ledger, {row.key}", f"{row.requests:,}", *figures)
+        lost = provider == served.lost
+        meter = "its meter, until the kill" if lost else "its own meter"
+        table.add_row(provider, meter, "", *(f"{count[name]:,}" for name in METERS), style="cyan")
+        if lost and served.cut is not None:
+            cut = (f"{figure:,}" for figure in served.cut.uncached)
+            table.add_row(provider, "the cut answer, estimated", "", *cut, style="cyan")
+        table.add_section()
+    return table
+
+
+def served_verdict(served: Served) -> Text:
+    """Whether it kept its promise."""
+    if served.kept_its_promise:
+        says = (
+            f"{served.lost} was lost while it answered; nobody else noticed, and both sides count the same."
+        )
+        return Text(f"{says} {served.seconds:.0f} s.", style="bold green")
+    return Text(f"Something is wrong: {served}", style="bold red")
