@@ -51,3 +51,14 @@ def test_rests_grow_up_to_a_bound() -> None:
         assert breaker.until_us - at_us <= REST_LIMIT_US
         at_us = breaker.until_us
     assert breaker.until_us - at_us == 0
+
+
+def test_what_fails_at_once_is_one_failure() -> None:
+    """Twenty streams are cut where a provider is lost once: it rests no longer for that."""
+    breaker = Breaker()
+    for _ in range(20):
+        breaker.failed(0)
+    assert breaker.until_us == REST_US
+    breaker.begin()
+    breaker.failed(1)
+    assert breaker.until_us == 1 + 2 * REST_US

@@ -99,6 +99,7 @@ def test_full_draining_and_resting_endpoints_are_passed_over() -> None:
     made = board(ways)
     made.posts["e0"].outstanding = 1
     made.posts["e2"].breaker.failed(0, unreachable=True)
+    made.posts["e2"].breaker.begin()
     assert made.pick(ways, 0, 1) is None
     made.posts["e0"].outstanding = 0
     assert made.pick(ways, 0, 1) is made.posts["e0"]
@@ -223,3 +224,18 @@ def test_a_slow_endpoint_gets_less_and_is_found_when_it_has_recovered(every_ms: 
     world.run(60_000 // every_ms, every_ms)
     again = world.run(3_000, every_ms)
     assert min(again.values()) > 900
+
+
+def test_where_nobody_else_is_left_one_that_rests_is_tried() -> None:
+    """It may be well again; one request at a time finds out."""
+    ways = endpoints(2)
+    made = board(ways)
+    first, second = made.posts.values()
+    first.breaker.failed(0, unreachable=True)
+    assert made.pick(ways, 0, 1) is second
+    assert made.pick(ways, 0, 1, {"e1"}) is first
+    first.breaker.begin()
+    assert made.pick(ways, 0, 1, {"e1"}) is None
+    first.breaker.answered()
+    first.outstanding = 9
+    assert made.pick(ways, 0, 1, {"e1"}) is first

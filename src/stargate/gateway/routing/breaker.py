@@ -1,4 +1,7 @@
-"""Whether an endpoint is asked at all: after failures it rests, and one request tries it before it is trusted."""
+"""Whether an endpoint is asked at all: after failures it rests, and one request tries it before it is trusted.
+
+Where all others fail as well, one request at a time tries it before its rest is over: what rests may be well again.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,10 @@ class Breaker:
         """Whether it may be asked now. Who asks says afterwards how it went."""
         return self.until_us == 0 or (at_us >= self.until_us and not self._trying)
 
+    def lets_early(self) -> bool:
+        """Whether it may be asked before its rest is over, as nobody else can be: by one request at a time."""
+        return not self._trying
+
     def begin(self) -> None:
         """A request is on its way."""
         if self.until_us:
@@ -47,7 +54,9 @@ class Breaker:
         self._trying = False
 
     def failed(self, at_us: int, *, unreachable: bool = False) -> None:
-        """It did not answer, or answered that it cannot."""
+        """It did not answer, or answered that it cannot. What fails while it rests was on its way before."""
+        if at_us < self.until_us and not self._trying:
+            return
         self._failures += 1
         if unreachable or self._trying or self._failures >= FAILURES_BORNE:
             self.until_us = at_us + min(REST_LIMIT_US, REST_US << min(self._rests, 16))

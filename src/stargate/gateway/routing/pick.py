@@ -55,9 +55,15 @@ class Post:
 
     def takes(self, at_us: int) -> bool:
         """Whether it may be given a request now."""
-        endpoint = self.endpoint
-        bound = endpoint.outstanding_requests
-        return not endpoint.draining and (not bound or self.outstanding < bound) and self.breaker.lets(at_us)
+        return self._has_room() and self.breaker.lets(at_us)
+
+    def takes_early(self) -> bool:
+        """Whether it may be given one although it rests, as nobody else takes it."""
+        return self._has_room() and self.breaker.lets_early()
+
+    def _has_room(self) -> bool:
+        bound = self.endpoint.outstanding_requests
+        return not self.endpoint.draining and (not bound or self.outstanding < bound)
 
     def began(self, took_us: int, at_us: int, *, stream: bool) -> None:
         """It began to answer so long after it was asked."""
@@ -113,8 +119,10 @@ class Switchboard:
             for endpoint in ways
             if endpoint.id not in tried and (post := posts.get(endpoint.id)) is not None and post.takes(at_us)
         ]
+        if not takers:
+            return self._resting(ways, tried)
         if len(takers) < 2:
-            return takers[0] if takers else None
+            return takers[0]
         known = max(takers, key=lambda post: _weight(prefix, post.salt)) if prefix else None
         self._turn += 1
         if len(takers) > LOOKED_AT:
@@ -126,6 +134,17 @@ class Switchboard:
             found = known
         found.turn = self._turn
         return found
+
+    def _resting(self, ways: Sequence[Endpoint], tried: Collection[str]) -> Post | None:
+        """Of those that rest after failures, the one that is due next; None: there is none, or it is being tried."""
+        resting = [
+            post
+            for endpoint in ways
+            if endpoint.id not in tried
+            and (post := self.posts.get(endpoint.id)) is not None
+            and post.takes_early()
+        ]
+        return min(resting, key=lambda post: post.breaker.until_us, default=None)
 
 
 class _Loads:
