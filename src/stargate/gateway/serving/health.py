@@ -47,11 +47,11 @@ def gauges(desk: Desk) -> Gauges:
     found: list[tuple[str, tuple[str, ...], float]] = [
         ("routes_version", (), 0 if desk.map is None else desk.map.routes.version),
         ("routes_age_seconds", (), age_s(desk)),
-        ("ready", (), not troubles(desk)),
+        ("ready", (), int(not troubles(desk))),
         ("spool_unsettled_attempts", (), desk.spool.open_records),
     ]
     for post in shown[:ENDPOINTS_SHOWN]:
         labels = (post.endpoint.id, post.endpoint.model, post.endpoint.provider)
-        found.append(("endpoint_resting", labels, post.breaker.until_us > at_us))
+        found.append(("endpoint_resting", labels, int(post.breaker.until_us > at_us)))
         found.append(("endpoint_outstanding_requests", labels, post.outstanding))
     return found
