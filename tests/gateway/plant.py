@@ -102,7 +102,7 @@ class Plant:
         self._server.kill()
         self._server.wait()
 
-    def start_gateway(self, workers: int, node: str = NODE) -> None:
+    def start_gateway(self, workers: int, node: str = NODE, *words: str) -> None:
         """A host of the gateway, and wait until it has routes."""
         port = self.ports.setdefault(node, free_port())
         key = self.folder / f"{node}.key"
@@ -110,7 +110,7 @@ class Plant:
             key.write_text(self.key(node, "gateway"))
         self._gateways[node] = self._run(
             "gateway", "--data", self._home(node).name, "--server", f"http://127.0.0.1:{self.server_port}",
-            "--node", node, "--key", key.name, "--workers", str(workers), "--port", str(port),
+            "--node", node, "--key", key.name, "--workers", str(workers), "--port", str(port), *words,
         )  # fmt: skip
         self.wait(lambda: self.ask("/health/ready", node=node)[0] == 200)
 
