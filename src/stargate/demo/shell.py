@@ -65,7 +65,7 @@ class Running:
         ended = self.end()
         if ended.code != 0:
             raise InternalError(
-                f"`stargate {shlex.join(self._words)}` ended with {ended.code}: {ended.error}",
+                f"stargate {shlex.join(self._words)} ended with {ended.code}: {ended.error}",
                 "please report this: the demo should run anywhere",
             )
         return ended.said
