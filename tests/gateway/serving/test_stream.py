@@ -19,6 +19,7 @@ USAGE = (
 )
 DONE = b"data: [DONE]\n\n"
 ERROR = b'data: {"error":{"message":"out of memory","code":500}}\n\n'
+QUOTED = b'data: {"type":"response.created","response":{"metadata":{"type":"response.completed"}}}\n\n'
 COMPLETED = (
     b'event: response.completed\ndata: {"type":"response.completed","response":{"usage":{"input_tokens":7,'
     b'"output_tokens":4,"output_tokens_details":{"reasoning_tokens":1}}}}\n\n'
@@ -99,3 +100,12 @@ def test_nothing_that_an_endpoint_sends_is_lost_or_breaks_it(junk: bytes, cuts: 
     """What is no stream of events goes through as well."""
     scanner = Scanner(hide_usage=False)
     assert passed(scanner, pieces(junk, cuts)) + scanner.ended + scanner.rest() == junk
+
+
+def test_an_end_that_is_quoted_is_none() -> None:
+    """A response says back the metadata of its request, whatever is in it."""
+    scanner = Scanner(hide_usage=True)
+    assert passed(scanner, [QUOTED, TEXT]) == QUOTED + TEXT
+    assert not scanner.ended
+    assert passed(scanner, [COMPLETED]) == b""
+    assert scanner.ended == COMPLETED

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
 import msgspec
 
 from stargate.gateway.observing import Passage
-from stargate.gateway.record import OPERATIONS, Operation
+from stargate.gateway.record import OPERATIONS, Operation, Why
 from stargate.gateway.serving.body import Asked, oversized, read
 from stargate.gateway.serving.desk import Desk
 from stargate.gateway.serving.exchange import Exchange
@@ -24,6 +26,9 @@ _OTHERS = frozenset({"batches", "files", "models"})
 """What else is asked for below `/v1/`, and told apart where requests are counted."""
 _JSON = msgspec.json.Encoder()
 WATCH_S = 1.0
+_FAILED = Refusal(500, "failed", "this gateway failed; its log says why")
+WHY_BYTES = 4_096
+WHY_SHOWN = 8
 
 
 class App:
@@ -50,7 +55,10 @@ class App:
             headers = [*refusal.headers, ("x-request-id", passage.request)]
             proto.response_bytes(refusal.status, headers, refusal.body)
         except Exception:
-            passage.refuse(500, "failed")
+            passage.refuse(_FAILED.status, _FAILED.code)
+            with suppress(RuntimeError):  # where the answer has begun it is too late to say so
+                headers = [*_FAILED.headers, ("x-request-id", passage.request)]
+                proto.response_bytes(_FAILED.status, headers, _FAILED.body)
             raise
         finally:
             self._desk.observer.end(passage, scope)
@@ -107,9 +115,7 @@ class App:
             exchange = Exchange(desk, proto, passage, application, asked)
             exchange.client = scope.client
             if application.operator:
-                exchange.headers.append(
-                    ("stargate-why", _JSON.encode(choices[0][1].why).decode("ascii", "replace"))
-                )
+                exchange.headers += _explained(choices[0][1].why)
             self._open.add(exchange)
             try:
                 awake: Choices | None = choices
@@ -142,6 +148,8 @@ class App:
                     data = await _read_bounded(proto, limit)
         except TimeoutError:
             raise Refusal(408, "slow_request", "the request did not arrive in time", retry_s=1) from None
+        except RuntimeError:  # the server's error of a connection that is closed
+            raise Refusal(400, "cut_off", "the request broke off before its end") from None
         if len(data) > limit:
             raise oversized(limit)
         passage.received_bytes = len(data)
@@ -203,6 +211,13 @@ async def _read_bounded(proto: Any, limit: int) -> bytes:
         if len(data) > limit:
             raise oversized(limit)
     return bytes(data)
+
+
+def _explained(why: Why) -> Headers:
+    """Of long lists only the beginning: `stargate explain` shows all."""
+    short = msgspec.structs.replace(why, open=why.open[:WHY_SHOWN], shut=why.shut[:WHY_SHOWN])
+    text = json.dumps(msgspec.to_builtins(short), separators=(",", ":"))
+    return [("stargate-why", text)] if len(text) <= WHY_BYTES else []
 
 
 def _demand_method(scope: Any, method: str) -> None:

@@ -14,7 +14,6 @@ import msgspec
 from stargate.gateway.record import Operation
 from stargate.gateway.serving.refusal import Refusal, malformed
 
-DEPTH_LIMIT = 64
 FIELDS_LIMIT = 256
 PREFIX_BYTES = 1_024
 """Of a prompt: what endpoints are told apart by that may have seen it."""
@@ -68,6 +67,8 @@ def read(operation: Operation, data: bytes) -> Asked:
     """Raises Refusal where it is not a request that this operation knows."""
     try:
         fields = _FIELDS.decode(data)
+        if not data.isascii():
+            data.decode()  # what is inside the fields is read by nobody here, and not every endpoint survives it
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise malformed(f"the body must be a JSON object: {error}") from None
     if len(fields) > FIELDS_LIMIT:

@@ -33,7 +33,8 @@ from stargate.gateway.serving.attempt import Held, OpenAttempt
 from stargate.gateway.serving.body import BYTES_PER_TOKEN, PREFIX_BYTES, Asked
 from stargate.gateway.serving.connections import UNREAD_BYTES
 from stargate.gateway.serving.desk import Desk, authorised, busy, forbidden
-from stargate.gateway.serving.refusal import Headers, Refusal
+from stargate.gateway.serving.refusal import Headers, Refusal, kind_of
+from stargate.gateway.serving.reply import error_in, is_object, shaped
 from stargate.gateway.serving.stream import OversizedEventError, Scanner
 from stargate.gateway.serving.usage import usage_in
 from stargate.gateway.upstream import Answer, CutError, UnsentError
@@ -44,6 +45,7 @@ OURS = frozenset({401, 402, 403})
 """Statuses that are about the key we have there: no client can do anything about them."""
 UNREAD_LOOK_S = (0.001, 0.05)
 """How long after one another it is looked whether a client has taken what it was sent: at first, and at most."""
+_JSON_TYPE = ("content-type", "application/json")
 AFTERWARDS_S = 1.0
 """How long an endpoint may take to close a stream after its end."""
 
@@ -71,6 +73,8 @@ class Exchange:
         """The client has gone away."""
         self.sending_us = 0
         """Since when the client has not taken what it was sent; 0: it has."""
+        self._transport: Any = None
+        """Of a stream: the server ends it when nobody holds this any more, not even a traceback."""
         self.client = ""
         """Its address, as the server says it; empty: it is not at the end of a connection of this process."""
         self._handed_bytes = 0
@@ -161,9 +165,9 @@ class Exchange:
         except UnsentError as error:
             run.post.breaker.failed(desk.clock_us(), unreachable=True)
             await run.settle("unsent", 0)
-            return _failed(endpoint, error.message)
+            return _failed(endpoint, self._told(error))
         except CutError as error:
-            await self._cut(run, 0, error.message)
+            await self._cut(run, 0, self._told(error))
             return None
         except asyncio.CancelledError:
             if not self._left:
@@ -191,7 +195,7 @@ class Exchange:
             body = await answer.whole(self._desk.settings.error_bytes)
         except CutError:
             body = b""
-        if answer.status < 400 or answer.status in AGAIN or answer.status in OURS:
+        if not 400 <= answer.status < 600 or answer.status in AGAIN or answer.status in OURS:
             run.post.breaker.failed(at_us)
             await run.settle("refused", answer.status)
             if answer.status == 429:
@@ -200,17 +204,24 @@ class Exchange:
             return _failed(endpoint, f"it answered {answer.status}")
         run.post.breaker.answered()
         await run.settle("refused", answer.status)
-        await self._respond(answer, body)
+        await self._respond(answer, shaped(body, kind_of(answer.status)))
         return None
 
     async def _whole(self, run: OpenAttempt, answer: Answer) -> Refusal | None:
         try:
             body = await answer.whole(self._desk.settings.answer_bytes)
         except CutError as error:
-            await self._cut(run, answer.status, error.message)
+            await self._cut(run, answer.status, self._told(error))
             return None
-        run.post.breaker.answered()
         found = usage_in(body)
+        if found is None and not is_object(body):
+            await self._cut(run, answer.status, "what it answers is no JSON")
+            return None
+        if found is None and (says := error_in(body)):
+            run.post.breaker.failed(self._desk.clock_us())
+            await run.settle("refused", answer.status)
+            return Refusal(502, "upstream_failed", f"{run.post.endpoint.provider} answers: {says}", retry_s=1)
+        run.post.breaker.answered()
         if found is None:
             tokens = Tokens(run.admitted.reserved.input_tokens, 0, len(body) // BYTES_PER_TOKEN)
             written = await run.settle("done", answer.status, *await run.known(tokens))
@@ -235,17 +246,17 @@ class Exchange:
         """Pass a stream on. Errors from here on are events of the stream: the status has gone out."""
         scanner = run.scanner = Scanner(hide_usage=not self._asked.usage_wanted)
         self._passage.status = answer.status
-        transport = self._proto.response_stream(answer.status, [*answer.headers, *self.headers])
+        self._transport = self._proto.response_stream(answer.status, [*answer.headers, *self.headers])
         trouble = ""
         try:
             async for chunk in answer:
                 ready = scanner.feed(chunk)
                 if ready:
-                    await self._send(transport, ready)
+                    await self._send(ready)
                 if scanner.ended:
                     break
         except CutError as error:
-            trouble = error.message
+            trouble = self._told(error)
         except OversizedEventError:
             trouble = "an event of it is too large"
         if self._left and not scanner.whole:
@@ -255,20 +266,23 @@ class Exchange:
             run.post.breaker.failed(self._desk.clock_us())
             await run.settle("cut", answer.status, *await run.seen())
             says = _broke(run.post.endpoint, trouble or "it ended before its end")
-            await self._send(transport, _error_event(Refusal(502, "upstream_broke", says)))
+            await self._send(_error_event(Refusal(502, "upstream_broke", says)))
         else:
             run.post.breaker.answered()
             outcome: Outcome = "refused" if scanner.error else "done"
             written = await run.settle(outcome, answer.status, *await run.seen())
-            await self._send(transport, scanner.ended if written else _error_event(_unrecorded()))
+            await self._send(scanner.ended if written else _error_event(_unrecorded()))
             await _run_out(answer)
 
-    async def _send(self, transport: Any, data: bytes) -> None:
+    def _told(self, error: UnsentError | CutError) -> str:
+        return error.message if self._application.operator else error.told
+
+    async def _send(self, data: bytes) -> None:
         if self._left or not data:
             return
         self.sending_us = self._desk.clock_us()
         try:
-            await transport.send_bytes(data)
+            await self._transport.send_bytes(data)
             self._passage.sent(len(data), self.sending_us)
             self._handed_bytes += len(data)
             if self._handed_bytes >= UNREAD_BYTES:
@@ -295,15 +309,16 @@ class Exchange:
         """A whole answer; one that is large goes out as its client takes it."""
         if self._left:
             return
-        headers = [*answer.headers, *self.headers]
+        headers = [*[each for each in answer.headers if each[0] != "content-type"], *self.headers, _JSON_TYPE]
         self._passage.status = answer.status
         if len(body) <= UNREAD_BYTES:
             self._passage.sent(len(body), self._desk.clock_us())
             self._proto.response_bytes(answer.status, headers, body)
             return
-        transport = self._proto.response_stream(answer.status, [*headers, ("content-length", str(len(body)))])
+        headers.append(("content-length", str(len(body))))
+        self._transport = self._proto.response_stream(answer.status, headers)
         for start in range(0, len(body), UNREAD_BYTES):
-            await self._send(transport, body[start : start + UNREAD_BYTES])
+            await self._send(body[start : start + UNREAD_BYTES])
 
     def gone(self) -> asyncio.Future[None]:
         """Done when the client goes away, which is noticed from now on."""
@@ -335,6 +350,7 @@ class Exchange:
     def end(self) -> None:
         """It is over."""
         self._over = True
+        self._transport = None
         if self._gone is not None:
             self._gone.cancel()
         if self._timer is not None:
@@ -380,7 +396,7 @@ def _broke(endpoint: Endpoint, says: str) -> str:
 
 def _after(answer: Answer) -> float:
     for name, value in answer.headers:
-        if name == "retry-after" and value.isdigit():
+        if name == "retry-after" and value.isdigit():  # a header that is passed on is ASCII
             return min(60.0, float(value))
     return 1.0
 

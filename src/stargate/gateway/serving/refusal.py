@@ -32,7 +32,7 @@ class Refusal(StargateError):  # noqa: N818  # it is an answer
         self.status = status
         self.code = code
         self.message = message
-        self.kind = kind or _KINDS.get(status, "api_error")
+        self.kind = kind or kind_of(status)
         self.param = param
         self.retry_s = retry_s
         """Seconds after which it may go better; None: trying again does not help."""
@@ -75,6 +75,11 @@ _KINDS = {
     429: "rate_limit_error",
     431: "invalid_request_error",
 }
+
+
+def kind_of(status: int) -> str:
+    """OpenAI's word for what kind of error a status is."""
+    return _KINDS.get(status, "invalid_request_error" if 400 <= status < 500 else "api_error")
 
 
 def unknown_key() -> Refusal:

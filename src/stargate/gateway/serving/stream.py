@@ -19,10 +19,11 @@ _NOTABLE = re.compile(
     rb'"usage"\s*:\s*\{|\[DONE\]|"error"\s*:\s*[{"]|"response\.(?:completed|incomplete|failed)"'
 )
 _GAP = re.compile(rb"(?<=\n)\r?\n")
-_ENDS = re.compile(rb'"type"\s*:\s*"response\.(?:completed|incomplete|failed)"')
+_ENDS = frozenset({b'"response.completed"', b'"response.incomplete"', b'"response.failed"'})
 
 
 class _Event(msgspec.Struct, gc=False):
+    type: msgspec.Raw = msgspec.Raw(b"null")
     choices: list[msgspec.Raw] | None = None
     error: msgspec.Raw = msgspec.Raw(b"null")
 
@@ -103,15 +104,15 @@ class Scanner:
             self.ended += event
             return False
         data = _data(event)
-        if data == b"[DONE]" or _ENDS.search(data) is not None:
+        read = _read(data)
+        # Its own type counts, not one that it quotes, as a response quotes the metadata of its request.
+        if data == b"[DONE]" or (read is not None and bytes(read.type) in _ENDS):
             self._note_usage(data)
             self.ended = event
             return False
         self.events += bool(data)
         told = self._note_usage(data)
-        try:
-            read = _EVENT.decode(data)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        if read is None:
             return True
         if not self.error and bytes(read.error) != b"null":
             self.error = data
@@ -127,6 +128,13 @@ class Scanner:
             return False
         self.tokens, self.said = found
         return True
+
+
+def _read(data: bytes) -> _Event | None:
+    try:
+        return _EVENT.decode(data)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
 
 
 def _last_gap(data: bytes | bytearray, start: int) -> int:

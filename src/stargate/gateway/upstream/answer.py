@@ -10,7 +10,8 @@ from stargate.gateway.upstream.failure import CutError
 from stargate.gateway.upstream.unpack import Unpack
 
 PASSED_ON = ("content-type", "openai-processing-ms", "retry-after", "retry-after-ms", "x-should-retry")
-"""Headers that are worth passing on. The limits that an endpoint tells are those of our account there."""
+"""Headers that are worth passing on, where they are plain text: no cookies, and nothing about the connection. The
+limits that an endpoint tells are those of our account there."""
 
 
 class Answer(ABC):
@@ -25,7 +26,8 @@ class Answer(ABC):
     def __init__(self, status: int, header: Callable[[str], str | None]) -> None:
         """`header` gives a header of the answer by its name. Raises CutError for an answer that cannot be read."""
         self.status = status
-        self.headers = tuple([(name, value) for name in PASSED_ON if (value := header(name)) is not None])
+        found = [(name, header(name)) for name in PASSED_ON]
+        self.headers = tuple([(name, value) for name, value in found if value and _plain(value)])
         encoding = (header("content-encoding") or "identity").lower()
         self._unpack = None if encoding == "identity" else Unpack(encoding)
 
@@ -70,3 +72,7 @@ class Answer(ABC):
                 await self.close()
                 raise CutError("too_large", f"an endpoint's answer is longer than {limit_bytes} bytes")
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _plain(value: str) -> bool:
+    return value.isascii() and value.isprintable()

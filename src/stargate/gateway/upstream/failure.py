@@ -19,11 +19,23 @@ Cut = Literal["reset", "silent", "late", "malformed", "too_large"]
 """It broke off; it said nothing for too long; it took too long in all; what it said is not HTTP; it said too much."""
 
 
+_TOLD: dict[str, str] = {
+    "malformed": "it does not speak HTTP as it should", "name": "its name is not known",
+    "refused": "it takes no connection", "tls": "it does not speak TLS with us",
+    "timeout": "no connection came about in time", "closed": "it closes connections at once",
+    "reset": "it closed the connection", "silent": "it fell silent", "late": "it took too long",
+    "too_large": "it said too much",
+}  # fmt: skip
+"""What went wrong in words that name no address."""
+
+
 class UnsentError(ProviderError):
     """The endpoint was not reached, and nothing was sent: another may be asked without harm."""
 
     def __init__(self, reason: Unsent, message: str) -> None:
         self.reason = reason
+        self.told = _TOLD[reason]
+        """For clients, who are not told where an endpoint is."""
         super().__init__(message, "Another endpoint may be asked; look whether this one is up")
 
 
@@ -32,4 +44,6 @@ class CutError(ProviderError):
 
     def __init__(self, reason: Cut, message: str) -> None:
         self.reason = reason
+        self.told = _TOLD[reason]
+        """For clients, who are not told where an endpoint is."""
         super().__init__(message, "Look at the endpoint's log; what the request used there it may tell")
