@@ -165,42 +165,22 @@ async def open_house(
         driver = Driver(
             machine,
             journal,
-            lambda effect: draining.dispatch(effect),  # noqa: PLW0108 - it is made below
+            lambda effect: house.draining.dispatch(effect),  # noqa: PLW0108 - it is made below
             clock,
             config.limits,
             counted,
         )
         keyring = open_keyring(config.keys, config.operator_key, clock(), config.limits.keys)
-        routing = Routing(driver, keyring, fleet.address, Pace(ready_s=config.limits.probe_s))
-        hosts = Hosts(driver.now)
-        draining = Draining(fleet.dispatch, driver, routing, hosts)
-        requests = RequestLog(config.requests, config.limits.request_rows, config.limits.request_days)
-        batches = Batches(config.batches, driver.now, int(config.limits.batch_s * SECOND))
-        house = House(
-            config, driver, fleet, keyring, clock, books,
-            routing=routing, hosts=hosts, draining=draining, requests=requests, batches=batches,
-        )  # fmt: skip
-        course = Course(
-            batches,
-            driver,
-            keyring,
-            routing.prices,
-            lambda name, text: keep_secret(config.local_engine, name, text),
-            config.gateway,
-        )
+        house = _furnished(config, driver, fleet, keyring, clock, books)
         house.warnings += replayed.warnings
         if isinstance(plan, UserError):
             _warn(house, f"the files could not be read, so what was declared before holds: {plan}")
         loop = asyncio.create_task(driver.run(), name="driver")
-        beside = [
-            asyncio.create_task(routing.run(), name="routes"),
-            asyncio.create_task(course.run(), name="batches"),
-            asyncio.create_task(Scaler(driver, hosts, lambda: routing.services).run(), name="load"),
-        ]
+        beside = _beside(house)
         rounds: asyncio.Task[None] | None = None
         try:
             for effect in machine.outstanding():
-                draining.dispatch(effect)
+                house.draining.dispatch(effect)
             if isinstance(plan, Plan):
                 await _declare_at_start(house, plan, first=replayed.head.seq == 0)
             await fleet.open(driver.tell)
@@ -208,14 +188,14 @@ async def open_house(
                 rounds = asyncio.create_task(books.run(driver), name="ledger")
             yield house
         finally:
-            routing.release()
+            house.routing.release()
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
-            await draining.close()
             await house.lender.close()
-            await requests.close()
-            await batches.close()
+            await house.draining.close()
+            await house.requests.close()
+            await house.batches.close()
             if books is not None:
                 await _close_books(books, rounds)
             await _close(house, loop)
@@ -223,6 +203,51 @@ async def open_house(
                 await _stop_jobs(config.local_engine, machine.state.records.policy.recovery.stop_grace)
     finally:
         await asyncio.to_thread(journal.close)
+
+
+def _furnished(
+    config: ServerConfig,
+    driver: Driver,
+    fleet: Fleet,
+    keyring: Keyring,
+    clock: Clock,
+    books: Bookkeeper | None,
+) -> House:
+    """The house with what is kept for gateways and their clients."""
+    routing = Routing(driver, keyring, fleet.address, Pace(ready_s=config.limits.probe_s))
+    hosts = Hosts(driver.now)
+    return House(
+        config,
+        driver,
+        fleet,
+        keyring,
+        clock,
+        books,
+        routing=routing,
+        hosts=hosts,
+        draining=Draining(fleet.dispatch, driver, routing, hosts),
+        requests=RequestLog(config.requests, config.limits.request_rows, config.limits.request_days),
+        batches=Batches(config.batches, driver.now, int(config.limits.batch_s * SECOND)),
+    )
+
+
+def _beside(house: House) -> list[asyncio.Task[None]]:
+    """What goes on beside the loop, as long as the house is open."""
+    driver, routing, config = house.driver, house.routing, house.config
+    course = Course(
+        house.batches,
+        driver,
+        house.keyring,
+        routing.prices,
+        lambda name, text: keep_secret(config.local_engine, name, text),
+        config.gateway,
+    )
+    scaler = Scaler(driver, house.hosts, lambda: routing.services)
+    return [
+        asyncio.create_task(routing.run(), name="routes"),
+        asyncio.create_task(course.run(), name="batches"),
+        asyncio.create_task(scaler.run(), name="load"),
+    ]
 
 
 def _read_if_told(config: ServerConfig, *, first: bool) -> Plan | UserError | None:

@@ -13,7 +13,7 @@ from stargate.base.errors import InputError, NotFoundError, Problem
 from stargate.gateway.batch import RESULTS_BYTES_LIMIT, Assignment, Results, Standing
 from stargate.gateway.record import OPERATIONS, Operation
 from stargate.server.api.files import KEPT_LEAST_S, AfterId, sent
-from stargate.server.api.page import Id
+from stargate.server.api.page import Id, IdempotencyKey
 from stargate.server.api.route import Asking, Here, changing, reading
 from stargate.server.auth import Actor
 from stargate.server.batches.record import Batch, Metadata, Trouble, seconds
@@ -118,7 +118,9 @@ class BatchList(msgspec.Struct, frozen=True):
 
 
 @changing("/v1/batches", "batches.use")
-async def create_batch(house: Here, actor: Asking, data: JSONBody[BatchBody]) -> BatchObject:
+async def create_batch(
+    house: Here, actor: Asking, data: JSONBody[BatchBody], idempotency_key: IdempotencyKey = ""
+) -> BatchObject:
     """Have a file of requests answered. Its lines are checked first; what is wrong with them stands in `errors`."""
     if actor.role != "application":
         raise InputError(
@@ -140,7 +142,11 @@ async def create_batch(house: Here, actor: Asking, data: JSONBody[BatchBody]) ->
             )
         )
     kept_s = KEPT_S if data.output_expires_after is None else data.output_expires_after.seconds
-    return _view(await house.batches.begin(actor.key, operation, data.input_file_id, data.metadata, kept_s))
+    return _view(
+        await house.batches.begin(
+            actor.key, operation, data.input_file_id, data.metadata, kept_s, once=idempotency_key
+        )
+    )
 
 
 @reading("/v1/batches", "batches.use")

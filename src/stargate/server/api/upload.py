@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import msgspec
 from litestar import Request
-from litestar.exceptions import ClientException
+from litestar.exceptions import ClientException, HTTPException
 from multipart import MultipartError, MultipartSegment, PushMultipartParser  # type: ignore[import-untyped]
 
 from stargate.base.errors import InputError, LimitError, Problem
@@ -57,6 +57,8 @@ async def upload(request: Request[Any, Any, Any], path: Path, limit_bytes: int) 
             ) from None
         except ClientException as error:
             raise TooLargeError(str(error.detail), f"send files of at most {limit_bytes:,} bytes") from None
+        except HTTPException as error:
+            raise _malformed(f"the form broke off: {error.detail}", "Send it again.") from None
         await form.flush()
     if form.name is None:
         raise _malformed("the form holds no `file`", "Send the file as the part `file`, with a file name.")

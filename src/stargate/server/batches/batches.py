@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 import sqlite3
 from collections import Counter
@@ -25,6 +26,7 @@ T = TypeVar("T")
 TRANSFERS_LIMIT = 4
 """Of one key, at a time."""
 TRANSFERS_TOTAL_LIMIT = 32
+_TAIL = 24
 WINDOW_US = DAY
 """What OpenAI calls 24h."""
 
@@ -78,11 +80,15 @@ class Batches:
         input_file: str,
         metadata: dict[str, str] | None,
         output_kept_s: int,
+        once: str = "",
     ) -> Batch:
-        """A new batch of a key. Raises NotFoundError for its input, LimitError."""
+        """A new batch of a key; asked again with the same `once`, the same one.
+
+        Raises NotFoundError for its input, StateConflictError for a `once` that asked for another, LimitError.
+        """
         at = self._now()
         batch = Batch(
-            id=f"batch_{secrets.token_hex(12)}",
+            id=f"batch_{_tail(owner, once) if once else secrets.token_hex(_TAIL // 2)}",
             owner=owner,
             operation=operation,
             input_file=input_file,
@@ -91,9 +97,9 @@ class Batches:
             output_kept_s=output_kept_s,
             metadata=metadata,
         )
-        await self.use(lambda store: store.begin(batch))
+        begun = await self.use(lambda store: store.begin(batch))
         self.bell.set()
-        return batch
+        return begun
 
     async def cancel(self, id: str, owner: str) -> Batch:
         """End a batch with what is answered. One that ends, or has ended, stays as it is. Raises NotFoundError."""
@@ -143,6 +149,10 @@ class Batches:
         if self._opened is None:
             self._opened = Store(self._folder)
         return self._opened
+
+
+def _tail(owner: str, once: str) -> str:
+    return hashlib.sha256(f"{owner}/{once}".encode()).hexdigest()[:_TAIL]
 
 
 def _is_running(batch: Batch) -> bool:

@@ -10,6 +10,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -180,8 +181,16 @@ class Store:
 
     # -- batches -----------------------------------------------------------------------------------------------
 
-    def begin(self, batch: Batch) -> None:
-        """Put a new batch on record. Raises NotFoundError for its input, LimitError."""
+    def begin(self, batch: Batch) -> Batch:
+        """Put a new batch on record; one of that id stays as it is. Gives what is on record.
+
+        Raises NotFoundError for its input, StateConflictError where that id has another, LimitError.
+        """
+        with suppress(NotFoundError):
+            known = self.batch(batch.id, batch.owner)
+            if (known.input_file, known.operation) != (batch.input_file, batch.operation):
+                raise StateConflictError(f"{known.id} is another batch", "use another Idempotency-Key")
+            return known
         self.file(batch.input_file, batch.owner)
         self.room(batch.owner)
         with self._database:
@@ -203,6 +212,7 @@ class Store:
                 "INSERT INTO batch (id, owner, ended, body) VALUES (?,?,0,?)",
                 (batch.id, batch.owner, wire.pack(batch)),
             )
+        return batch
 
     def change(self, id: str, change: Callable[[Batch], Batch]) -> Batch:
         """Make another of a batch, as it is at that moment. Gives what it is then. Raises NotFoundError."""
