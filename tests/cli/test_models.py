@@ -50,8 +50,12 @@ def test_why_a_request_went_where_it_went(on_server: Run, server_data: Path) -> 
     assert answer.status_code == 200, answer.text
     text = on_server("explain", "req_x").out
     assert "done by foundry/big, endpoint 2 of those asked" in text
-    assert "big may be served to it by azure texas [ms-2025/api]" in text
-    assert "not by oci texas, 2 endpoints: api traffic stays on azure [ms-2025/only]; wait for 2030" in text
+    assert "big may be served to it by azure texas\n" in text
+    assert "because it is exclusive to microsoft, and runs there [ms-2025/api]" in text
+    assert (
+        "not by oci texas, 2 endpoints: api traffic stays on azure [ms-2025/only]\n    it would take a wait until 2030"
+        in text
+    )
     assert [each["outcome"] for each in on_server("explain", "req_x", "--json").json["attempts"]] == [
         "unsent",
         "done",

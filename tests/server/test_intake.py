@@ -91,7 +91,7 @@ async def test_why_a_request_went_where_it_went(tmp_path: Path) -> None:
             "input_tokens": 100, "cached_tokens": 40, "output_tokens": 30, "reasoning_tokens": 10,
         }  # fmt: skip
         why = shown["whys"][first["why"]]
-        assert why["clauses"] == ["ms-2025/api"]
+        assert [clause for clause, _ in why["grounds"]] == ["ms-2025/api"]
         assert why["shut"][0]["clause"] == "ms-2025/only"
         for caller in (gateway, await stage.caller("application")):
             assert (await caller.http.get("/v1/requests/req_a")).status_code == 403

@@ -14,7 +14,7 @@ WHY = Why(
     "big",
     product="api",
     open=(("azure", "texas"),),
-    clauses=("ms-2025/api",),
+    grounds=(("ms-2025/api", "It is exclusive to microsoft, and runs there"),),
     shut=(
         Shut(
             "oci",
@@ -24,7 +24,7 @@ WHY = Why(
             "agreement",
             "api traffic stays on azure",
             "ms-2025/only",
-            "wait for 2030",
+            "a wait until 2030",
         ),
     ),
 )

@@ -84,16 +84,20 @@ def _attempt_row(attempt: dict[str, Any]) -> tuple[Any, ...]:
 
 def _why_lines(why: dict[str, Any]) -> list[str]:
     places = ", ".join(" ".join(part for part in place if part) for place in why.get("open", ()))
-    clauses = f" [{', '.join(why['clauses'])}]" if why.get("clauses") else ""
-    said = [f"{why['model']} may be served to it by {places or 'nobody'}{clauses}"]
+    said = [f"{why['model']} may be served to it by {places or 'nobody'}"]
+    said += [f"  because {_begun(says)} [{clause}]" for clause, says in why.get("grounds", ())]
     for shut in why.get("shut", ()):
         place = " ".join(part for part in (shut["provider"], shut["site"]) if part)
         clause = f" [{shut['clause']}]" if shut.get("clause") else ""
-        changed = f"; {shut['would_change']}" if shut.get("would_change") else ""
-        said.append(
-            f"  not by {place}, {count(shut['endpoints'], 'endpoint')}: {shut['says']}{clause}{changed}"
-        )
+        said.append(f"  not by {place}, {count(shut['endpoints'], 'endpoint')}: {shut['says']}{clause}")
+        if shut.get("would_change"):
+            said.append(f"    it would take {shut['would_change']}")
     return said
+
+
+def _begun(sentence: str) -> str:
+    """A sentence as the rest of another."""
+    return sentence[:1].lower() + sentence[1:]
 
 
 def lines(found: dict[str, Any]) -> list[str]:

@@ -34,4 +34,4 @@ def test_an_epoch_is_a_plain_name(epoch: str) -> None:
 def test_the_same_decision_has_the_same_name_everywhere() -> None:
     again = wire.unpacker(Why).decode(wire.pack(WHY))
     assert again.digest == WHY.digest
-    assert msgspec.structs.replace(WHY, clauses=("a/b",)).digest != WHY.digest
+    assert msgspec.structs.replace(WHY, grounds=(("a/b", "so"),)).digest != WHY.digest

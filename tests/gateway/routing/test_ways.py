@@ -82,6 +82,21 @@ def test_what_is_shut_names_its_clause_and_what_would_change_it(example: Map) ->
     assert "microsoft" in shut.says.lower()
 
 
+def test_what_is_open_says_why_where_a_clause_spoke(example: Map) -> None:
+    """A clause that lets, an exception, one that ended; of what no clause is about, nothing."""
+    ((clause, says),) = example.ways(API, "lm-6", NOVEMBER_2025).why.grounds
+    assert (clause, says) == (
+        "microsoft-openai/api-exclusive",
+        "It is exclusive to microsoft, and runs there",
+    )
+    ((clause, says),) = example.ways(SECURITY, "lm-6", NOVEMBER_2025).why.grounds
+    assert clause == "microsoft-openai/api-exclusive/national-security"
+    assert "covers this request" in says
+    ((clause, says),) = example.ways(API, "lm-6", MAY_2026).why.grounds
+    assert "microsoft-openai-2026-04/any-cloud removed it on 2026-04-27" in says
+    assert example.ways(CHAT, "lm-6", NOVEMBER_2025).why.grounds == ()
+
+
 def test_an_answer_holds_until_a_date_of_the_agreements(example: Map) -> None:
     """Nobody has to tell a gateway that an exclusivity has ended."""
     ways = example.ways(API, "lm-6", NOVEMBER_2025)

@@ -34,8 +34,8 @@ class Why(msgspec.Struct, frozen=True, omit_defaults=True):
     residency: tuple[str, ...] = ()
     open: tuple[tuple[str, str], ...] = ()
     """Providers and sites that it may use."""
-    clauses: tuple[str, ...] = ()
-    """What those rest on, where a clause spoke."""
+    grounds: tuple[tuple[str, str], ...] = ()
+    """What that rests on, where a clause or an exception spoke: its name, and what it says."""
     shut: tuple[Shut, ...] = ()
 
     @property

@@ -1,7 +1,4 @@
-"""Whether an endpoint is asked at all: after failures it rests, and one request tries it before it is trusted.
-
-Where all others fail as well, one request at a time tries it before its rest is over: what rests may be well again.
-"""
+"""Whether an endpoint is asked at all: after failures it rests, and one request tries it before it is trusted."""
 
 from __future__ import annotations
 
@@ -34,10 +31,6 @@ class Breaker:
     def lets(self, at_us: int) -> bool:
         """Whether it may be asked now. Who asks says afterwards how it went."""
         return self.until_us == 0 or (at_us >= self.until_us and not self._trying)
-
-    def lets_early(self) -> bool:
-        """Whether it may be asked before its rest is over, as nobody else can be: by one request at a time."""
-        return not self._trying
 
     def begin(self) -> None:
         """A request is on its way."""

@@ -27,6 +27,8 @@ ALIKE = 1.25
 """Endpoints whose paces differ by less are equally fast."""
 SLOWER_BORNE = 2.0
 """How much slower the endpoint that knows a prompt may be."""
+EARLY = 8
+"""Requests at a time that are given to an endpoint which rests, where no other takes any."""
 _GOLDEN = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
 
@@ -58,8 +60,8 @@ class Post:
         return self._has_room() and self.breaker.lets(at_us)
 
     def takes_early(self) -> bool:
-        """Whether it may be given one although it rests, as nobody else takes it."""
-        return self._has_room() and self.breaker.lets_early()
+        """Whether it may be given one although it rests, as nobody else takes it: it may be well again."""
+        return self._has_room() and self.outstanding < EARLY
 
     def _has_room(self) -> bool:
         bound = self.endpoint.outstanding_requests
@@ -136,7 +138,7 @@ class Switchboard:
         return found
 
     def _resting(self, ways: Sequence[Endpoint], tried: Collection[str]) -> Post | None:
-        """Of those that rest after failures, the one that is due next; None: there is none, or it is being tried."""
+        """Of those that rest after failures, the one that is due next; None: there is none, or enough try it."""
         resting = [
             post
             for endpoint in ways

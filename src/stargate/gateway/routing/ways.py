@@ -71,10 +71,10 @@ class Map:
             places.setdefault(_place(endpoint), []).append(endpoint)
         opened: list[Endpoint] = []
         shut: list[Shut] = []
-        clauses: set[str] = set()
+        grounds: set[tuple[str, str]] = set()
         for place in sorted(places):
             there = places[place]
-            refusal = self._refusal(scope, model, place, at, clauses)
+            refusal = self._refusal(scope, model, place, at, grounds)
             if refusal is None:
                 opened += there
             else:
@@ -87,14 +87,16 @@ class Map:
             attributes=scope.attributes,
             residency=scope.residency,
             open=tuple(sorted({(endpoint.provider, endpoint.site) for endpoint in opened})),
-            clauses=tuple(sorted(clauses)),
+            grounds=tuple(sorted(grounds)),
             shut=tuple(shut),
         )
         until = self._book.view(self.routes.facts, at).until(at) if self._book.agreements else FOREVER
         return Ways(tuple(opened), why, why.digest, at, until)
 
-    def _refusal(self, scope: Scope, model: str, place: Place, at: Instant, clauses: set[str]) -> Shut | None:
-        """Why a place may not serve; where a clause lets it, that is added to `clauses`."""
+    def _refusal(
+        self, scope: Scope, model: str, place: Place, at: Instant, grounds: set[tuple[str, str]]
+    ) -> Shut | None:
+        """Why a place may not serve; where a clause lets it, that is added to `grounds`."""
         provider, party, site, jurisdiction, pool, *_ = place
         if scope.residency and not any(within(jurisdiction, code) for code in scope.residency):
             stands = (
@@ -111,7 +113,7 @@ class Map:
         if decision.outcome in ("forbid", "conflict"):
             reason = decision.reasons[0]
             return Shut(provider, site, pool, 0, "agreement", reason.says, reason.clause, reason.would_change)
-        clauses.update(reason.clause for reason in decision.reasons)
+        grounds.update((reason.clause, reason.says) for reason in decision.reasons)
         return None
 
 
