@@ -47,6 +47,18 @@ _SECRET = re.compile(r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})=([A-Za-z_][A-Za-z0-9
     help="The environment variable that holds a secret which endpoints name.",
 )
 @click.option(
+    "--region",
+    default="",
+    help="Where it runs: a site, or a place as DE or US-TX. Endpoints there come first among those that are alike.",
+)
+@click.option(
+    "--limits",
+    metavar="URL",
+    envvar="STARGATE_GATEWAY_LIMITS",
+    default="",
+    help="A postgresql:// address where all gateways share the limits.  [default: at the control plane]",
+)
+@click.option(
     "--access-log",
     metavar="FILE",
     default="",
@@ -68,6 +80,8 @@ def command(
     port: int,
     workers: int,
     secrets: tuple[str, ...],
+    region: str,
+    limits: str,
     access_log: str,
     open_metrics: bool,
     as_json: bool,
@@ -98,9 +112,16 @@ def command(
         followed=True,
         steward=True,
         server=url,
+        region=region,
         access_log=_log(access_log),
     )
-    charge = Charge(data=str(folder), node=node, server=url, token_file=str(token), secrets=named)
+    if limits:
+        from stargate.gateway.lending.postgres import PostgresBook
+
+        PostgresBook(limits)  # it says what is wrong with the address before anything is started
+    charge = Charge(
+        data=str(folder), node=node, server=url, token_file=str(token), secrets=named, limits=limits
+    )
     where = f"http://{host}:{port}/v1"
     click.echo(
         json.dumps({"url": where, "data": str(folder)}) if as_json else f"The gateway listens on {where}"
@@ -132,7 +153,8 @@ def _log(name: str) -> str:
         path.open("ab").close()
     except OSError as error:
         raise UserError(
-            f"the access log {path} cannot be written: {error.strerror}", "Make its folder, or name another file"
+            f"the access log {path} cannot be written: {error.strerror}",
+            "Make its folder, or name another file",
         ) from None
     return str(path)
 

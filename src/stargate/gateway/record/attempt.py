@@ -16,9 +16,10 @@ CountSource = Literal["upstream", "lookup", "tokenizer", "estimate", "none"]
 """Who counted: the answer itself; the endpoint, asked afterwards; its tokenizer over what was sent; a rule of thumb
 over what was sent; nobody, as nothing was used."""
 
-Outcome = Literal["done", "aborted", "refused", "cut", "unsent", "lost"]
+Outcome = Literal["done", "aborted", "refused", "cut", "unsent", "lost", "outrun"]
 """`done`: answered whole. `aborted`: the client left. `refused`: the endpoint answered with an error. `cut`: it fell
-silent or broke off. `unsent`: it was never reached. `lost`: this gateway died, and it was settled later."""
+silent or broke off. `unsent`: it was never reached. `lost`: this gateway died, and it was settled later. `outrun`: an
+endpoint that was asked beside it began to answer first."""
 
 
 class Tokens(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -49,6 +49,16 @@ class OpenAttempt:
         self.scanner: Scanner | None = None
         self.first_byte_us = 0
 
+    def failed(self, *, unreachable: bool = False) -> None:
+        """The endpoint did not answer, or said that it cannot."""
+        self.post.breaker.failed(self._desk.clock_us(), unreachable=unreachable)
+
+    def outrun(self, *, stream: bool) -> None:
+        """Another endpoint began to answer first: this one takes at least as long as it has had."""
+        now_us = self._desk.clock_us()
+        self.post.breaker.left()
+        self.post.began(now_us - self.admitted.at_us, now_us, stream=stream)
+
     def guess(self) -> Tokens:
         """Where nothing is known of what was used: the prompt, by a rule of thumb."""
         return Tokens(input_tokens=self.admitted.reserved.input_tokens)

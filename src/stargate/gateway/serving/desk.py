@@ -18,6 +18,7 @@ from stargate.gateway.record import Application, Endpoint, Model, Price, Routes,
 from stargate.gateway.routing import Map, Shut, Switchboard, Ways
 from stargate.gateway.serving.body import Asked
 from stargate.gateway.serving.connections import Connections
+from stargate.gateway.serving.hedge import Hedges
 from stargate.gateway.serving.refusal import Refusal, unknown_key, unknown_model
 from stargate.gateway.serving.settings import Settings
 from stargate.gateway.serving.usage import usage_in
@@ -49,7 +50,9 @@ class Desk:
         whys: Path,
         *,
         observer: Observer | None = None,
+        region: str = "",
     ) -> None:
+        """`region`: the gateway's own, as `Switchboard` means it."""
         self.spool = spool
         self.upstream = upstream
         self.purse = purse
@@ -61,7 +64,8 @@ class Desk:
         self._whys = whys
         self._noted: set[str] = set()
         self.map: Map | None = None
-        self.switchboard = Switchboard()
+        self.switchboard = Switchboard(region)
+        self.hedges = Hedges()
         self.connections = Connections()
         self.open_requests = 0
         self.waking = Waking(settings)

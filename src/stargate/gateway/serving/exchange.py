@@ -15,6 +15,7 @@ said itself that it cannot: a request that may be at work somewhere is not sent 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -33,6 +34,7 @@ from stargate.gateway.serving.attempt import Held, OpenAttempt
 from stargate.gateway.serving.body import BYTES_PER_TOKEN, PREFIX_BYTES, Asked
 from stargate.gateway.serving.connections import UNREAD_BYTES
 from stargate.gateway.serving.desk import Desk, authorised, busy, forbidden
+from stargate.gateway.serving.race import Race
 from stargate.gateway.serving.refusal import Headers, Refusal, kind_of
 from stargate.gateway.serving.reply import error_in, is_object, shaped
 from stargate.gateway.serving.stream import OversizedEventError, Scanner
@@ -68,6 +70,8 @@ class Exchange:
         self._closing: asyncio.Future[None] | None = None
         self._run: OpenAttempt | None = None
         self._answer: Answer | None = None
+        self._beside: Post | None = None
+        """The endpoint that is asked beside another."""
         self._over = False
         self._left = False
         """The client has gone away."""
@@ -102,7 +106,7 @@ class Exchange:
                     tried.add(post.endpoint.id)
                     post.outstanding += 1  # before anything is awaited: nobody may take it for unused
                     try:
-                        last = await self._attempt(post, model, ways, reserved, held)
+                        last = await self._attempt(post, model, ways, reserved, held, tried)
                     finally:
                         post.outstanding -= 1
                     self._nth += 1
@@ -113,9 +117,54 @@ class Exchange:
         raise last or _unserved(choices)
 
     async def _attempt(
-        self, post: Post, model: Model, ways: Ways, reserved: int, held: Held
+        self, post: Post, model: Model, ways: Ways, reserved: int, held: Held, tried: set[str]
     ) -> Refusal | None:
         """Ask one endpoint. None: the client has its answer, whatever it is. A refusal: another may be asked."""
+        race = None
+        try:
+            run = await self._admit(post, model, ways, reserved, held)
+            if model.hedge_after_ms and not self._nth:
+                race = self._race(
+                    run, lambda other: self._admit(other, model, ways, reserved, held), model, ways, tried
+                )
+            return await self._ask(run, race, model.hedge_after_ms)
+        except asyncio.CancelledError:
+            if not self._left:
+                raise
+            return None
+        finally:
+            self._run = None
+            if self._beside is not None:
+                self._beside.outstanding -= 1
+                self._beside = None
+
+    def _race(
+        self,
+        run: OpenAttempt,
+        admit: Callable[[Post], Awaitable[OpenAttempt]],
+        model: Model,
+        ways: Ways,
+        tried: set[str],
+    ) -> Race:
+        desk, stream = self._desk, self._asked.stream
+
+        async def second() -> OpenAttempt | None:
+            post = desk.switchboard.pick(ways.open, 0, desk.clock_us(), tried, model.prefer, stream=stream)
+            if post is None or post.breaker.until_us:
+                return None
+            tried.add(post.endpoint.id)
+            self._nth += 1
+            self._beside = post
+            post.outstanding += 1
+            with suppress(Refusal):
+                return await admit(post)
+            return None
+
+        desk.hedges.count()
+        return Race(desk.hedges, desk.settings, run, self._sent, second, _is_final, stream=stream)
+
+    async def _admit(self, post: Post, model: Model, ways: Ways, reserved: int, held: Held) -> OpenAttempt:
+        """An attempt, on disk before anybody is asked. Raises Refusal."""
         desk, asked, endpoint = self._desk, self._asked, post.endpoint
         begin_us = desk.clock_us()
         admitted = Admitted(
@@ -140,32 +189,36 @@ class Exchange:
             raise Refusal(503, "cannot_record", f"usage cannot be recorded now: {error.message}") from None
         except asyncio.CancelledError:
             await run.settle("unsent", 0)  # it is on disk, and nobody was asked
-            if not self._left:
-                raise
-            return None
+            raise
         post.begun += 1
         post.breaker.begin()
-        try:
-            return await self._ask(run, model)
-        finally:
-            self._run = None
+        return run
 
-    async def _ask(self, run: OpenAttempt, model: Model) -> Refusal | None:
-        desk, asked, endpoint = self._desk, self._asked, run.post.endpoint
-        upstream_model = endpoint.upstream_model or model.id
+    async def _sent(self, run: OpenAttempt) -> Answer:
+        endpoint, asked = run.post.endpoint, self._asked
+        return await self._desk.upstream.send(
+            f"{endpoint.url}/{asked.operation}",
+            self._upstream_headers(run.admitted, endpoint),
+            asked.body(endpoint.upstream_model or run.admitted.model),
+            self._desk.patience,
+        )
+
+    async def _ask(self, run: OpenAttempt, race: Race | None, after_ms: int) -> Refusal | None:
+        desk, asked = self._desk, self._asked
         self._run = run
         self._gone = self.gone()
         try:
-            answer = await desk.upstream.send(
-                f"{endpoint.url}/{asked.operation}",
-                self._upstream_headers(run.admitted, endpoint),
-                asked.body(upstream_model),
-                desk.patience,
-            )
+            if race is None:
+                answer = await self._sent(run)
+            else:
+                try:
+                    answer = await race.answer(after_ms / 1_000)
+                finally:
+                    run = self._run = race.run
         except UnsentError as error:
-            run.post.breaker.failed(desk.clock_us(), unreachable=True)
+            run.failed(unreachable=True)
             await run.settle("unsent", 0)
-            return _failed(endpoint, self._told(error))
+            return _failed(run.post.endpoint, self._told(error))
         except CutError as error:
             await self._cut(run, 0, self._told(error))
             return None
@@ -195,7 +248,7 @@ class Exchange:
             body = await answer.whole(self._desk.settings.error_bytes)
         except CutError:
             body = b""
-        if not 400 <= answer.status < 600 or answer.status in AGAIN or answer.status in OURS:
+        if not _is_final(answer.status):
             run.post.breaker.failed(at_us)
             await run.settle("refused", answer.status)
             if answer.status == 429:
@@ -363,6 +416,11 @@ class Exchange:
             *authorised(endpoint, self._desk.secrets),
             *self._passage.onward(admitted, endpoint),
         ]
+
+
+def _is_final(status: int) -> bool:
+    """Whether another endpoint would hardly answer better."""
+    return 200 <= status < 300 or (400 <= status < 600 and status not in AGAIN | OURS)
 
 
 async def _run_out(answer: Answer) -> None:

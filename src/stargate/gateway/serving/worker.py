@@ -51,6 +51,8 @@ class Told(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """A steward hands out limits; else this is the only worker, and does it itself."""
     server: str = ""
     """Address of the control plane, for files and batches; empty: there are none."""
+    region: str = ""
+    """A site, or a place as ISO 3166 has it: endpoints there are asked before others that are alike."""
     access_log: str = ""
     """File to which a line is added for each request; `-`: standard output; empty: nowhere."""
 
@@ -111,7 +113,7 @@ class Worker:
         purse = Purse(bank, clock_us)
         self._desk = Desk(
             spool, HttptoolsUpstream(), purse, clock_us, told.settings, secrets, folder / "why",
-            observer=self._observer,
+            observer=self._observer, region=told.region,
         )  # fmt: skip
         self._observer.gauges = partial(gauges, self._desk)
         await self._look(folder / "routes", told)
@@ -133,6 +135,8 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._desk is not None:
+            await self._desk.hedges.close()
         if self._bank is not None:
             await self._bank.close()
         if self._plane is not None:
