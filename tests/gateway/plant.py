@@ -117,12 +117,10 @@ class Plant:
     def workers(self, node: str = NODE) -> list[psutil.Process]:
         """Processes that answer; and last the steward."""
         found = []
-        for each in psutil.Process(self._gateways[node].pid).children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                words = " ".join(each.cmdline())
-                if "spawn_main" in words or "steward" in words:
-                    found.append(each)
-        return found
+        for each in psutil.Process(self._gateways[node].pid).children():
+            with contextlib.suppress(psutil.Error):  # workers are forks of their parent, and called as it is
+                found.append(("stargate.gateway.steward" in each.cmdline(), each.pid, each))
+        return [each for _, _, each in sorted(found)]
 
     def kill_gateway(self, node: str = NODE) -> None:
         """SIGKILL the parent and all its children, as a host that loses its power."""
