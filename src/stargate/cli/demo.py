@@ -7,6 +7,9 @@ from pathlib import Path
 
 import click
 
+ANSWER_TOKENS = 300
+"""A small model does not know when to end."""
+
 
 @click.command("demo")
 @click.argument("story", type=click.Choice(("train", "serve")), default="train")
@@ -52,4 +55,4 @@ def _chat(gateway: str, key: str, model: str) -> None:
     from stargate.cli.conversation import Gateway
 
     with Gateway(gateway, key) as asked:
-        converse(asked, {"model": model})
+        converse(asked, {"model": model, "max_tokens": ANSWER_TOKENS})

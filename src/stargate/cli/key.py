@@ -26,7 +26,7 @@ LIMITS = {
 
 @click.group("key")
 def command() -> None:
-    """Make, list and revoke keys. Roles: operator, engineer, finance, provider, gateway, application."""
+    """Make, list and revoke keys, of people, of providers, and of applications that ask models at gateways."""
 
 
 def scope_options(make: Callable[..., Any]) -> Callable[..., Any]:
@@ -99,7 +99,10 @@ def make(
     as_json: bool,
     **scope: Any,
 ) -> None:
-    """Make a key. It is shown once, here."""
+    """Make a key. It is shown once, here.
+
+    For an application: `--role application`, with what it is for and how much it may take.
+    """
     body: dict[str, Any] = {
         "name": name,
         "role": role,
@@ -119,6 +122,11 @@ def make(
         return
     click.echo(made["key"])
     click.echo(f"This is {name}'s key ({role}); it is not shown again", err=True)
+    if role == "application":
+        click.echo(
+            "Clients of OpenAI's API take it as OPENAI_API_KEY, and the gateway's address as OPENAI_BASE_URL",
+            err=True,
+        )
 
 
 @command.command("list")

@@ -30,8 +30,8 @@ BY_LIMIT = 8
     "--by",
     default="provider",
     show_default=True,
-    help="What to tell apart, with commas: day, metric, party, or an attribute of the use, as team, provider, product,"
-    " model, workload, site, chip, pool.",
+    help="What to tell apart, with commas: day, metric, party, or an attribute of the use, as key, team, provider,"
+    " product, model, workload, site, chip, pool.",
 )
 @ledger_option
 @json_option
