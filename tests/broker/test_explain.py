@@ -29,7 +29,7 @@ def test_every_place_is_judged_best_first() -> None:
     bench.submit(work("lm", nodes=1, residency=("US",), pool=None))
     bench.report("lm.0.1", "failed", failure="user")
     found = explain(bench.state, "filler", 0, bench.now)
-    assert found.summary == "1 places would do but are busy"
+    assert found.summary == "1 place would do but is busy"
     bench.submit(work("next", residency=("US",)))
     found = explain(bench.state, "next", 0, bench.now)
     told = [(c.pool, c.verdict, c.filter) for c in found.candidates]

@@ -206,6 +206,8 @@ def _summary(state: State, ask: Ask, candidates: list[Candidate]) -> str:
         return quota_says.says
     if counts["best"]:
         return f"{candidates[0].provider}/{candidates[0].pool} is the best of {counts['possible'] + 1} possible places"
+    if counts["busy"] == 1:
+        return "1 place would do but is busy"
     if counts["busy"]:
         return f"{counts['busy']} places would do but are busy"
     return f"none of {len(candidates)} places may or can serve it"
