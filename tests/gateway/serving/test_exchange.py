@@ -116,6 +116,26 @@ async def test_an_endpoint_that_is_not_reached_is_not_asked_for_long(tmp_path: P
         assert 1 <= len(unsent) <= 2
 
 
+@pytest.mark.parametrize(("play", "code"), [("429", "upstream_busy"), ("503", "upstream_failed")])
+async def test_where_those_that_may_cannot_it_is_said_why_others_may_not(
+    tmp_path: Path, play: str, code: str
+) -> None:
+    """Free room elsewhere is no room for this key."""
+    async with Provider() as at_home, Provider() as abroad, rig(tmp_path) as made:
+        made.route(
+            endpoint(at_home, jurisdiction="DE-HE"),
+            endpoint(abroad, site="abilene", jurisdiction="US-TX"),
+            application=key(residency=("DE",)),
+        )
+        at_home.play(f"play={play}")
+        call = await made.ask()
+        assert call.error["code"] == code
+        assert call.error["message"].endswith(
+            "; not elsewhere: azure abilene: abilene is in US-TX; requests must stay in DE"
+        )
+        assert not abroad.tally.requests
+
+
 async def test_what_may_be_at_work_somewhere_is_not_sent_again(tmp_path: Path) -> None:
     """A connection that breaks after the request was sent says nothing about whether it was served."""
     async with Provider() as bad, Provider() as good, rig(tmp_path) as made:

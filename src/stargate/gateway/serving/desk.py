@@ -225,9 +225,14 @@ def busy(model: str, ways: Ways) -> Refusal:
     """Those that may be used take no more now."""
     places = ", ".join(sorted({f"{provider} {site}".strip() for provider, site in ways.why.open}))
     says = f"{model!r} is served to this key by {places}, and takes no more requests there now"
-    if ways.why.shut:
-        says += "; not elsewhere: " + "; ".join(sorted({_said(each) for each in ways.why.shut}))
-    return Refusal(429, "no_capacity", says, retry_s=1)
+    return Refusal(429, "no_capacity", says + not_elsewhere(ways), retry_s=1)
+
+
+def not_elsewhere(ways: Ways) -> str:
+    """Why a request goes to no other place, as the end of a sentence."""
+    if not ways.why.shut:
+        return ""
+    return "; not elsewhere: " + "; ".join(sorted({_said(each) for each in ways.why.shut}))
 
 
 def _said(shut: Shut) -> str:

@@ -33,7 +33,7 @@ from stargate.gateway.routing import Post, Ways, prefix_of
 from stargate.gateway.serving.attempt import Held, OpenAttempt
 from stargate.gateway.serving.body import BYTES_PER_TOKEN, PREFIX_BYTES, Asked
 from stargate.gateway.serving.connections import UNREAD_BYTES
-from stargate.gateway.serving.desk import Desk, authorised, busy, forbidden
+from stargate.gateway.serving.desk import Desk, authorised, busy, forbidden, not_elsewhere
 from stargate.gateway.serving.race import Race
 from stargate.gateway.serving.refusal import Headers, Refusal, kind_of
 from stargate.gateway.serving.reply import error_in, is_object, shaped
@@ -114,7 +114,10 @@ class Exchange:
                         return
             finally:
                 held.leave()
-        raise last or _unserved(choices)
+        if last is None:
+            raise _unserved(choices)
+        last.message += not_elsewhere(choices[0][1])
+        raise last
 
     async def _attempt(
         self, post: Post, model: Model, ways: Ways, reserved: int, held: Held, tried: set[str]
