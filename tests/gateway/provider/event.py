@@ -54,7 +54,7 @@ def stated(ask: Ask, used: Tokens) -> dict[str, Any]:
         return usage(said)
     return {
         "input_tokens": said.input_tokens,
-        "input_tokens_details": {"cached_tokens": said.cached_tokens},
+        "input_tokens_details": {"cached_tokens": said.cached_tokens, "cache_write_tokens": 0},
         "output_tokens": said.output_tokens,
         "output_tokens_details": {"reasoning_tokens": said.reasoning_tokens},
         "total_tokens": said.input_tokens + said.output_tokens,
@@ -100,7 +100,11 @@ def _head(ask: Ask, kind: str) -> dict[str, Any]:
 
 def _chat(ask: Ask) -> dict[str, Any]:
     thought = "".join(word(ask, nth) for nth in range(min(ask.script.reasoning, ask.outputs)))
-    message: dict[str, Any] = {"role": "assistant", "content": _text(ask, ask.script.reasoning)}
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": _text(ask, ask.script.reasoning),
+        "refusal": None,
+    }
     if thought:
         message["reasoning_content"] = thought
     if ask.tool:
@@ -130,7 +134,7 @@ def _vector(ask: Ask, index: int) -> str | list[float]:
 
 
 def _response(ask: Ask, status: str, text: str) -> dict[str, Any]:
-    content = [{"type": "output_text", "text": text, "annotations": []}]
+    content = [{"type": "output_text", "text": text, "annotations": [], "logprobs": []}]
     message = {"id": f"msg_{ask.seed:08x}", "type": "message", "role": "assistant", "status": status}
     return {
         "id": _id(ask),
@@ -146,6 +150,8 @@ def _response(ask: Ask, status: str, text: str) -> dict[str, Any]:
         "incomplete_details": None,
         "instructions": None,
         "metadata": {},
+        "temperature": 1.0,
+        "top_p": 1.0,
     }
 
 
