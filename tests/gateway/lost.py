@@ -121,15 +121,17 @@ def faults(loss: Loss, records: dict[str, Filed], victim: str) -> list[str]:
     found = []
     for each in loss.streams:
         record = records[each.request]
-        settled, lost = record.settled, record.where.provider == victim
-        if lost and each.usage is None:
-            # Nobody can be asked any more: what was passed on is what is known.
+        settled = record.settled
+        if each.error and record.where.provider == victim:
+            # Nobody can be asked any more: what was passed on is what is known, its last event among it.
+            sent = settled.tokens.output_tokens
+            known = each.pieces <= sent <= each.pieces + 1 and settled.counted == "estimate"
+            told = sent == each.usage and settled.counted == "upstream"
             as_it_should = (
                 each.error == "upstream_broke"
                 and settled.outcome == "cut"
-                and settled.counted == "estimate"
-                and settled.tokens.output_tokens == each.pieces
                 and not settled.chargeable
+                and (known if each.usage is None else told)
             )
         else:
             as_it_should = (

@@ -52,6 +52,10 @@ def free_port() -> int:
     return port
 
 
+def _environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}", **more}
+
+
 class Plant:
     """All of it, in one folder."""
 
@@ -61,8 +65,9 @@ class Plant:
         infrastructure: str,
         providers: dict[str, Process],
         policy: str = POLICY,
-        agreements: Path | None = None,
+        options: tuple[str, ...] = (),
     ) -> None:
+        """With more options of `stargate up`, as `--agreements`."""
         self.folder = folder
         self.providers = providers
         """Mocks, by the provider that they play."""
@@ -72,7 +77,7 @@ class Plant:
         self._server: subprocess.Popen[bytes] | None = None
         self._gateways: dict[str, subprocess.Popen[bytes]] = {}
         self._log = (folder / "log").open("ab")
-        self._agreements = ("--agreements", str(agreements)) if agreements else ()
+        self._options = options
         (folder / "infrastructure.yaml").write_text(infrastructure)
         (folder / "policy.yaml").write_text(policy)
 
@@ -92,7 +97,7 @@ class Plant:
         """The control plane, and wait until it answers."""
         self._server = self._run(
             "up", "--data", "plane", "--infrastructure", "infrastructure.yaml", "--policy", "policy.yaml",
-            "--port", str(self.server_port), *self._agreements,
+            "--port", str(self.server_port), *self._options,
         )  # fmt: skip
         self.wait(lambda: self.ask("/health", plane=True)[0] == 200)
 
@@ -158,22 +163,35 @@ class Plant:
         return subprocess.Popen(
             [sys.executable, "-m", "stargate.cli", *words],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}"},
+            env=_environment(),
             stdout=self._log,
             stderr=self._log,
         )
 
     # -- asking --------------------------------------------------------------------------------------------
 
-    def key(self, name: str, role: str = "application", **scope: Any) -> str:
-        """A new key."""
-        body: dict[str, Any] = {"name": name, "role": role}
+    def key(self, name: str, role: str = "application", *, why: bool = False, **scope: Any) -> str:
+        """A new key; `why`: it is told in a header why a request went where it went."""
+        body: dict[str, Any] = {"name": name, "role": role, "operator": why}
         if scope:
             body["scope"] = scope
         status, answer = self.ask("/v1/keys", body, plane=True)
         assert status in (200, 201), answer
         text: str = answer["key"]
         return text
+
+    def say(self, *words: str) -> str:
+        """What the command line prints, to an operator on the host of the control plane."""
+        done = subprocess.run(
+            [sys.executable, "-m", "stargate.cli", *words],
+            cwd=self.folder,
+            env=_environment(STARGATE_DATA="plane"),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        return done.stdout + done.stderr
 
     def ask(
         self, path: str, body: Any = None, *, plane: bool = False, token: str = "", node: str = NODE

@@ -39,8 +39,8 @@ def command(what: str, data: Path, url: str | None, as_json: bool) -> None:
         except NotFoundError as error:
             try:
                 found, text = client.get(f"requests/{part(what)}"), request_lines
-            except NotFoundError:
-                raise error from None
+            except NotFoundError as other:
+                raise (other if what.startswith("req_") else error) from None
     if as_json:
         print_json(found)
         return

@@ -85,7 +85,8 @@ async def show_request(house: Here, id: Id) -> RequestView:
     if not found:
         raise NotFoundError(
             f"no request {shortened(id)!r} is on record",
-            "its gateway may not have shipped it yet, or it was longer ago than is remembered",
+            "its gateway may not have told of it yet; or it was refused before anybody was asked, and then its answer"
+            " said why; or it was longer ago than is remembered",
         )
     first = found[0]
     return RequestView(
@@ -103,8 +104,8 @@ async def show_request(house: Here, id: Id) -> RequestView:
 
 
 def _summary(found: list[Filed]) -> str:
-    """The last one in a sentence."""
-    last = found[-1]
+    """The one that is charged in a sentence, else the last."""
+    last = next((each for each in found if each.settled.chargeable), found[-1])
     place = (
         " at ".join(part for part in (last.where.provider, last.where.site) if part) or last.admitted.endpoint
     )
