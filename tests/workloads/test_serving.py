@@ -54,6 +54,16 @@ def test_a_skypilot_service_loads_as_it_is() -> None:
     )
 
 
+def test_where_a_replica_cuts_texts() -> None:
+    asked = "{kind: serve, service: {replicas: 1, ports: 9000, tokenize_path: %s}}"
+    made = parse(asked % "/tokenize").service
+    assert made is not None
+    assert made.tokenize_path == "/tokenize"
+    for wrong in ("tokenize", "'/a b'", "'/a?b'"):
+        with pytest.raises(InputError, match=r"as /tokenize"):
+            parse(asked % wrong)
+
+
 def test_a_number_of_replicas() -> None:
     workload = parse("{kind: serve, service: {replicas: 3, ports: 9000, readiness_probe: /health}}")
     assert workload.replicas == 3
@@ -64,7 +74,9 @@ def test_a_number_of_replicas() -> None:
 def test_a_service_may_be_scaled_to_zero() -> None:
     workload = parse("{kind: serve, service: {replica_policy: {min_replicas: 0}}}")
     assert workload.replicas == 0
-    assert workload.service == Service(min_replicas=0, max_replicas=1), "one that could never run serves nobody"
+    assert workload.service == Service(min_replicas=0, max_replicas=1), (
+        "one that could never run serves nobody"
+    )
 
 
 def test_kind_serve_alone_is_one_replica() -> None:

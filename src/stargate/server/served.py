@@ -59,13 +59,15 @@ def replica(state: State, attempt: AttemptState, address: str) -> Endpoint:
     site = state.sites.get(pool.site) if pool is not None else None
     provider = state.providers.get(attempt.provider)
     supply = state.supplies.by_id.get(attempt.supply)
+    workload = state.records.workloads[attempt.workload]
+    service = workload.workload.service
     tenure = supply.kind.tenure if supply is not None else pool.tenure if pool is not None else ""
     agreement = (
         supply.kind.agreement if supply is not None else (pool.agreement or "") if pool is not None else ""
     )
     return Endpoint(
         id=attempt.id,
-        model=model_of(state.records.workloads[attempt.workload]),
+        model=model_of(workload),
         url=f"http://{address}/v1",
         provider=attempt.provider,
         party=provider.party if provider is not None else "",
@@ -76,6 +78,7 @@ def replica(state: State, attempt: AttemptState, address: str) -> Endpoint:
         chip=pool.chip if pool is not None else "",
         tenure=tenure,
         agreement=agreement,
+        tokenize_path=service.tokenize_path if service is not None else "",
         draining=attempt.status == "stopping",
     )
 

@@ -107,6 +107,7 @@ class ServiceEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`service:`."""
 
     readiness_probe: str | ProbeEntry | None = None
+    tokenize_path: str | None = None
     replicas: int | None = None
     replica_policy: ReplicaPolicy | None = None
     ports: Any = None

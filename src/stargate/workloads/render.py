@@ -199,6 +199,8 @@ def _service(service: Service, workload: Workload) -> dict[str, Any]:
     first = int(opened[0].partition("-")[0]) if opened else None
     if service.port is not None and service.port != first:
         form["ports"] = service.port
+    if service.tokenize_path:
+        form["tokenize_path"] = service.tokenize_path
     if service.probe is not None:
         form["readiness_probe"] = _probe(service.probe, service.options.get("readiness_probe", {}))
     return form

@@ -36,6 +36,9 @@ def service(
         **bounds,
         port=_port(reading, entry, needs),
         probe=probe,
+        tokenize_path=""
+        if entry.tokenize_path is None
+        else reading.attempt("service.tokenize_path", _path, entry.tokenize_path, ""),
         options=reading.attempt("service", lambda value: carried(reading.fill(value, envs)), options, {}),
     )
     return made, made.min_replicas
@@ -122,6 +125,12 @@ def _port(reading: Reading, entry: ServiceEntry, needs: Requirements) -> int | N
         return reading.attempt("service.ports", _one_port, entry.ports, None)
     opened = [port for each in needs.alternatives for port in each.ports]
     return int(opened[0].partition("-")[0]) if opened else None
+
+
+def _path(value: str) -> str:
+    if not value.startswith("/") or len(value) > 256 or any(sign in "?#" or sign.isspace() for sign in value):
+        raise ValueError("it is the path of an address, as /tokenize; write it so")
+    return value
 
 
 def _one_port(value: Any) -> int | None:

@@ -136,6 +136,8 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """For so long a replica must not have been needed before it goes."""
     port: Port | None = None
     probe: Probe | None = None
+    tokenize_path: Annotated[str, Meta(pattern=r"^(/[^\s?#]*)?$", max_length=256)] = ""
+    """Where a replica cuts a text into tokens, as vLLM and llama.cpp do at `/tokenize`; empty: nowhere."""
     options: dict[str, Any] = {}
     """Carried to the engine unread, as `load_balancing_policy`."""
 

@@ -87,6 +87,11 @@ def ask(operation: Operation, body: bytes, header: str, mode: Script) -> Ask:
     )
 
 
+def inputs(messages: list[dict[str, Any]]) -> int:
+    """Tokens of a chat."""
+    return len(" ".join(_words(messages)).split()) + 3 * len(messages)
+
+
 def _words(content: Any) -> Iterator[str]:
     """Every text in a content, however deep, but for what only names its kind."""
     if isinstance(content, str):

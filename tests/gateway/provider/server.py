@@ -10,6 +10,7 @@ from typing import Self
 
 import msgspec
 
+from tests.gateway.provider.ask import inputs
 from tests.gateway.provider.connection import Connection, answered
 from tests.gateway.provider.event import CREATED_S
 from tests.gateway.provider.play import plain
@@ -38,6 +39,8 @@ class Provider:
         """Connections since the beginning."""
         self.requests: list[tuple[str, dict[str, str], bytes]] | None = None
         """Set to a list to have path, headers and body of every request."""
+        self.cuts_chats = True
+        """`/tokenize` takes chats."""
         self._mode = Script()
         self._times = 0
         self._server: asyncio.Server | None = None
@@ -104,6 +107,8 @@ class Provider:
             return answered({"object": "list", "data": data})
         if path == b"/_mode" and method == b"POST":
             return self._set(body)
+        if path == b"/tokenize" and method == b"POST":
+            return self._tokenize(body)
         if path == b"/_usage":
             return answered(self.tally.requests)
         if path.startswith(b"/usage/"):
@@ -114,6 +119,15 @@ class Provider:
                 return answered(told)
         error = {"message": "there is no such thing here", "type": "not_found", "param": None, "code": None}
         return plain(404, msgspec.json.encode({"error": error}))
+
+    def _tokenize(self, body: bytes) -> bytes:
+        """As vLLM does it where chats are cut here, else as llama.cpp does; a token is a word."""
+        asked = msgspec.json.decode(body)
+        if not self.cuts_chats:
+            return answered({"tokens": asked.get("content", "").split()})
+        if "messages" in asked:
+            return answered({"count": inputs(asked["messages"]), "max_model_len": 4_096})
+        return answered({"count": len(asked["prompt"].split())})
 
     def _set(self, body: bytes) -> bytes:
         try:

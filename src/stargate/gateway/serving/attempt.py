@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from stargate.base.errors import StargateError
@@ -10,12 +11,15 @@ from stargate.gateway.limits import Ticket
 from stargate.gateway.record import Admitted, CountSource, Model, Outcome, Settled, Tokens
 from stargate.gateway.record.attempt import SAID_LIMIT
 from stargate.gateway.routing import Post
+from stargate.gateway.serving.body import Asked
 from stargate.gateway.serving.desk import Desk, micro_usd_of
 from stargate.gateway.serving.stream import Scanner
+from stargate.gateway.serving.tokenizer import stream_texts
 
 LOOKS = 20
 LOOK_S = 0.25
 """How often, and after how long, an endpoint is asked again what a request has used that was broken off."""
+KEPT_BYTES = 4 << 20
 NOTHING = Tokens()
 
 
@@ -47,6 +51,9 @@ class OpenAttempt:
         self._held = held
         self._settled = False
         self.scanner: Scanner | None = None
+        self.asked: Asked | None = None
+        self.kept = bytearray() if post.endpoint.tokenize_path else None
+        """What of a stream was sent, as long as it may have to be counted and is not too long."""
         self.first_byte_us = 0
 
     def failed(self, *, unreachable: bool = False) -> None:
@@ -63,20 +70,33 @@ class OpenAttempt:
         """Where nothing is known of what was used: the prompt, by a rule of thumb."""
         return Tokens(input_tokens=self.admitted.reserved.input_tokens)
 
-    async def known(self, guess: Tokens) -> tuple[Tokens, CountSource]:
-        """What the endpoint says that the request has used, where it can be asked; else the guess."""
+    def keep(self, data: bytes) -> None:
+        """It was sent to the client, and may have to be counted."""
+        if self.kept is not None:
+            self.kept += data
+            if len(self.kept) > KEPT_BYTES:
+                self.kept = None
+
+    async def known(
+        self, guess: Tokens, texts: Callable[[], list[str]] | None = None
+    ) -> tuple[Tokens, CountSource]:
+        """What the endpoint says that the request has used, else its tokenizer of these texts; else the guess."""
         desk, endpoint, name = self._desk, self.post.endpoint, self.admitted.upstream_id
         told = await desk.lookup(endpoint, name)
+        if told is None:
+            asked = self.asked
+            if texts is None or asked is None or not endpoint.tokenize_path:
+                return guess, "estimate"
+            counted = await desk.tokenizer(endpoint).count(asked, texts())
+            return (guess, "estimate") if counted is None else (counted, "tokenizer")
         # An endpoint may notice a little later that nobody listens: what it says twice is what it came to.
         for _ in range(LOOKS):
-            if told is None:
-                return guess, "estimate"
             before = told
             await asyncio.sleep(LOOK_S)
             told = await desk.lookup(endpoint, name)
-            if told == before:
-                break
-        return (before, "lookup") if told is None else (told, "lookup")
+            if told is None or told == before:
+                return before, "lookup"
+        return told, "lookup"
 
     async def seen(self) -> tuple[Tokens, CountSource, bytes]:
         """What a stream told of its usage; else what its endpoint says; else what was sent, about a token an event."""
@@ -85,7 +105,8 @@ class OpenAttempt:
             return *await self.known(self.guess()), b""
         if scanner.tokens is None:
             guess = Tokens(self.admitted.reserved.input_tokens, 0, max(0, scanner.events - 1))
-            return *await self.known(guess), b""
+            kept = self.kept
+            return *await self.known(guess, None if kept is None else lambda: stream_texts(bytes(kept))), b""
         if scanner.whole:
             return scanner.tokens, "upstream", scanner.said
         # It told its usage as it went, and was not done: the endpoint may have made more.

@@ -21,6 +21,7 @@ from stargate.gateway.serving.connections import Connections
 from stargate.gateway.serving.hedge import Hedges
 from stargate.gateway.serving.refusal import Refusal, unknown_key, unknown_model
 from stargate.gateway.serving.settings import Settings
+from stargate.gateway.serving.tokenizer import Tokenizer
 from stargate.gateway.serving.usage import usage_in
 from stargate.gateway.serving.waking import Waking
 from stargate.gateway.upstream import Patience, Upstream
@@ -147,6 +148,10 @@ class Desk:
             return await lookup(self.upstream, endpoint, self.secrets, request)
         except ProviderError:
             return None
+
+    def tokenizer(self, endpoint: Endpoint) -> Tokenizer:
+        """That of an endpoint which has one."""
+        return Tokenizer(self.upstream, endpoint, authorised(endpoint, self.secrets))
 
     def note(self, ways: Ways) -> str:
         """Keep a decision for whoever asks why, and give its name."""

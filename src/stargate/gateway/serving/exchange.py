@@ -38,6 +38,7 @@ from stargate.gateway.serving.race import Race
 from stargate.gateway.serving.refusal import Headers, Refusal, kind_of
 from stargate.gateway.serving.reply import error_in, is_object, shaped
 from stargate.gateway.serving.stream import OversizedEventError, Scanner
+from stargate.gateway.serving.tokenizer import whole_texts
 from stargate.gateway.serving.usage import usage_in
 from stargate.gateway.upstream import Answer, CutError, UnsentError
 
@@ -186,6 +187,7 @@ class Exchange:
             lease_us=held.lease_us,
         )
         run = OpenAttempt(desk, post, admitted, held)
+        run.asked = asked
         try:
             await desk.spool.write(admitted)
         except StargateError as error:
@@ -280,7 +282,8 @@ class Exchange:
         run.post.breaker.answered()
         if found is None:
             tokens = Tokens(run.admitted.reserved.input_tokens, 0, len(body) // BYTES_PER_TOKEN)
-            written = await run.settle("done", answer.status, *await run.known(tokens))
+            known = await run.known(tokens, lambda: whole_texts(body))
+            written = await run.settle("done", answer.status, *known)
         else:
             written = await run.settle("done", answer.status, found[0], "upstream", found[1])
         if not written:
@@ -308,6 +311,7 @@ class Exchange:
             async for chunk in answer:
                 ready = scanner.feed(chunk)
                 if ready:
+                    run.keep(ready)
                     await self._send(ready)
                 if scanner.ended:
                     break
