@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from docs._ext.reference import cli, constants, decisions, errors, machine, models, routes
+from docs._ext.reference import cli, constants, decisions, errors, machine, metrics, models, routes
 from docs._ext.reference.states import diagrams
 
 MARKER = re.compile(r"<!-- generated: ([\w-]+) -->")
@@ -27,6 +27,7 @@ CHAPTERS: dict[str, Callable[[], str]] = {
     "cli": cli.commands,
     "routes": routes.routes,
     "errors": errors.tree,
+    "metrics": metrics.metrics,
     "decisions": decisions.index,
     "training-cells": constants.training_cells,
     "training-shared": constants.training_shared,
