@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from stargate.base.errors import InternalError
@@ -30,3 +35,23 @@ def test_a_server_that_does_not_start_says_why_and_leaves_nothing(
     monkeypatch.setattr(hosting, "FILES", tmp_path / "nowhere")
     with pytest.raises(InternalError, match=r"did not start.*nowhere"):
         Host(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGHUP])
+def test_told_to_end_it_takes_everything_with_it(tmp_path: Path, told: signal.Signals) -> None:
+    """Also when somebody closes the terminal: the server is in a session of its own."""
+    data = tmp_path / "data"
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from stargate.cli import main; main()", "demo", "--data", str(data)],
+        stdout=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while not list(data.glob("local/agents/*.json")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline, "no provider's agent was started"
+        time.sleep(0.05)
+    process.send_signal(told)
+    assert process.wait(60) == 128 + told
+    left = [each for each in psutil.process_iter(["cmdline"]) if str(data) in str(each.info["cmdline"])]
+    assert left == []

@@ -19,7 +19,7 @@ from stargate.base.errors import InternalError
 from stargate.demo.host import Host
 from stargate.server.auth import write_private
 
-START_S = 30.0
+START_S = 60.0
 STOP_S = 15.0
 POLL_S = 0.05
 ANSWER_S = 5.0

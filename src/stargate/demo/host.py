@@ -18,7 +18,7 @@ from stargate.demo.api import Api
 from stargate.engines.local import agent_process, agents, retire
 
 FILES = Path(__file__).parent / "files"
-START_S = 30.0
+START_S = 60.0
 STOP_S = 15.0
 
 

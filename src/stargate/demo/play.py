@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -28,7 +30,7 @@ Afterwards = Callable[[str, str, str], None]
 def play(data: Path | None, file: Path | None, *, leave: bool) -> bool:
     """Whether the job ended as if nobody had disturbed it. Raises StargateError if the story cannot be told."""
     console = Console()
-    with ExitStack() as stack:
+    with _in_order(), ExitStack() as stack:
         folder = _folder(data, stack)
         host = stack.enter_context(Host(folder))
         with View(console) as view:
@@ -47,7 +49,7 @@ def play_serving(data: Path | None, file: Path | None, afterwards: Afterwards | 
     """
     console = Console(highlight=False)
     _demand_model()
-    with ExitStack() as stack:
+    with _in_order(), ExitStack() as stack:
         folder = _folder(data, stack)
         host = stack.enter_context(Host(folder, "clouds"))
         gateway = stack.enter_context(Gateway(host))
@@ -63,6 +65,21 @@ def play_serving(data: Path | None, file: Path | None, afterwards: Afterwards | 
             )
             afterwards(gateway.url, story.key, MODEL)
         return served.kept_its_promise
+
+
+@contextmanager
+def _in_order() -> Iterator[None]:
+    """Told to end, or left by its terminal, it ends what it started."""
+
+    def end(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _demand_model() -> None:
