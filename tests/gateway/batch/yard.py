@@ -61,7 +61,10 @@ class Yard(Plant):
         token = self.key(name, **{"product": "chatgpt", **scope})
         self.wait(lambda: all(self.ask("/v1/models", token=token)[0] == 200 for _ in range(8)))
         return OpenAI(
-            base_url=self.url, api_key=token, max_retries=4, http_client=httpx.Client(trust_env=False, timeout=60)
+            base_url=self.url,
+            api_key=token,
+            max_retries=4,
+            http_client=httpx.Client(trust_env=False, timeout=60),
         )
 
     def runners(self) -> list[psutil.Process]:
@@ -99,7 +102,12 @@ def begin(client: OpenAI, content: bytes, **changes: Any) -> Batch:
     """Upload it, and have it answered."""
     file = client.files.create(file=("input.jsonl", content), purpose="batch")
     return client.batches.create(
-        **{"input_file_id": file.id, "endpoint": "/v1/chat/completions", "completion_window": "24h", **changes}
+        **{
+            "input_file_id": file.id,
+            "endpoint": "/v1/chat/completions",
+            "completion_window": "24h",
+            **changes,
+        }
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -317,3 +318,15 @@ async def test_where_nothing_can_be_recorded_nothing_is_served(tmp_path: Path, m
         call = await made.ask()
         assert (call.status, call.error["code"]) == (503, "cannot_record")
         assert provider.tally.total().calls == 0
+
+
+async def test_a_response_may_leave_out_its_model(tmp_path: Path) -> None:
+    """Then the first that its key lists is meant; where it lists none, nobody knows which."""
+    async with Provider() as provider, rig(tmp_path) as made:
+        made.route(endpoint(provider), application=key(models=("tiny",)))
+        call = await made.run(Call(b'{"input":"hello"}'), "/v1/responses")
+        assert call.status == 200
+        assert json.loads(call.body)["model"] == "tiny"
+        made.route(endpoint(provider))
+        call = await made.run(Call(b'{"input":"hello"}'), "/v1/responses")
+        assert (call.status, call.error["param"]) == (400, "model")

@@ -74,7 +74,7 @@ def read(operation: Operation, data: bytes) -> Asked:
     if len(fields) > FIELDS_LIMIT:
         raise malformed(f"the body has {len(fields)} fields; the limit is {FIELDS_LIMIT}")
     model: str = _field(fields, "model", _TEXT, "a text, the name of a model")
-    if not model:
+    if not model and operation != "responses":  # there it may be left out
         raise malformed("`model` is missing; `GET /v1/models` lists what there is", "model")
     stream = bool(_field(fields, "stream", _FLAG, "true or false")) and operation in _STREAMS
     options = _field(fields, "stream_options", _OPTIONS, "an object") or {}

@@ -19,7 +19,7 @@ from stargate.gateway.routing import Map, Shut, Switchboard, Ways
 from stargate.gateway.serving.body import Asked
 from stargate.gateway.serving.connections import Connections
 from stargate.gateway.serving.hedge import Hedges
-from stargate.gateway.serving.refusal import Refusal, unknown_key, unknown_model
+from stargate.gateway.serving.refusal import Refusal, malformed, unknown_key, unknown_model
 from stargate.gateway.serving.settings import Settings
 from stargate.gateway.serving.tokenizer import Tokenizer
 from stargate.gateway.serving.usage import usage_in
@@ -131,9 +131,12 @@ class Desk:
     def ways(self, routes: Map, application: Application, asked: Asked) -> list[tuple[Model, Ways]]:
         """The model asked for, then what answers in its place, each with where it may be asked. Raises Refusal."""
         scope = application.scope
-        model = routes.models.get(asked.model)
+        name = asked.model or next(iter(scope.models), "")
+        if not name:
+            raise malformed("`model` is missing, and this key lists none that would be meant", "model")
+        model = routes.models.get(name)
         if model is None or (scope.models and model.id not in scope.models):
-            raise unknown_model(asked.model)
+            raise unknown_model(name)
         at = Instant(self.clock_us())
         found = [(model, routes.ways(application, model.id, at))]
         for name in model.fallbacks:
