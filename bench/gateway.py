@@ -6,7 +6,7 @@
 Each side in turn has one core; a mock model that answers at once and wrk share the other. Ours does all that it does
 in service: it knows a key with every kind of limit, goes by the example's agreements, and has each request on disk
 twice before its last byte leaves; its CPU time is that of all its processes, with the steward that ships what was
-used to a control plane (which stands elsewhere in service, so here on the core of the load and behind it). nginx
+used to a control plane (which stands elsewhere in service, so here on the core of the load). nginx
 knows no keys and counts nothing. LiteLLM runs without a database, with a master key and prices of its own.
 
 Figures are medians of the rounds. CPU time and ratios say more than requests a second, which depend on who else uses

@@ -85,7 +85,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    command: Sequence[str], folder: Path, core: int, nice: int = -20, **environment: str
+    command: Sequence[str], folder: Path, core: int, **environment: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process pinned to a core, in a session of its own, until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def running(
             stderr=log,
             start_new_session=True,
         )
-        rank(process.pid, nice)
+        rank(process.pid, -20)
         try:
             yield process
         finally:
@@ -241,7 +241,7 @@ def litellm(folder: Path, upstream: Side) -> Iterator[Side]:
 def ours(folder: Path, upstream: Side) -> Iterator[Side]:
     """With all that it does: a key with every kind of limit, the example's agreements, durable metering, a steward.
 
-    The control plane that it follows and ships to is on the core of the load, behind everything else there.
+    The control plane that it follows, ships to and leases limits from is on the core of the load.
     """
     home = folder / "ours"
     home.mkdir()
@@ -257,7 +257,7 @@ def ours(folder: Path, upstream: Side) -> Iterator[Side]:
     source = {"PYTHONPATH": str(ROOT / "src")}
     url = f"http://127.0.0.1:{plane_port}"
     with ExitStack() as stack:
-        stack.enter_context(running(plane, home, LOAD_CORE, 19, **source))
+        stack.enter_context(running(plane, home, LOAD_CORE, **source))
         end = time.monotonic() + PATIENCE_S
         while call(f"{url}/health")[0] != 200:
             if time.monotonic() > end:

@@ -124,10 +124,15 @@ class Allotment:
 
 def limit_of(application: Application, kind: Kind) -> int:
     """What a key is bound to; 0: no bound."""
+    return limits_of(application)[KINDS.index(kind)]
+
+
+def limits_of(application: Application) -> tuple[int, int, int, int]:
+    """What a key is bound to, in the order of KINDS."""
     scope = application.scope
-    return {
-        "requests": scope.requests_per_minute,
-        "tokens": scope.tokens_per_minute,
-        "slots": scope.concurrent_requests,
-        "money": scope.budget_micro_usd,
-    }[kind]
+    return (
+        scope.requests_per_minute,
+        scope.tokens_per_minute,
+        scope.concurrent_requests,
+        scope.budget_micro_usd,
+    )

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from stargate.base.errors import InternalError
-from stargate.gateway.limits.allot import Allotment, Returned, Slice, Wish, limit_of
+from stargate.gateway.limits.allot import Allotment, Returned, Slice, Wish, limits_of
 from stargate.gateway.limits.pot import KINDS, SLICE_US, Kind
 from stargate.gateway.record import Application
 
+AHEAD = 2
+"""A worker asks for so many times what it last used up: slices grow fast to what suffices until they must go back."""
 UNKNOWN = -1
 """The count of a slice where nobody knows what is left of a limit."""
 _DATED = ("requests", "tokens", "money")
@@ -94,18 +96,22 @@ class Purse:
         self._bank = bank
         self._clock_us = clock_us
         self._holdings: dict[tuple[str, Kind], _Holding] = {}
+        self._back: dict[tuple[str, Kind, int], int] = {}
+        """To be given back with the next question, or sweep: how much of what was given when."""
 
     async def enter(self, application: Application, tokens: int, micro_usd: int) -> Ticket | Short | None:
         """Take what a request needs. None: the key has no limits. Raises NoBankError."""
+        limits = limits_of(application)
         needs = [
-            (kind, amount)
-            for kind, amount in zip(KINDS, (1, tokens, 1, micro_usd), strict=True)
-            if amount > 0 and limit_of(application, kind)
+            (kind, min(limit, amount))
+            for kind, amount, limit in zip(KINDS, (1, tokens, 1, micro_usd), limits, strict=True)
+            if amount > 0 and limit
         ]
         if not needs:
             return None
         # Others spend while the bank is asked, so it is looked at again; in the end there is more, or none.
-        while lacking := self._lacking(application, needs):
+        while lacking := self._lacking(application.id, needs):
+            self._give_back()
             slices = await self._bank.give(lacking)
             for wish, given in zip(lacking, slices, strict=True):
                 if given.count > 0:
@@ -116,14 +122,13 @@ class Purse:
                         f"what is left of {wish.kind} is not known", "It is asked again at once"
                     )
                 if given.count <= 0:
-                    return Short(wish.kind, limit_of(application, wish.kind), given.more_us)
-        return self._spend(application, dict(needs))
+                    return Short(wish.kind, limits[KINDS.index(wish.kind)], given.more_us)
+        return self._spend(application.id, needs)
 
     def leave(self, ticket: Ticket | None, tokens: int, micro_usd: int) -> None:
         """The request is over, and has used so much."""
         if ticket is None:
             return
-        back: list[Returned] = []
         name = ticket.application
         if ticket.slot:
             self._keep(name, "slots", 1)
@@ -138,68 +143,72 @@ class Purse:
             if holding is not None and taken > used and holding.given_us == given_us:
                 holding.left += taken - used
             else:
-                back.append(Returned(name, kind, taken - used, given_us))
-        if back:
-            self._bank.take_back(back)
+                self._note(name, kind, taken - used, given_us)
 
     def sweep(self) -> None:
         """Give back what lies idle. Called every slice."""
         at_us = self._clock_us()
-        back: list[Returned] = []
         for key, holding in list(self._holdings.items()):
             if at_us < holding.until_us and holding.left >= 0:
                 continue
             if holding.left:
-                back.append(Returned(*key, holding.left, holding.given_us))
+                self._note(*key, holding.left, holding.given_us)
             del self._holdings[key]
-        if back:
-            self._bank.take_back(back)
+        self._give_back()
 
-    def _lacking(self, application: Application, needs: list[tuple[Kind, int]]) -> list[Wish]:
+    def _note(self, name: str, kind: Kind, amount: int, given_us: int) -> None:
+        key = (name, kind, given_us)
+        self._back[key] = self._back.get(key, 0) + amount
+
+    def _give_back(self) -> None:
+        if self._back:
+            back, self._back = self._back, {}
+            self._bank.take_back(
+                [Returned(name, kind, amount, given_us) for (name, kind, given_us), amount in back.items()]
+            )
+
+    def _lacking(self, name: str, needs: list[tuple[Kind, int]]) -> list[Wish]:
         """What must be asked for. Of what is dated, what is left goes back first: it counts at another time."""
         at_us = self._clock_us()
         found: list[Wish] = []
-        for kind, amount in needs:
-            needed = min(amount, limit_of(application, kind))
-            holding = self._holdings.get((application.id, kind))
+        for kind, needed in needs:
+            holding = self._holdings.get((name, kind))
             if holding is None:
-                found.append(Wish(application.id, kind, needed))
+                found.append(Wish(name, kind, needed))
                 continue
             dated = kind in _DATED
             if holding.left >= needed and not (dated and at_us >= holding.until_us):
                 continue
             if dated and holding.left:
-                self._bank.take_back([Returned(application.id, kind, holding.left, holding.given_us)])
+                self._note(name, kind, holding.left, holding.given_us)
                 holding.left = 0
-            found.append(Wish(application.id, kind, needed - holding.left, holding.spent))
+            found.append(Wish(name, kind, needed - holding.left, holding.spent * AHEAD))
         return found
 
     def _fill(self, wish: Wish, given: Slice) -> None:
         key = (wish.application, wish.kind)
         holding = self._holdings.setdefault(key, _Holding())
         if wish.kind in _DATED and holding.left and holding.given_us != given.given_us:
-            self._bank.take_back([Returned(*key, holding.left, holding.given_us)])
+            self._note(*key, holding.left, holding.given_us)
             holding.left = 0
         holding.left += given.count
         holding.given_us, holding.until_us = given.given_us, given.until_us
         holding.spent = 0
 
-    def _spend(self, application: Application, needs: dict[Kind, int]) -> Ticket:
-        name = application.id
-        taken: dict[Kind, int] = {}
-        for kind, amount in needs.items():
+    def _spend(self, name: str, needs: list[tuple[Kind, int]]) -> Ticket:
+        tokens = tokens_given_us = money = money_given_us = 0
+        slot = False
+        for kind, amount in needs:
             holding = self._holdings[name, kind]
-            taken[kind] = min(amount, limit_of(application, kind))
-            holding.left -= taken[kind]
-            holding.spent += taken[kind]
-        return Ticket(
-            name,
-            taken.get("tokens", 0),
-            self._holdings[name, "tokens"].given_us if "tokens" in taken else 0,
-            "slots" in taken,
-            taken.get("money", 0),
-            self._holdings[name, "money"].given_us if "money" in taken else 0,
-        )
+            holding.left -= amount
+            holding.spent += amount
+            if kind == "tokens":
+                tokens, tokens_given_us = amount, holding.given_us
+            elif kind == "money":
+                money, money_given_us = amount, holding.given_us
+            elif kind == "slots":
+                slot = True
+        return Ticket(name, tokens, tokens_given_us, slot, money, money_given_us)
 
     def _keep(self, name: str, kind: Kind, amount: int) -> None:
         """A sum comes back into the hand, for the next request or the next sweep."""

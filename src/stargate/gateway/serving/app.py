@@ -38,6 +38,8 @@ class App:
         self._desk = desk
         self._plane = plane
         self._open: set[Exchange] = set()
+        self._receiving: dict[asyncio.Task[Any], int] = {}
+        """Requests whose bodies are waited for, and since when."""
         self._prefix = f"req_{secrets.token_hex(8)}"
         """Ids of requests are unique over hosts and starts, and none is guessed from another host's."""
         self._numbers = count(1)
@@ -140,22 +142,31 @@ class App:
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > limit:
             raise oversized(limit)
-        try:
-            async with asyncio.timeout(self._desk.settings.receive_s):
-                if length:
-                    data: bytes = await proto()
-                else:
-                    data = await _read_bounded(proto, limit)
-        except TimeoutError:
-            raise Refusal(408, "slow_request", "the request did not arrive in time", retry_s=1) from None
-        except RuntimeError:  # the server's error of a connection that is closed
-            raise Refusal(400, "cut_off", "the request broke off before its end") from None
+        data = await self._receive(proto, limit, whole=bool(length))
         if len(data) > limit:
             raise oversized(limit)
         passage.received_bytes = len(data)
         asked = read(operation, data)
         passage.asked_model, passage.stream = asked.model, asked.stream
         return asked
+
+    async def _receive(self, proto: Any, limit: int, *, whole: bool) -> bytes:
+        """The body. `watch` ends the wait: a timer for each would cost more than the bodies do that are there."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._receiving[task] = self._desk.clock_us()
+        try:
+            data: bytes = await proto() if whole else await _read_bounded(proto, limit)
+        except asyncio.CancelledError:
+            if task in self._receiving:
+                raise
+            task.uncancel()
+            raise Refusal(408, "slow_request", "the request did not arrive in time", retry_s=1) from None
+        except RuntimeError:  # the server's error of a connection that is closed
+            raise Refusal(400, "cut_off", "the request broke off before its end") from None
+        finally:
+            self._receiving.pop(task, None)
+        return data
 
     def _models(self, scope: Any, proto: Any, request: str) -> None:
         routes, application = self._desk.application(scope.headers.get("authorization"))
@@ -195,11 +206,16 @@ class App:
             proto.response_bytes(200, [("content-type", kind)], text)
 
     async def watch(self) -> None:
-        """Let go of clients that leave their answers unread, and of limits that lie idle. Runs until cancelled."""
+        """Let go of clients that send or read nothing, and of limits that lie idle. Runs until cancelled."""
         while True:
             await asyncio.sleep(WATCH_S / 4)
             self._desk.purse.sweep()
-            before_us = self._desk.clock_us() - int(self._desk.settings.send_s * 1e6)
+            now_us = self._desk.clock_us()
+            since_us = now_us - int(self._desk.settings.receive_s * 1e6)
+            for task in [task for task, began_us in self._receiving.items() if began_us < since_us]:
+                del self._receiving[task]
+                task.cancel()
+            before_us = now_us - int(self._desk.settings.send_s * 1e6)
             for exchange in [each for each in self._open if 0 < each.sending_us < before_us]:
                 exchange.leave()
 

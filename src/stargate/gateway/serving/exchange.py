@@ -49,6 +49,8 @@ OURS = frozenset({401, 402, 403})
 UNREAD_LOOK_S = (0.001, 0.05)
 """How long after one another it is looked whether a client has taken what it was sent: at first, and at most."""
 _JSON_TYPE = ("content-type", "application/json")
+LISTEN_S = 0.02
+"""After this it is noticed that a client goes, or has gone: most answers are whole sooner, and listening costs."""
 AFTERWARDS_S = 1.0
 """How long an endpoint may take to close a stream after its end."""
 
@@ -67,6 +69,7 @@ class Exchange:
         self._nth = 0
         self._task: asyncio.Task[Any] | None = None
         self._gone: asyncio.Future[None] | None = None
+        self._listening: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closing: asyncio.Future[None] | None = None
         self._run: OpenAttempt | None = None
@@ -211,7 +214,9 @@ class Exchange:
     async def _ask(self, run: OpenAttempt, race: Race | None, after_ms: int) -> Refusal | None:
         desk, asked = self._desk, self._asked
         self._run = run
-        self._gone = self.gone()
+        if self._gone is None and self._listening is None:
+            self._task = asyncio.current_task()
+            self._listening = asyncio.get_running_loop().call_later(LISTEN_S, self.gone)
         try:
             if race is None:
                 answer = await self._sent(run)
@@ -383,7 +388,7 @@ class Exchange:
     def gone(self) -> asyncio.Future[None]:
         """Done when the client goes away, which is noticed from now on."""
         if self._gone is None:
-            self._task = asyncio.current_task()
+            self._task = self._task or asyncio.current_task()
             self._gone = asyncio.ensure_future(self._proto.client_disconnect())
             self._gone.add_done_callback(lambda task: None if task.cancelled() else self.leave())
         return self._gone
@@ -411,6 +416,8 @@ class Exchange:
         """It is over."""
         self._over = True
         self._transport = None
+        if self._listening is not None:
+            self._listening.cancel()
         if self._gone is not None:
             self._gone.cancel()
         if self._timer is not None:

@@ -308,7 +308,8 @@ class _Answer(Answer):
         """See `Answer.close`."""
         self._watch.drop(self)
         reply = self._reply
-        reply.fail(CutError("reset", f"the answer of {reply.url} was let go"))
+        if not reply.ended:
+            reply.fail(CutError("reset", f"the answer of {reply.url} was let go"))
 
     def look(self, now_s: float) -> None:
         """See `Wait.look`."""
