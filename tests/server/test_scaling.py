@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from stargate.base.time import SECOND
@@ -13,8 +14,9 @@ from stargate.broker import State
 from stargate.broker.fact import Scaled as ScaledFact
 from stargate.gateway.record import Busy, Load, Wanted
 from stargate.server.hosts import Hosts
-from stargate.server.scaling import Scaled, Scaler, need
-from stargate.workloads.workload import COOL_DOWN, Service
+from stargate.server.scaling import Scaled, Scaler, need, target_of
+from stargate.workloads import Resources, Service, Size, Traffic, Workload
+from stargate.workloads.workload import COOL_DOWN
 from tests.server.serving import SERVICE, ServingEngine, serving
 from tests.server.test_hosts import Clock
 from tests.server.world import Stage, staged
@@ -35,20 +37,32 @@ STEADY_S = COOL_DOWN // SECOND
 def test_as_many_as_a_rate_needs_within_the_bounds(per_second: str, replicas: int) -> None:
     for least in (0, 1):
         service = Service(min_replicas=least, max_replicas=4, target_qps_per_replica=Decimal(2))
-        each = Scaled("chat", service, 1, Decimal(per_second), busy=False)
+        each = Scaled("chat", service, 1, Decimal(2), Decimal(per_second), busy=False)
         assert need(each) == max(replicas, least)
 
 
 def test_what_is_in_use_keeps_a_replica_whatever_its_rate() -> None:
     service = Service(min_replicas=0, max_replicas=4, target_qps_per_replica=Decimal(2))
-    assert need(Scaled("chat", service, 1, Decimal(0), busy=True)) == 1
+    assert need(Scaled("chat", service, 1, Decimal(2), Decimal(0), busy=True)) == 1
 
 
 def test_without_a_target_there_are_as_many_as_there_are_or_none() -> None:
     service = Service(min_replicas=0, max_replicas=4)
-    assert need(Scaled("chat", service, 3, Decimal("0.1"), busy=False)) == 3
-    assert need(Scaled("chat", service, 0, Decimal(0), busy=True)) == 1
-    assert need(Scaled("chat", service, 3, Decimal(0), busy=False)) == 0
+    assert need(Scaled("chat", service, 3, None, Decimal("0.1"), busy=False)) == 3
+    assert need(Scaled("chat", service, 0, None, Decimal(0), busy=True)) == 1
+    assert need(Scaled("chat", service, 3, None, Decimal(0), busy=False)) == 0
+
+
+def test_stated_traffic_is_shared_by_the_replicas_that_it_was_sized_to() -> None:
+    traffic = Traffic(Decimal(12), 100, 100)
+    sizes = (Size(Resources(), 1, replicas=8), Size(Resources(), 2, replicas=3))
+    work = Workload("chat", kind="serve", traffic=traffic, sizes=sizes, service=Service())
+    assert target_of(work) == Decimal("1.5")
+    stated = Service(target_qps_per_replica=Decimal(4))
+    assert target_of(msgspec.structs.replace(work, service=stated)) == 4
+    assert target_of(Workload("chat", "serve", service=Service())) is None
+    each = Scaled("chat", Service(2, 256), 2, target_of(work), traffic.requests_per_s, busy=True)
+    assert need(each) == 8, "at the peak as many as at the start"
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +71,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stargate.server.scaling.HASTE_S", 3_600)
 
 
-class Traffic:
+class Told:
     """A host of gateways that sends to the service `chat`, and tells of it."""
 
     def __init__(self, stage: Stage, clock: Clock) -> None:
@@ -101,7 +115,7 @@ async def test_a_service_follows_its_load(tmp_path: Path) -> None:
     async with staged(serving(tmp_path), ServingEngine(), clock=clock) as stage:
         await stage.operator.post("/v1/workloads", {"id": "chat", "yaml": SCALING})
         await stage.tick(3)
-        traffic = Traffic(stage, clock)
+        traffic = Told(stage, clock)
         assert await traffic.after(30, 1) == 1
         assert await traffic.after(30, 5) == 3
         assert await traffic.after(30, 50) == 4, "never more than the bound"
@@ -115,7 +129,7 @@ async def test_requests_that_found_no_place_call_for_more(tmp_path: Path) -> Non
     async with staged(serving(tmp_path), ServingEngine(), clock=clock) as stage:
         await stage.operator.post("/v1/workloads", {"id": "chat", "yaml": SCALING})
         await stage.tick(3)
-        assert await Traffic(stage, clock).after(30, 2, unserved=3) == 3
+        assert await Told(stage, clock).after(30, 2, unserved=3) == 3
 
 
 async def test_after_a_restart_nothing_goes_until_the_past_is_known(tmp_path: Path) -> None:
@@ -124,7 +138,7 @@ async def test_after_a_restart_nothing_goes_until_the_past_is_known(tmp_path: Pa
         await stage.operator.post("/v1/workloads", {"id": "chat", "yaml": SCALING})
         await stage.operator.post("/v1/workloads/chat/scale", {"replicas": 3})
         await stage.tick(3)
-        traffic = Traffic(stage, clock)
+        traffic = Told(stage, clock)
         assert await traffic.after(STEADY_S) == 3
         assert await traffic.after(10) == 1
 
@@ -136,7 +150,7 @@ async def test_the_last_replica_goes_when_nothing_is_asked_and_comes_when_somebo
     async with staged(serving(tmp_path), ServingEngine(), clock=clock) as stage:
         await stage.operator.post("/v1/workloads", {"id": "chat", "yaml": TO_ZERO})
         assert await replicas(stage) == 0, "it begins with as few as it may have"
-        traffic = Traffic(stage, clock)
+        traffic = Told(stage, clock)
         assert await traffic.after(10) == 0
         await traffic.tell(waiting=1)
         await traffic.scaler.look()
@@ -157,7 +171,7 @@ async def test_a_service_at_rest_and_one_without_target_are_left_alone(tmp_path:
         await stage.operator.post("/v1/workloads", {"id": "fixed", "yaml": SERVICE})
         await stage.operator.post("/v1/workloads/chat/scale", {"replicas": 0})
         await stage.tick(3)
-        await Traffic(stage, clock).after(500, unserved=5, waiting=5)
+        await Told(stage, clock).after(500, unserved=5, waiting=5)
         await stage.settle()
         facts = [entry.fact for entry in await stage.house.history.entries(0, 1_000)]
         assert [fact.replicas for fact in facts if isinstance(fact, ScaledFact)] == [0], "as somebody asked"

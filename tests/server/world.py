@@ -112,6 +112,10 @@ class Stage:
         """Until nothing is in hand any more."""
         for _ in range(1_000):
             await asyncio.sleep(0.002)
+            if not self.house.driver.failure:
+                await self.house.driver.read(
+                    lambda _: None
+                )  # what is taken is on record, and its effects are out
             house = self.house
             if not house.driver.backlog and not house.fleet.pending and not house.draining.pending:
                 return

@@ -59,6 +59,30 @@ class Scale(msgspec.Struct, frozen=True, tag="scale"):
     actor: str = ""
 
 
+class Revise(msgspec.Struct, frozen=True, tag="revise"):
+    """Let a service be another version of itself: what starts from now on is that, and what runs goes on."""
+
+    workload: str
+    to: Workload
+    actor: str = ""
+
+
+class EndRollout(msgspec.Struct, frozen=True, tag="end_rollout"):
+    """A new version is everywhere; or it has failed, and the one before is to go on."""
+
+    workload: str
+    outcome: Literal["done", "failed"]
+    says: str = ""
+
+
+class Replace(msgspec.Struct, frozen=True, tag="replace"):
+    """Stop a replica, and start another in its place: a new version's, or one that answers."""
+
+    attempt: str
+    reason: Literal["replaced", "unready"]
+    says: str = ""
+
+
 class Report(msgspec.Struct, frozen=True, tag="report", gc=False):
     """What an engine says about one attempt. Repeats and late arrivals are harmless."""
 
@@ -102,7 +126,20 @@ class Wake(msgspec.Struct, frozen=True, tag="wake"):
     """Look also whether open needs can move on, and whether running work should move."""
 
 
-BrokerCommand = Declare | DeclareFact | Submit | Cancel | Scale | Report | MarkSupply | SetCapacity | Wake
+BrokerCommand = (
+    Declare
+    | DeclareFact
+    | Submit
+    | Cancel
+    | Scale
+    | Revise
+    | EndRollout
+    | Replace
+    | Report
+    | MarkSupply
+    | SetCapacity
+    | Wake
+)
 Command = BrokerCommand | SourcingCommand
 
 

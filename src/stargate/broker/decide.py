@@ -14,15 +14,18 @@ from stargate.base import wire
 from stargate.base.errors import ForbiddenError, LimitError, NotFoundError, StateConflictError, UserError
 from stargate.base.ids import is_name
 from stargate.base.time import Instant
-from stargate.broker import due, migrate, queue, quota, recover, sourcing
+from stargate.broker import due, migrate, queue, quota, recover, rollout, sourcing
 from stargate.broker.command import (
     Cancel,
     Command,
     Declare,
     DeclareFact,
+    EndRollout,
     FailureClass,
     MarkSupply,
+    Replace,
     Report,
+    Revise,
     Scale,
     SetCapacity,
     Submit,
@@ -155,7 +158,8 @@ def _submit(state: State, command: Submit, at: Instant) -> tuple[Fact, ...]:
         if _as_written(known.workload) == _as_written(work):
             return ()
         raise StateConflictError(
-            f"workload {command.id!r} exists already and is not the same", "submit under another name"
+            f"workload {command.id!r} exists already and is not the same",
+            "submit under another name; `stargate revise` rolls out a new version of a service",
         )
     if state.open_workloads >= state.records.policy.max_workloads:
         raise LimitError(
@@ -174,6 +178,8 @@ def _submit(state: State, command: Submit, at: Instant) -> tuple[Fact, ...]:
 
 def _as_written(work: Workload) -> Workload:
     """Without what was computed when it was submitted."""
+    if work.rollout is not None:
+        work = msgspec.structs.replace(work, rollout=None)
     return msgspec.structs.replace(work, sizes=()) if work.stated else work
 
 
@@ -257,18 +263,14 @@ def _scale(state: State, command: Scale, at: Instant) -> tuple[Fact, ...]:
         raise StateConflictError(
             f"service {holder.id} is {holder.status}", "submit it again under another name"
         )
+    rollout.demand_settled(holder, command)
     if not 0 <= command.replicas <= REPLICAS_LIMIT:
         raise LimitError(f"{command.replicas} replicas", f"ask for 0 to {REPLICAS_LIMIT}")
     if command.replicas == holder.replicas:
         return ()
     ground = Ground(f"scaled from {holder.replicas} to {command.replicas} by {command.actor or 'its owner'}")
-    facts: list[Fact] = [Scaled(holder.id, command.replicas, command.actor, (ground,))]
-    facts += [
-        Stopping(slot.attempt, "scaled_down", (ground,))
-        for slot in holder.slots[command.replicas :]
-        if slot.status == "placed" and state.records.attempts[slot.attempt].status != "stopping"
-    ]
-    return tuple(facts)
+    fewer = rollout.stop(state, holder.slots[command.replicas :], "scaled_down", ground)
+    return (Scaled(holder.id, command.replicas, command.actor, (ground,)), *fewer)
 
 
 def _report(state: State, command: Report, at: Instant) -> tuple[Fact, ...]:
@@ -406,8 +408,11 @@ _HANDLERS: dict[type, Callable[[State, Any, Instant], tuple[Fact, ...]]] = {
     Cancel: _cancel,
     Declare: _declare,
     DeclareFact: _declare_fact,
+    EndRollout: rollout.end,
     MarkSupply: _mark_supply,
+    Replace: rollout.replace,
     Report: _report,
+    Revise: rollout.revise,
     Scale: _scale,
     SetCapacity: _set_capacity,
     Submit: _submit,

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from stargate.base.money import micro_usd
 from stargate.broker import sourcing
 from stargate.broker.budget import spent_up
@@ -24,6 +26,8 @@ from stargate.broker.fact import (
     Placed,
     Repriced,
     Requeued,
+    Revised,
+    RolloutEnded,
     Scaled,
     Started,
     Stopping,
@@ -36,10 +40,12 @@ from stargate.broker.sourcing.fact import LeaseEnded, LeaseResized, NeedClosed, 
 from stargate.broker.spans import to_spans
 from stargate.broker.transitions import ATTEMPT, SLOT, WORKLOAD, Table
 from stargate.broker.trial import attempt_from
+from stargate.workloads import Rollout
 
 if TYPE_CHECKING:
     from stargate.broker.effect import Notify
     from stargate.broker.state import State
+    from stargate.workloads import Workload
 
 
 RESTFUL = frozenset({Submitted, Accepted, Started, Checkpointed})
@@ -310,6 +316,32 @@ def _scaled(state: State, fact: Scaled) -> None:
         state.enqueue(holder, number)
 
 
+def _revised(state: State, fact: Revised) -> None:
+    holder = state.records.workloads[fact.workload]
+    now = holder.workload
+    before = now.rollout.before if now.rollout is not None else now
+    rollout = Rollout(since=state.records.seq, before=before, replicas=fact.replicas)
+    _become(state, holder, replace(fact.to, rollout=rollout))
+
+
+def _rollout_ended(state: State, fact: RolloutEnded) -> None:
+    holder = state.records.workloads[fact.workload]
+    rollout = holder.workload.rollout
+    assert rollout is not None, f"{holder.id} is not being rolled out"
+    done = fact.outcome == "done"
+    _become(state, holder, replace(holder.workload, rollout=None) if done else rollout.before)
+
+
+def _become(state: State, holder: WorkloadState, work: Workload) -> None:
+    """Its slots that wait do so as what they are now."""
+    waiting = [number for number, slot in enumerate(holder.slots) if slot.status == "waiting"]
+    for number in waiting:
+        state.dequeue(holder, number)
+    holder.workload = work
+    for number in waiting:
+        state.enqueue(holder, number)
+
+
 _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     Declared: _declared,
     FactDeclared: _fact_declared,
@@ -324,6 +356,8 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     Checkpointed: _checkpointed,
     Ended: _ended,
     Requeued: _requeued,
+    Revised: _revised,
+    RolloutEnded: _rollout_ended,
     WorkloadEnded: _workload_ended,
     CancelRequested: _cancel_requested,
     Scaled: _scaled,

@@ -16,7 +16,17 @@ from stargate.broker.sourcing.fact import SourcingFact
 from stargate.catalog import Infrastructure
 from stargate.workloads import Workload
 
-StopReason = Literal["preempted", "migrated", "cancelled", "drained", "lease_end", "scaled_down", "capacity"]
+StopReason = Literal[
+    "preempted",
+    "migrated",
+    "cancelled",
+    "drained",
+    "lease_end",
+    "scaled_down",
+    "capacity",
+    "replaced",
+    "unready",
+]
 
 
 class Declared(msgspec.Struct, frozen=True, tag="declared"):
@@ -172,6 +182,25 @@ class Scaled(msgspec.Struct, frozen=True, tag="scaled"):
     grounds: tuple[Ground, ...] = ()
 
 
+class Revised(msgspec.Struct, frozen=True, tag="revised"):
+    """A service has a new version: whatever is placed from now on is that."""
+
+    workload: str
+    to: Workload
+    replicas: int
+    """That it has, but for one beside them while they are replaced."""
+    actor: str
+    grounds: tuple[Ground, ...] = ()
+
+
+class RolloutEnded(msgspec.Struct, frozen=True, tag="rollout_ended"):
+    """All replicas are of the new version; or it has failed, and the service is what it was before."""
+
+    workload: str
+    outcome: Literal["done", "failed"]
+    grounds: tuple[Ground, ...] = ()
+
+
 BrokerFact = (
     Declared
     | FactDeclared
@@ -189,6 +218,8 @@ BrokerFact = (
     | WorkloadEnded
     | CancelRequested
     | Scaled
+    | Revised
+    | RolloutEnded
 )
 Fact = BrokerFact | SourcingFact
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from stargate.base.time import Duration
 from stargate.broker import sourcing
 from stargate.broker.ask import resolve_chips
@@ -25,7 +27,7 @@ from stargate.broker.fact import (
 if TYPE_CHECKING:
     from stargate.broker.records import AttemptState
     from stargate.broker.state import State
-    from stargate.workloads import Layout
+    from stargate.workloads import Layout, Workload
 
 _NOW = Duration(0)
 
@@ -80,9 +82,14 @@ def start(state: State, attempt: AttemptState) -> StartAttempt:
         pool=attempt.pool,
         nodes=attempt.nodes,
         chips_per_node=attempt.chips_per_node,
-        workload=state.records.workloads[attempt.workload].workload,
+        workload=_as_run(state.records.workloads[attempt.workload].workload),
         layout=_layout(state, attempt),
     )
+
+
+def _as_run(work: Workload) -> Workload:
+    """Without the version that it takes the place of."""
+    return work if work.rollout is None else replace(work, rollout=None)
 
 
 def _layout(state: State, attempt: AttemptState) -> Layout | None:

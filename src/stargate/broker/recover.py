@@ -83,7 +83,9 @@ def _next(
         return (WorkloadEnded(holder.id, "succeeded", (Ground(f"{attempt.id} finished"),)),)
     if outcome == "done":
         failure = "user"  # a replica is not meant to exit
-    if outcome == "stopped":
+    if outcome == "stopped" and attempt.stop_reason == "unready":
+        failure = "user"  # it ran, and did not do what it is for: sooner or later again, as what exits
+    elif outcome == "stopped":
         return (_requeue(holder, attempt, at, (), "none", f"it was stopped: {attempt.stop_reason}"),)
     return _retry(state, holder, slot, attempt, at, failure or "infrastructure")
 

@@ -35,6 +35,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "logs": ("logs", "Print what a workload wrote."),
         "cancel": ("cancel", "End a workload for good."),
         "scale": ("scale", "Set the number of replicas of a service."),
+        "revise": ("revise", "Roll out a new version of a service."),
         "explain": ("explain", "Explain a decision: a place, a wait, where a request went; with clauses."),
         "import": ("convert", "Turn an sbatch script or a dstack file into a workload file."),
     },

@@ -51,7 +51,7 @@ def _row(item: dict[str, Any], now: Instant) -> tuple[Any, ...]:
     total = item.get("total_steps")
     return (
         item["id"],
-        item["status"],
+        f"{item['status']}, {item['rollout']}" if item.get("rollout") else item["status"],
         item["kind"],
         item["team"],
         item["nodes"],

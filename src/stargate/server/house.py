@@ -40,7 +40,9 @@ from stargate.server.hosts import Hosts
 from stargate.server.intake import Intake
 from stargate.server.lender import Lender
 from stargate.server.readiness import Pace
+from stargate.server.replacing import Replacing
 from stargate.server.request_log import RequestLog
+from stargate.server.rollout import Rollouts
 from stargate.server.routing import Routing
 from stargate.server.scaling import Scaler
 
@@ -87,6 +89,7 @@ class House:
         self.hosts = hosts
         self.draining = draining
         self.requests = requests
+        self.rollouts = Rollouts(driver, routing)
         self.batches = batches
         book = SqliteBook(config.requests.with_name("leases.sqlite"), driver.now)
         self.lender = Lender(driver, keyring, book, requests)
@@ -247,6 +250,8 @@ def _beside(house: House) -> list[asyncio.Task[None]]:
         asyncio.create_task(routing.run(), name="routes"),
         asyncio.create_task(course.run(), name="batches"),
         asyncio.create_task(scaler.run(), name="load"),
+        asyncio.create_task(house.rollouts.run(), name="roll-outs"),
+        asyncio.create_task(Replacing(driver, routing).run(), name="replacing"),
     ]
 
 

@@ -1,7 +1,7 @@
 """Which replicas of services answer: each is asked again and again over HTTP, as its readiness probe says.
 
-A replica is ready once it has answered 200, and no longer when it has failed to several times in a row. Nothing but
-that is decided here: what does not answer gets no requests, and whether it is started anew is the broker's.
+A replica is ready once it has answered 200, and no longer when it has failed to several times in a row: then it gets
+no requests. After many times in a row it is `silent`, as is one that was not ready in time.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class Pace(msgspec.Struct, frozen=True):
     failing_s: float = 0.5
     """Once a ready one has failed."""
     failures: int = 3
+    silent_failures: int = 12
     probes: int = 64
     """At a time."""
     slowest_s: float = 30.0
@@ -51,13 +52,16 @@ AddressOf = Callable[[str, str], str]
 
 
 class _Replica:
-    __slots__ = ("address", "asked", "since", "task")
+    __slots__ = ("address", "asked", "failed", "since", "task", "was_ready")
 
     def __init__(self, asked: Asked, since: float) -> None:
         self.asked = asked
         self.since = since
         self.address = ""
         """Where it answers; empty: it is not ready."""
+        self.failed = 0
+        """Times in a row that it has not."""
+        self.was_ready = False
         self.task: asyncio.Task[None] | None = None
 
 
@@ -107,6 +111,22 @@ class Readiness:
             for service, count in sorted(late.items())
         )
 
+    def silent(self) -> dict[str, str]:
+        """Replicas that should answer and do not, each with what is wrong."""
+        now = asyncio.get_running_loop().time()
+        found: dict[str, str] = {}
+        for attempt, replica in self._replicas.items():
+            delay = replica.asked.probe.initial_delay
+            if replica.address:
+                continue
+            if replica.was_ready and replica.failed >= self._pace.silent_failures:
+                found[attempt] = (
+                    f"it runs, and has failed its readiness probe {replica.failed} times in a row"
+                )
+            elif not replica.was_ready and now - replica.since > delay / SECOND:
+                found[attempt] = f"it runs, and has not become ready within {delay}"
+        return found
+
     async def close(self) -> None:
         """Ask no more."""
         tasks = [replica.task for replica in self._replicas.values() if replica.task is not None]
@@ -119,11 +139,12 @@ class Readiness:
 
     async def _ask(self, replica: _Replica) -> None:
         """One replica, until cancelled."""
-        pace, failed = self._pace, 0
+        pace = self._pace
         patience_s = pace.starting_s
         while True:
             address = await self._answers(replica.asked)
-            failed = 0 if address else failed + 1
+            failed = replica.failed = 0 if address else replica.failed + 1
+            replica.was_ready = replica.was_ready or bool(address)
             if address != replica.address and (address or failed >= pace.failures):
                 replica.address = address
                 self._changed()

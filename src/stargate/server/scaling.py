@@ -1,8 +1,8 @@
 """Scale services between their bounds by the requests that gateways tell of.
 
-A service that states `target_qps_per_replica` has as many replicas as the busiest moment of its cool-down needed:
-more at once, fewer when they have not been needed for so long. One that may have none keeps one while anything is asked
-of it, and is woken from none by the first request that waits.
+A service that states `target_qps_per_replica`, or its traffic, has as many replicas as the busiest moment of its
+cool-down needed: more at once, fewer when they have not been needed for so long. One that may have none keeps one while
+anything is asked of it, and is woken from none by the first request that waits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from stargate.broker.records import WorkloadState
 from stargate.server.driver import Driver
 from stargate.server.hosts import Hosts
 from stargate.server.served import model_of
-from stargate.workloads.workload import Service
+from stargate.workloads import Service, Workload
 
 LOOK_S = 5.0
 """How often loads are looked at."""
@@ -39,6 +39,8 @@ class Scaled(msgspec.Struct, frozen=True):
     id: str
     service: Service
     replicas: int
+    target: Decimal | None
+    """Requests a second that a replica is there for."""
     per_second: Decimal
     """Requests that came to it."""
     busy: bool
@@ -109,7 +111,7 @@ class Scaler:
             if holder.replicas < service.max_replicas and taking.setdefault(model, holder.id) == holder.id:
                 rate += hosts.unserved.per_second(model, at)
                 busy = busy or bool(hosts.waiting(model))
-            found.append(Scaled(holder.id, service, holder.replicas, rate, busy))
+            found.append(Scaled(holder.id, service, holder.replicas, target_of(holder.workload), rate, busy))
         return found
 
 
@@ -117,17 +119,26 @@ def _scales(holder: WorkloadState, service: Service) -> bool:
     """Whether its load says how many replicas it has; one that somebody has set to none against its bounds rests."""
     return (
         holder.status == "active"
+        and holder.workload.rollout is None
         and service.max_replicas > service.min_replicas
-        and (bool(service.target_qps_per_replica) or not service.min_replicas)
+        and (bool(target_of(holder.workload)) or not service.min_replicas)
         and (holder.replicas > 0 or not service.min_replicas)
     )
+
+
+def target_of(work: Workload) -> Decimal | None:
+    """As it states; of stated traffic its part of that by the size that the number of replicas came from."""
+    service = work.service
+    if service is not None and service.target_qps_per_replica:
+        return service.target_qps_per_replica
+    return work.traffic.requests_per_s / work.sizes[0].replicas if work.traffic and work.sizes else None
 
 
 def need(each: Scaled) -> int:
     """Replicas for what comes to a service, within its bounds."""
     service, used = each.service, each.busy or each.per_second > 0
-    if service.target_qps_per_replica:
-        wanted = max(int(used), math.ceil(each.per_second / service.target_qps_per_replica))
+    if each.target:
+        wanted = max(int(used), math.ceil(each.per_second / each.target))
     else:
         wanted = max(1, each.replicas) if used else 0
     return min(max(wanted, service.min_replicas), service.max_replicas)

@@ -12,6 +12,7 @@ from stargate.broker.records import AttemptState, WorkloadState
 from stargate.catalog import Api, ApiModel, Infrastructure, ServedModel, TokenPrice
 from stargate.gateway.record import Endpoint, Model, Price
 from stargate.server.readiness import DEFAULT, Asked
+from stargate.workloads import Probe
 
 SERVING = frozenset({"running", "stopping"})
 """How an attempt stands whose program may answer."""
@@ -48,9 +49,15 @@ def apis(infrastructure: Infrastructure) -> tuple[Endpoint, ...]:
 
 def asked(state: State, attempt: AttemptState) -> Asked:
     """How a replica is asked whether it is ready."""
-    service = state.records.workloads[attempt.workload].workload.service
-    probe = service.probe if service is not None and service.probe is not None else DEFAULT
-    return Asked(attempt.id, attempt.pool, attempt.workload, probe)
+    return Asked(
+        attempt.id, attempt.pool, attempt.workload, probe_of(state.records.workloads[attempt.workload])
+    )
+
+
+def probe_of(holder: WorkloadState) -> Probe:
+    """How replicas of a service are asked, and how long they may take to be ready."""
+    service = holder.workload.service
+    return service.probe if service is not None and service.probe is not None else DEFAULT
 
 
 def replica(state: State, attempt: AttemptState, address: str) -> Endpoint:

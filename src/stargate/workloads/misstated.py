@@ -13,6 +13,8 @@ _OF_TRAINING = ("virtual_stages", "micro_batch_size", "sharding", "recompute")
 
 def misstated(workload: Workload) -> Iterator[Fault]:
     """Everything wrong with the stated work of a record, and with what it leaves to be sized."""
+    if workload.rollout is not None:
+        yield Fault("rollout", "what a version takes the place of is not for it to say", "Leave it out.")
     if workload.sizes:
         yield Fault("sizes", "how work is sized is decided when it is submitted", "Leave it out.")
     if not workload.stated:

@@ -171,6 +171,17 @@ class Size(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         return self.nodes * self.resources.chips_per_node
 
 
+class Rollout(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A version of a service that is on its way to take the place of the one before."""
+
+    since: int
+    """The entry of the journal with which it came: what was placed later is of this version."""
+    before: Workload
+    """What the service was, and is again should this version fail."""
+    replicas: int
+    """That it is to have, but for one beside them while they are replaced."""
+
+
 class Workload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """What somebody asks to be run or served."""
 
@@ -200,6 +211,8 @@ class Workload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     """What is settled already of how stated work is cut over chips."""
     sizes: Annotated[tuple[Size, ...], Meta(max_length=SIZES_LIMIT)] = ()
     """What the broker made of stated work, cheapest first; nobody else writes it."""
+    rollout: Rollout | None = None
+    """Of a service that is being replaced by this version of it; nobody but the broker writes it."""
     product: Tag = ""
     customer: Tag = ""
     residency: Annotated[tuple[Tag, ...], Meta(max_length=LIST_LIMIT)] = ()

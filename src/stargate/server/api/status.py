@@ -109,6 +109,7 @@ async def status(
             *house.doubts,
             *(f"{kind}: {says}" for kind, says in house.fleet.troubles.items()),
             *house.routing.troubles,
+            *house.rollouts.troubles,
             *(house.books.troubles if house.books is not None else ()),
         ),
         digest=fingerprint,

@@ -13,7 +13,7 @@ from stargate.base.errors import InputError, Problem
 from stargate.base.ids import attempt_id
 from stargate.base.time import Instant
 from stargate.broker import State
-from stargate.broker.command import Cancel, Scale, Submit
+from stargate.broker.command import Cancel, Revise, Scale, Submit
 from stargate.broker.records import WorkloadState
 from stargate.broker.recover import cost_so_far
 from stargate.server.access import not_found
@@ -45,6 +45,13 @@ class Scaling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many replicas a service is to have."""
 
     replicas: Annotated[int, Meta(ge=0, le=100_000)]
+
+
+class Revision(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Another version of a service, as YAML text or as the normalised record. Exactly one of the two."""
+
+    yaml: Annotated[str, Meta(max_length=YAML_LIMIT)] = ""
+    workload: Workload | None = None
 
 
 class SlotView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -90,6 +97,8 @@ class WorkloadRow(msgspec.Struct, frozen=True, omit_defaults=True):
     total_steps: int | None
     cost_micro_usd: int
     """So far."""
+    rollout: str = ""
+    """How far a new version of a service is, or why the last one was given up."""
 
 
 class WorkloadPage(msgspec.Struct, frozen=True):
@@ -150,7 +159,7 @@ async def submit_workload(
     return Accepted(id, receipt.seq, receipt.repeated)
 
 
-def _workload_of(data: Submission) -> Workload:
+def _workload_of(data: Submission | Revision) -> Workload:
     if bool(data.yaml) == (data.workload is not None):
         raise InputError(
             (
@@ -248,8 +257,21 @@ async def scale_workload(
     return Accepted(id, receipt.seq, receipt.repeated)
 
 
+@changing("/v1/workloads/{id:str}/revise", "workloads.submit")
+async def revise_workload(
+    house: Here, actor: Asking, id: Id, data: JSONBody[Revision], idempotency_key: IdempotencyKey = ""
+) -> Accepted:
+    """Roll out another version of a service: its replicas are replaced one by one, and requests go on.
+
+    Where the version does not become ready, the one before goes on. The name that it had stays.
+    """
+    receipt = await house.ask(actor, Revise(id, _workload_of(data), actor.name), idempotency_key)
+    return Accepted(id, receipt.seq, receipt.repeated)
+
+
 def _discreet(workload: Workload, actor: Actor) -> Workload:
     """Scripts and values of variables are for those who run work, not for those who count it."""
+    workload = msgspec.structs.replace(workload, rollout=None)  # it holds those of another version
     if actor.role in {"operator", "engineer"}:
         return workload
     return msgspec.structs.replace(workload, setup="", run="", envs=dict.fromkeys(workload.envs, "***"))
@@ -300,6 +322,7 @@ def _row(house: House, state: State, holder: WorkloadState, now: Instant) -> Wor
         total_steps=progress.total_steps if progress is not None else None,
         cost_micro_usd=holder.cost_micro_usd
         + sum(cost_so_far(one, now) for one in attempts if one.status != "ended"),
+        rollout=house.rollouts.told(state, holder),
     )
 
 
@@ -318,4 +341,11 @@ def _slot(holder: WorkloadState, number: int) -> SlotView:
     )
 
 
-ROUTES: tuple[Any, ...] = (submit_workload, list_workloads, show_workload, cancel_workload, scale_workload)
+ROUTES: tuple[Any, ...] = (
+    submit_workload,
+    list_workloads,
+    show_workload,
+    cancel_workload,
+    scale_workload,
+    revise_workload,
+)
