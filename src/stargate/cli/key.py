@@ -34,7 +34,10 @@ def scope_options(make: Callable[..., Any]) -> Callable[..., Any]:
     limit = click.IntRange(1, 10**12)
     for option in (
         click.option(
-            "--why", "operator", is_flag=True, help="Tell it in a header why a request went where it went; let it read /metrics."
+            "--why",
+            "operator",
+            is_flag=True,
+            help="Tell it in a header why a request went where it went; let it read /metrics.",
         ),
         click.option(
             "--budget",
