@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
-from openai import OpenAI
+from openai import DefaultHttpxClient, OpenAI
 from openai.types import Batch
 
 from tests.gateway.plant import NODE, Plant, free_port, running
@@ -47,6 +46,7 @@ class Yard(Plant):
         urls = {name: mock.url for name, mock in mocks.items()}
         super().__init__(folder, INFRASTRUCTURE.format(**urls), mocks, POLICY)
         self.ports[NODE] = free_port()
+        self._clients: list[DefaultHttpxClient] = []
 
     def start_server(self) -> None:
         """With the address at which runners reach the gateway."""
@@ -60,12 +60,15 @@ class Yard(Plant):
         """The official client, with a new key that the gateway knows."""
         token = self.key(name, **{"product": "chatgpt", **scope})
         self.wait(lambda: all(self.ask("/v1/models", token=token)[0] == 200 for _ in range(8)))
-        return OpenAI(
-            base_url=self.url,
-            api_key=token,
-            max_retries=4,
-            http_client=httpx.Client(trust_env=False, timeout=60),
-        )
+        http = DefaultHttpxClient(trust_env=False, timeout=60)
+        self._clients.append(http)
+        return OpenAI(base_url=self.url, api_key=token, max_retries=4, http_client=http)
+
+    def close(self) -> None:
+        """Clients first."""
+        for http in self._clients:
+            http.close()
+        super().close()
 
     def runners(self) -> list[psutil.Process]:
         """Runners of batches that run now."""
@@ -132,5 +135,6 @@ def lines(client: OpenAI, id: str | None) -> list[dict[str, Any]]:
 @contextmanager
 def yard(folder: Path) -> Iterator[Yard]:
     """Started."""
-    with running(Yard(folder)) as made:
+    made = Yard(folder)
+    with running(made):
         yield made

@@ -233,7 +233,9 @@ async def _tried(step: Awaitable[T]) -> T | None:
         return await step
     except StargateError as error:
         _log.warning("a batch does not get on: %s", error)
-        return None
+    except Exception:  # noqa: BLE001 - whatever it is, it must not keep the other batches
+        _log.exception("a batch does not get on")
+    return None
 
 
 def _keys(batches: Collection[Batch]) -> set[str]:
@@ -261,7 +263,8 @@ def _write_out(store: Store, id: str, at: Instant) -> Batch:
         paths[0].open("wb") as errors,
         paths[1].open("wb") as output,
     ):
-        for good, text in written(batch, asked, store.answers(id)):
+        # Cancelled before it was checked, nobody knows what lines it has.
+        for good, text in written(batch, asked, store.answers(id)) if batch.lines else ():
             (output if good else errors).write(text)
     names = ("error", "output")
     files = [
