@@ -6,6 +6,8 @@ import asyncio
 import json
 import secrets
 from contextlib import suppress
+from functools import cache
+from importlib.metadata import version
 from itertools import count
 from typing import Any
 
@@ -14,6 +16,7 @@ import msgspec
 from stargate.gateway.observing import Passage
 from stargate.gateway.record import OPERATIONS, Operation, Why
 from stargate.gateway.serving.body import Asked, oversized, read
+from stargate.gateway.serving.description import description
 from stargate.gateway.serving.desk import Desk
 from stargate.gateway.serving.exchange import Exchange
 from stargate.gateway.serving.health import readiness
@@ -86,6 +89,9 @@ class App:
             passage.operation = ""
             _demand_method(scope, "GET")
             await self._tell(scope, proto, path)
+        elif path == "/openapi.json":
+            _demand_method(scope, "GET")
+            proto.response_bytes(200, [("content-type", "application/json")], _described())
         else:
             raise Refusal(
                 404, "not_found", f"there is nothing at {path!r:.200}; `/v1/models` lists what can be asked"
@@ -227,6 +233,11 @@ async def _read_bounded(proto: Any, limit: int) -> bytes:
         if len(data) > limit:
             raise oversized(limit)
     return bytes(data)
+
+
+@cache
+def _described() -> bytes:
+    return _JSON.encode(description(version("stargate")))
 
 
 def _explained(why: Why) -> Headers:
