@@ -79,6 +79,37 @@ def test_the_dead_count_once_when_who_sums_them_up_dies(
     assert refusals(one.total()) == 5
 
 
+def test_on_a_full_disk_it_is_told_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = Shelf(tmp_path, "one"), Shelf(tmp_path, "other")
+    one.put(counted(3))
+    other.put(counted(4))
+    other.close()
+
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full)
+        for _ in range(3):
+            assert refusals(one.total()) == 7
+        with pytest.raises(OSError, match="No space"):
+            one.put(counted(5))
+    one.put(counted(5))
+    for _ in range(3):
+        assert refusals(one.total()) == 9
+
+
+def test_the_dead_are_summed_up_though_nobody_asks(tmp_path: Path) -> None:
+    """A worker that dies again and again leaves no heap of files."""
+    for number in range(20):
+        shelf = Shelf(tmp_path, f"w{number}")
+        shelf.put(counted(1))
+        shelf.close()
+    last = Shelf(tmp_path, "last")
+    assert len(list(tmp_path.iterdir())) == 3
+    assert refusals(last.total()) == 20
+
+
 def test_what_cannot_be_read_counts_nothing(tmp_path: Path) -> None:
     """As after a loss of power: the file's name was on disk, its content not."""
     one, other = Shelf(tmp_path, "one"), Shelf(tmp_path, "other")

@@ -186,6 +186,21 @@ async def test_metrics_may_be_open(tmp_path: Path) -> None:
         assert call.body.endswith(b"# EOF\n")
 
 
+async def test_metrics_are_told_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When they are wanted most."""
+    async with rig(tmp_path, open_metrics=True) as made:
+        made.desk.observer = Observer(clock_us, Shelf(tmp_path / "metrics", "w"))
+        await made.get("/nowhere")
+        await made.desk.observer.put()
+
+        def full(self: Path, data: bytes) -> int:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(Path, "write_bytes", full)
+        await made.desk.observer.put()
+        assert at(await told(made), "refusals_total", code="not_found") == 1
+
+
 async def test_those_who_ask_at_a_time_are_told_the_same(tmp_path: Path) -> None:
     """Many readers cost one reading."""
     async with rig(tmp_path, open_metrics=True) as made:

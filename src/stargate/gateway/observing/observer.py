@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from stargate.gateway.observing.access_log import AccessLog
@@ -173,7 +174,8 @@ class Observer:
             return total([snapshot])
 
         def read() -> Sum:
-            shelf.put(snapshot)
+            with suppress(OSError):  # on a full disk the one before tells more than nothing
+                shelf.put(snapshot)
             return shelf.total()
 
         return await asyncio.to_thread(read)

@@ -44,6 +44,7 @@ class Shelf:
         with self._alone():  # nobody takes it for dead before it holds its lock
             self._lock = os.open(folder / f"{name}{_SUFFIX}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
+            self._fold()  # so that no more files lie here than processes die while one lives
 
     def put(self, snapshot: Snapshot) -> None:
         """In place of the one before."""
@@ -85,10 +86,13 @@ class Shelf:
             if name not in before.names:
                 made.add_past(self._snapshot(name))
         past = _Past(made.past(), tuple(dead))
-        self._replace(_DEAD, past)
+        try:
+            self._replace(_DEAD, past)
+        except OSError:  # a full disk: they lie there until there is room, and are summed up each time
+            return past.snapshot, living
         for name in dead:
-            (self._folder / name).unlink(missing_ok=True)
-            (self._folder / f"{name}{_SUFFIX}").unlink(missing_ok=True)
+            for path in (name, f".{name}", f"{name}{_SUFFIX}"):
+                (self._folder / path).unlink(missing_ok=True)
         return past.snapshot, living
 
     def _lives(self, name: str) -> bool:
