@@ -50,8 +50,9 @@ ledger-year: $(VENV)/.test  ## keep the books of the example for a year, also wi
 bench: $(VENV)/.test  ## the targets of the design, measured here
 	@for name in start placement journal ledger ledger_month statement server_memory performance rehearsal fleet; do \
 	  echo "== bench/$$name.py"; $(BIN)/python -m bench.$$name || exit 1; done
+	$(BIN)/python -m bench.gateway --without-peer  # needs wrk and nginx: apt-get install wrk nginx-light
 
-bench-peer: $(VENV)/.test  ## beside SkyPilot 0.14.1, llm-analysis 0.2.2, Calculon (CALCULON=clone), AccaSim 1.1.3 and Helios (DATA=traces), Kueue; .bench takes 1 GB
+bench-peer: $(VENV)/.test  ## beside SkyPilot 0.14.1, LiteLLM 1.106.2 and nginx, llm-analysis 0.2.2, Calculon (CALCULON=clone), AccaSim 1.1.3 and Helios (DATA=traces), Kueue; .bench takes 2 GB
 	@test -x .bench/skypilot/bin/python || $(PYTHON) -m venv .bench/skypilot
 	.bench/skypilot/bin/python -m pip install -q skypilot==0.14.1
 	$(BIN)/python -m bench.placement
@@ -62,6 +63,9 @@ bench-peer: $(VENV)/.test  ## beside SkyPilot 0.14.1, llm-analysis 0.2.2, Calcul
 	.bench/accasim/bin/python -m pip install -q accasim==1.1.3
 	$(BIN)/python -m bench.simulators $(if $(DATA),--data $(DATA))
 	$(BIN)/python -m bench.kueue
+	@test -x .bench/litellm/bin/litellm || $(PYTHON) -m venv .bench/litellm
+	.bench/litellm/bin/python -m pip install -q 'litellm[proxy]==1.106.2' granian httptools uvloop
+	$(BIN)/python -m bench.gateway
 
 format: $(VENV)/.dev  ## put the source into its one form
 	$(BIN)/ruff check --fix --quiet

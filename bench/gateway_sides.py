@@ -73,6 +73,8 @@ class Side(NamedTuple):
     pid: int
     """Its first process; 0: the mock itself."""
     folder: Path
+    start_s: float = 0.0
+    """From its start to its first answer."""
 
 
 def free_port() -> int:
@@ -138,7 +140,7 @@ def wait_for(side: Side, models: Sequence[str] = MODELS) -> None:
             if time.monotonic() > end:
                 log = (side.folder / "log").read_text(errors="replace")[-2_000:]
                 raise BenchError(f"{side.name} answers {status} for {model!r}: {said[:500]!r}\n{log}")
-            time.sleep(0.1)
+            time.sleep(0.01)
 
 
 def _program(name: str, package: str) -> str:
@@ -210,7 +212,8 @@ def litellm(folder: Path, upstream: Side) -> Iterator[Side]:
     """At its best: no database, a master key, prices of its own, granian. Raises BenchError where it is missing."""
     if not LITELLM.exists():
         raise BenchError(
-            f"LiteLLM is not at {LITELLM}: make a venv there, and `pip install 'litellm[proxy]' granian`"
+            f"LiteLLM is not at {LITELLM.parents[1].relative_to(ROOT)}:"
+            " run `make bench-peer`, or leave it out by --without-peer"
         )
     home = folder / "litellm"
     home.mkdir()
@@ -269,8 +272,11 @@ def ours(folder: Path, upstream: Side) -> Iterator[Side]:
             *stargate, "gateway", "--data", "gateway", "--server", url, "--key", "gateway.key", "--node", "node-1",
             "--workers", "1", "--port", str(port),
         ]  # fmt: skip
+        begun_s = time.perf_counter()
         process = stack.enter_context(running(gateway, home, GATEWAY_CORE, **source))
         side = Side("ours", dict.fromkeys(MODELS, f"http://127.0.0.1:{port}/v1"), token, process.pid, home)
+        wait_for(side, ("plain",))
+        side = side._replace(start_s=time.perf_counter() - begun_s)
         wait_for(side)
         yield side
 

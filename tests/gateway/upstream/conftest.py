@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from stargate.gateway.upstream import AiohttpUpstream, Upstream
-from stargate.gateway.upstream.by_httptools import HttptoolsUpstream
+from stargate.gateway.upstream import HttptoolsUpstream, Upstream
+from stargate.gateway.upstream.by_aiohttp import AiohttpUpstream
 from stargate.gateway.upstream.by_pyreqwest import PyreqwestUpstream
 from tests.gateway.provider import Provider
 

@@ -115,26 +115,34 @@ class Switchboard:
 
         `prefix`: 64 bits of the hash of the prompt's beginning, 0 for none; `tried`: ids that were asked already.
         """
-        posts = self.posts
-        takers = [
-            post
-            for endpoint in ways
-            if endpoint.id not in tried and (post := posts.get(endpoint.id)) is not None and post.takes(at_us)
-        ]
+        self._turn += 1
+        takers = self._takers(ways, at_us, tried, len(ways) if prefix else LOOKED_AT)
         if not takers:
             return self._resting(ways, tried)
         if len(takers) < 2:
             return takers[0]
         known = max(takers, key=lambda post: _weight(prefix, post.salt)) if prefix else None
-        self._turn += 1
-        if len(takers) > LOOKED_AT:
-            start = (self._turn * _GOLDEN & _MASK) % len(takers)
-            takers = (takers + takers[:LOOKED_AT])[start : start + LOOKED_AT]
+        takers = takers[:LOOKED_AT]
         loads = _Loads(takers, prefer, at_us, stream=stream)
         found = min(takers, key=loads.rank)
         if known is not None and loads.is_near(known, found):
             found = known
         found.turn = self._turn
+        return found
+
+    def _takers(self, ways: Sequence[Endpoint], at_us: int, tried: Collection[str], most: int) -> list[Post]:
+        """So many of those that take a request now, from another one on each time where there are many."""
+        if len(ways) > LOOKED_AT:
+            start = (self._turn * _GOLDEN & _MASK) % len(ways)
+            ways = (*ways[start:], *ways[:start])
+        posts = self.posts
+        found: list[Post] = []
+        for endpoint in ways:
+            post = posts.get(endpoint.id)
+            if post is not None and post.takes(at_us) and endpoint.id not in tried:
+                found.append(post)
+                if len(found) >= most:
+                    break
         return found
 
     def _resting(self, ways: Sequence[Endpoint], tried: Collection[str]) -> Post | None:
