@@ -17,6 +17,7 @@ from stargate.cli.show import lines as shown_lines
 from stargate.cli.submit import read
 from tests.cli.conftest import Run, until
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "serving" / "vllm.yaml"
 COMMANDS = (cancel, logs, scale, explained, listed, shown_lines)
 
 
@@ -128,11 +129,31 @@ def test_a_service_is_scaled_and_cancelled(on_server: Run, tmp_path: Path) -> No
     assert on_server("cancel", id).out == f"{id} had ended already\n"
 
 
+def test_a_service_is_revised(on_server: Run, tmp_path: Path) -> None:
+    path = tmp_path / "serve.yaml"
+    file = "kind: serve\nservice: {replica_policy: {min_replicas: 0}}\nrun: sleep 600 # version $VERSION\n"
+    path.write_text(file, encoding="utf-8")
+    assert on_server("submit", path, "--id", "revised", "--env", "VERSION=1").code == 0
+    ran = on_server("revise", "revised", path, "--env", "VERSION=2")
+    assert (ran.out, ran.err) == (
+        "Rolling out a new version of revised\n",
+        "`stargate show revised` says how far it is\n",
+    )
+    until(lambda: not on_server("show", "revised", "--json").json.get("rollout"))
+    assert on_server("show", "revised", "--json").json["workload"]["envs"] == {"VERSION": "2"}
+    assert on_server("revise", "revised", path, "--env", "VERSION=2").out == "revised is that already\n"
+    assert on_server("revise", "revised", path, "-e", "VERSION=3", "--json").json["seq"] > 0
+    path.write_text("run: echo\n", encoding="utf-8")
+    assert on_server("revise", "revised", path).code == 2
+    assert on_server("cancel", "revised").code == 0
+
+
 def test_what_does_not_exist(on_server: Run) -> None:
     for words in (
         ["show", "nope"],
         ["logs", "nope"],
         ["cancel", "nope"],
+        ["revise", "nope", EXAMPLE],
         ["explain", "nope"],
         ["explain", 10**9],
     ):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from stargate.base.time import Duration
 from stargate.broker.fact import Requeued, Stopping
 from stargate.server.readiness import Asked, Pace, Readiness
 from stargate.server.replacing import Replacing
@@ -43,10 +44,18 @@ async def test_one_that_was_ready_is_silent_after_many_failures() -> None:
         await until(lambda: not readiness.silent())
 
 
-async def test_one_that_never_was_is_silent_when_its_time_is_over() -> None:
+LATE = Probe(initial_delay=Duration(0))
+DEFAULT = Probe(initial_delay=Duration(0))
+
+
+async def test_one_that_never_was_is_silent_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     async with asking(lambda _attempt, _pool: "") as (readiness, _):
-        readiness.follow({"a": Asked("a", "p", "s"), "b": Asked("b", "p", "s", Probe(initial_delay=0))})  # type: ignore[arg-type]
+        monkeypatch.setattr("stargate.server.readiness.DEFAULT", DEFAULT)
+        readiness.follow(
+            {"a": Asked("a", "p", "s", DEFAULT), "b": Asked("b", "p", "s", LATE), "c": Asked("c", "p", "s")}
+        )
         await asyncio.sleep(0.01)
+        # `a` states no probe, and `c` has time.
         assert readiness.silent() == {"b": "it runs, and has not become ready within 0"}
 
 

@@ -22,6 +22,8 @@ from stargate.broker.fact import (
     Ended,
     FactDeclared,
     Repriced,
+    Revised,
+    RolloutEnded,
     Scaled,
     Started,
     Submitted,
@@ -37,7 +39,7 @@ from stargate.rehearsal.report.summary import Identity, Summary
 GIVEN: frozenset[type] = frozenset(
     {
         Declared, FactDeclared, SupplyMarked, CapacitySet, Repriced, Submitted, Accepted, Started, Checkpointed, Ended,
-        CancelRequested, Scaled, WorkloadEnded, OfferAnswered, OfferReceived, QuoteReceived,
+        CancelRequested, Scaled, Revised, RolloutEnded, WorkloadEnded, OfferAnswered, OfferReceived, QuoteReceived,
     }
 )  # fmt: skip
 """Facts that somebody told the broker, and ends that follow from them; all others it decided."""

@@ -112,18 +112,24 @@ class Readiness:
         )
 
     def silent(self) -> dict[str, str]:
-        """Replicas that should answer and do not, each with what is wrong."""
+        """Replicas that should answer and do not, each with what is wrong.
+
+        One that never has is let be where no probe is stated: it may be no HTTP that it speaks.
+        """
         now = asyncio.get_running_loop().time()
         found: dict[str, str] = {}
         for attempt, replica in self._replicas.items():
-            delay = replica.asked.probe.initial_delay
+            asked = replica.asked
+            delay = asked.probe.initial_delay
             if replica.address:
                 continue
             if replica.was_ready and replica.failed >= self._pace.silent_failures:
                 found[attempt] = (
                     f"it runs, and has failed its readiness probe {replica.failed} times in a row"
                 )
-            elif not replica.was_ready and now - replica.since > delay / SECOND:
+            elif (
+                not replica.was_ready and now - replica.since > delay / SECOND and asked.probe is not DEFAULT
+            ):
                 found[attempt] = f"it runs, and has not become ready within {delay}"
         return found
 
