@@ -97,7 +97,7 @@ def description(version: str) -> dict[str, Any]:
 
 def _asking(operation: Operation) -> dict[str, Any]:
     prompt, kind, summary = _PROMPTS[operation]
-    answers = {"application/json": {"schema": {"type": "object"}}}
+    answers: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
     if operation != "embeddings":
         answers["text/event-stream"] = {"schema": _EVENT}
     return {
