@@ -51,8 +51,9 @@ def request_lines(found: dict[str, Any]) -> list[str]:
     """A request at a gateway: what became of it, every endpoint that was asked, and why these and no others."""
     asks = " ".join(part for part in (found["product"], found["team"]) if part)
     name = found["key_name"] or found["key"]
+    batch = f", a line of {found['batch']}" if found.get("batch") else ""
     said = [
-        f"{found['operation']} for {name}{f' ({asks})' if asks else ''}: {found['summary']}",
+        f"{found['operation']} for {name}{f' ({asks})' if asks else ''}{batch}: {found['summary']}",
         "",
         table(ATTEMPT_HEADINGS, map(_attempt_row, found["attempts"])),
     ]

@@ -90,7 +90,11 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
         """The owner as gateways know it by the key of a batch: its limits and its budget are the owner's."""
         ends = [expires for expires in (self.expires, owner.expires) if expires is not None]
         return msgspec.structs.replace(
-            owner.application(), sha256=self.sha256, expires=min(ends, default=None), operator=False
+            owner.application(),
+            sha256=self.sha256,
+            expires=min(ends, default=None),
+            operator=False,
+            batch=self.name,
         )
 
 

@@ -45,6 +45,9 @@ def test_every_request_is_answered_once_and_counted_once(shop: Yard) -> None:
     told = [
         each for each in shop.filed().values() if each.key_name == "whole" and each.settled.outcome == "done"
     ]
+    assert {each.admitted.batch for each in told} == {batch.id}
+    _, request = shop.ask(f"/v1/requests/{output[0]['response']['request_id']}", plane=True)
+    assert (request["batch"], request["key_name"]) == (batch.id, "whole")
     assert batch.usage is not None
     assert len(told) == 49
     assert sum(each.settled.tokens.output_tokens for each in told) == batch.usage.output_tokens

@@ -50,3 +50,5 @@ class Application(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     expires: Instant | None = None
     operator: bool = False
     """Sees in a header why a request went where it went."""
+    batch: str = ""
+    """The batch that this key speaks for, under the id and the limits of the key that made it; empty: for none."""

@@ -57,6 +57,8 @@ class Admitted(msgspec.Struct, frozen=True, array_like=True, tag="a", gc=False):
     reserved_micro_usd: int = 0
     lease_us: int = 0
     """Names, with the key and the host, the lease whose money it spends; 0: none."""
+    batch: str = ""
+    """The batch that it is a line of; empty: of none."""
 
     @property
     def upstream_id(self) -> str:

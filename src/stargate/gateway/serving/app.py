@@ -112,10 +112,7 @@ class App:
         desk.observer.asks(passage, operation, scope.headers)
         routes, application = desk.application(scope.headers.get("authorization"))
         passage.application = application
-        if desk.open_requests >= desk.settings.open_requests:
-            raise Refusal(
-                429, "overloaded", f"{desk.open_requests:,} requests are open here, the limit", retry_s=1
-            )
+        desk.demand_room()
         desk.open_requests += 1
         try:
             asked = await self._read(scope, proto, passage, operation)

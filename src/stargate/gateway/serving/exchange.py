@@ -188,6 +188,7 @@ class Exchange:
             reserved=Tokens(input_tokens=asked.input_tokens, output_tokens=asked.output_tokens),
             reserved_micro_usd=reserved,
             lease_us=held.lease_us,
+            batch=self._application.batch,
         )
         run = OpenAttempt(desk, post, admitted, held)
         run.asked = asked

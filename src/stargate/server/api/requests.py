@@ -68,6 +68,8 @@ class RequestView(msgspec.Struct, frozen=True):
     product: str
     team: str
     operation: Operation
+    batch: str
+    """The batch that it is a line of; empty: of none."""
     summary: str
     attempts: tuple[AttemptAtView, ...]
     """Every endpoint that was asked, in order."""
@@ -97,6 +99,7 @@ async def show_request(house: Here, id: Id) -> RequestView:
         product=first.scope.product,
         team=first.scope.team,
         operation=first.admitted.operation,
+        batch=first.admitted.batch,
         summary=_summary(found),
         attempts=tuple(map(_attempt, found)),
         whys=whys,
