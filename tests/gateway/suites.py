@@ -49,6 +49,8 @@ def outcomes(asked: argparse.Namespace, url: str, report: Path) -> dict[str, str
     environment = {**os.environ, "TEST_API_BASE_URL": url, "PYTHONPATH": os.pathsep.join(paths)}
     files = [str(clone / "tests" / "api_resources" / name) for name in FILES]
     options = [
+        "-k",
+        asked.only,
         "-q",
         "-o",
         "addopts=",
