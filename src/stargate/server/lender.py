@@ -6,12 +6,10 @@ requests, so that what arrives as spent is in one step no longer leased.
 
 from __future__ import annotations
 
-import asyncio
-
 import msgspec
 
 from stargate.gateway.lending import SqliteBook
-from stargate.gateway.limits import Wish, limit_of
+from stargate.gateway.limits import Slice, Wish, limit_of
 from stargate.gateway.limits.lease import Leased, Leasing
 from stargate.server.auth import Keyring
 from stargate.server.driver import Driver
@@ -32,11 +30,12 @@ class Lender:
     async def lend(self, leasing: Leasing, source: str) -> Leased:
         """A slice for each wish. Raises InternalError where nobody can say now what is left."""
         named = msgspec.structs.replace(leasing, node=holder(source, leasing.node))
-        money, minute = await asyncio.gather(
-            self._log.lend(_part(named, money=True), self._limit, self._driver.now()),
-            self._book.lend(_part(named, money=False), self._limit),
-        )
-        found = {True: iter(money.slices), False: iter(minute.slices)}
+        money = _part(named, money=True)
+        minute = await self._book.lend(_part(named, money=False), self._limit)
+        lent: tuple[Slice, ...] = ()
+        if money.wishes or money.returned:  # each costs a write that must be durable
+            lent = (await self._log.lend(money, self._limit, self._driver.now())).slices
+        found = {True: iter(lent), False: iter(minute.slices)}
         slices = tuple(next(found[wish.kind == MONEY]) for wish in leasing.wishes)
         return Leased(slices, minute.hosts)
 

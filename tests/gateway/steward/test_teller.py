@@ -164,3 +164,34 @@ def test_a_key_that_nobody_knows_is_given_nothing(kind: str) -> None:
         assert given.count == 0
 
     within(main)
+
+
+def test_what_was_just_given_is_among_what_is_held() -> None:
+    """However fast one question follows another."""
+
+    async def main(bank: Bank) -> None:
+        teller, _ = host(bank)
+        await asyncio.sleep(2)
+        others = []
+        for nth in range(6):
+            others.append(asyncio.create_task(teller.give(f"w{nth}", [Wish("k", "slots", 1)])))
+            await asyncio.sleep(0.004)
+        assert sum([(await each)[0].count for each in others]) == 6
+        elsewhere, _ = host(bank, "other")
+        (given,) = await elsewhere.give("v", [Wish("k", "slots", 4)])
+        assert given.count == 0
+
+    within(main)
+
+
+def test_money_for_whoever_has_gone_goes_back() -> None:
+    async def main(bank: Bank) -> None:
+        teller, _ = host(bank)
+        asking = asyncio.create_task(teller.give("w", [Wish("k", "money", 500)]))
+        await asyncio.sleep(0.005)
+        asking.cancel()
+        await asyncio.sleep(2)
+        (given,) = await host(bank, "other")[0].give("v", [Wish("k", "money", 500)])
+        assert given.count == 500
+
+    within(main)

@@ -128,9 +128,15 @@ class Branch:
         self._said = slots
         self._away_s = 0.0
         self.hosts = max(1, leased.hosts)
-        for (_, future), found in zip(wishes, leased.slices, strict=True):
+        for (wish, future), found in zip(wishes, leased.slices, strict=True):
             if not future.done():
                 future.set_result(found)
+            elif found.count > 0 and wish.kind != "slots":  # whoever wanted it has gone
+                self._returned.append(Returned(wish.application, wish.kind, found.count, found.given_us))
+        if self._wishes:
+            self._bell.set()
+        # Those who waited take what they were given before it is said what the host holds.
+        await asyncio.sleep(0)
 
     def _fail(self) -> None:
         waiting, self._wishes = self._wishes, []

@@ -67,6 +67,7 @@ class Steward:
         self._watch = Watch(self._folder / "metrics", clock_us)
         self._loads = Loads(self._folder, charge.node, Instant(clock_us()))
         self._limits = charge.limits
+        self._hosts = 0
         self._teller = Teller(clock_us)
         self._bank = BankServer(self._teller)
         self._upstream = HttptoolsUpstream()
@@ -85,12 +86,22 @@ class Steward:
         minute = Branch(lender, self._teller.limit, name, self._teller.slots)
         money = minute if lender is self._home else Branch(self._home, self._teller.limit, name)
         self._teller.open(minute, money)
+        known = self._folder / "hosts"
+        with contextlib.suppress(OSError, ValueError):
+            minute.hosts = max(1, int(known.read_text()))
+
+        def beat() -> None:
+            if minute.hosts != self._hosts:
+                self._hosts = minute.hosts
+                known.write_text(str(minute.hosts))  # for a life that begins when nobody can be asked
+            self._teller.beat()
+
         await self._bank.open(self._folder / "bank")
         shipper = Shipper(self._folder / "spool", self._ship, self._ask, clock_us)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._follow())
-                tasks.create_task(minute.run(self._teller.beat))
+                tasks.create_task(minute.run(beat))
                 if money is not minute:
                     tasks.create_task(money.run(lambda: None))
                 tasks.create_task(self._tell())

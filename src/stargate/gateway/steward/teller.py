@@ -37,7 +37,7 @@ Key = tuple[str, Kind]
 class _Dry(NamedTuple):
     """So much was refused."""
 
-    amount: int
+    refused_count: int
     until_us: int
     more_us: int
 
@@ -172,7 +172,7 @@ class Teller:
         """Fill the hand. A slice: what is to be said instead, as nothing was given."""
         key, at_us = _key(wish), self._clock_us()
         dry = self._dry.get(key)
-        if dry is not None and at_us < dry.until_us and wish.count >= dry.amount:
+        if dry is not None and at_us < dry.until_us and wish.count >= dry.refused_count:
             return Slice(0, at_us, at_us, dry.more_us)
         hand = self._hands.setdefault(key, _Hand())
         if hand.left and wish.kind != "slots":  # it counts at another time
