@@ -21,8 +21,11 @@ from pathlib import Path
 
 from stargate.engines.local import agents, retire
 from tests.conftest import REPOSITORY
+from tests.gateway.provider.server import free_port
 
-LOOKING = {"explain", "journal", "leases", "logs", "needs", "offers", "pools", "ps", "show", "status"}
+LOOKING = {
+    "explain", "journal", "leases", "logs", "models", "needs", "offers", "pools", "ps", "show", "status", "usage",
+}  # fmt: skip
 PATIENCE_S = 100.0
 PAUSE_S = 0.25
 SHORTER = ("sleep 0.2", "sleep 0.03")
@@ -107,14 +110,20 @@ class Session:
         return done.stdout
 
     def _start(self, command: str) -> str:
-        """The server, at any free port, so that it does not meet another one."""
+        """The server, or a gateway, at a free port, so that it does not meet another one."""
         words = [*shlex.split(command), "--port", "0"]
+        asked = "stargate status"
+        if words[1] == "gateway":
+            port = free_port()
+            words[-1] = str(port)
+            self.environment["STARGATE_GATEWAY"] = f"http://127.0.0.1:{port}/v1"
+            asked = f"curl --silent http://127.0.0.1:{port}/health/ready"
         with (self.folder / "background.log").open("ab") as log:
             process = subprocess.Popen(words, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
         self.background.append(process)
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
-            if self._output("stargate status").startswith("Stargate "):
+            if self._output(asked).startswith(("Stargate ", '{"status":"ok"')):
                 return ""
             time.sleep(PAUSE_S)
         return f"$ {command}\ndoes not answer:\n{(self.folder / 'background.log').read_text()}"
