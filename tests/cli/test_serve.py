@@ -72,6 +72,22 @@ def test_it_waits_for_so_long_and_says_where_to_look(on_server: Run) -> None:
     assert ended.code == 1
 
 
+def test_the_same_name_again_is_another_version(on_server: Run) -> None:
+    first = SERVICE.replace("site", "page").replace("replicas: 2", "replicas: 1")
+    found = on_server("serve", "-", "--gateway", NOWHERE, "--json", stdin=first).json
+    id = found["id"]
+    assert id.startswith("page-")
+    second = first.replace("--bind", "--protocol HTTP/1.1 --bind")
+    again = on_server("serve", "-", "--gateway", NOWHERE, "--json", stdin=second).json
+    assert (again["id"], again["ready"]) == (id, 1)
+    shown = on_server("show", id, "--json").json
+    assert "HTTP/1.1" in shown["workload"]["run"]
+    assert "rollout" not in shown
+    assert {each["stop_reason"] for each in shown["attempts"][:2]} & {"replaced", "scaled_down"}
+    on_server("cancel", id)
+    until(lambda: on_server("show", id, "--json").json["ready"] == 0)
+
+
 def test_only_a_service_is_served(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "job.yaml"
     file.write_text("name: job\nresources: {accelerators: H100:1}\nrun: echo\n", encoding="utf-8")

@@ -62,8 +62,13 @@ class Services(Plant):
 
     def rollout(self) -> str:
         """How far a new version is."""
-        said: str = self.ask("/v1/workloads/chat", plane=True)[1].get("rollout", "")
+        said: str = self.shown().get("rollout", "")
         return said
+
+    def shown(self) -> dict[str, Any]:
+        """The service."""
+        found: dict[str, Any] = self.ask("/v1/workloads/chat", plane=True)[1]
+        return found
 
     def models(self) -> list[str]:
         status, said = self.ask("/v1/models", token=self.token)
@@ -197,7 +202,7 @@ def test_a_new_version_takes_the_place_of_the_old_one_and_no_request_is_lost(ser
             services.wait(lambda: not services.rollout())
         finally:
             ended.set()
-    assert services.rollout() == ""
+    assert "given_up" not in services.shown()
     services.await_endpoints("chat.0.2", "chat.1.2")
     assert {each for call in calls for each in call.result()} == {200}
     assert {each for stream in streams for each in stream.result()} == {(20, True)}
@@ -211,7 +216,7 @@ def test_a_version_that_ends_by_itself_is_given_up_while_the_old_one_serves(serv
     services.await_endpoints("chat.0.1")
     body = {"yaml": service("replicas: 1", "play=nonsense")}
     assert services.ask("/v1/workloads/chat/revise", body, plane=True)[0] == 200
-    services.wait(lambda: "have ended by themselves" in services.rollout())
+    services.wait(lambda: "have ended by themselves" in services.shown().get("given_up", ""))
     assert services.chat()[0] == 200
     services.wait(lambda: set(services.attempts().values()) == {"running", "ended"})
     assert services.attempts()["chat.0.1"] == "running"

@@ -51,7 +51,7 @@ def _row(item: dict[str, Any], now: Instant) -> tuple[Any, ...]:
     total = item.get("total_steps")
     return (
         item["id"],
-        f"{item['status']}, {item['rollout']}" if item.get("rollout") else item["status"],
+        ", ".join(filter(None, (item["status"], item.get("rollout"), item.get("given_up")))),
         item["kind"],
         item["team"],
         item["nodes"],

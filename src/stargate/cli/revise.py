@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from stargate.base import wire
-from stargate.cli.client import connect, part
+from stargate.cli.client import Client, connect, part
 from stargate.cli.options import server_options
 from stargate.cli.output import json_option, print_json
 from stargate.cli.submit import read
+from stargate.workloads import Workload
 
 
 @click.command("revise")
@@ -29,7 +31,7 @@ def command(id: str, file: Path, envs: tuple[str, ...], data: Path, url: str | N
     """
     workload = read(file, None, envs)
     with connect(data, url) as client:
-        answer = client.post(f"workloads/{part(id)}/revise", {"workload": wire.to_plain(workload)})
+        answer = revise(client, id, workload)
     if as_json:
         print_json(answer)
         return
@@ -38,3 +40,11 @@ def command(id: str, file: Path, envs: tuple[str, ...], data: Path, url: str | N
         return
     click.echo(f"Rolling out a new version of {id}")
     click.echo(f"`stargate show {id}` says how far it is", err=True)
+
+
+def revise(client: Client, id: str, workload: Workload) -> dict[str, Any]:
+    """Have a service be this from now on; 0 as its `seq`: it is that already."""
+    answer: dict[str, Any] = client.post(
+        f"workloads/{part(id)}/revise", {"workload": wire.to_plain(workload)}
+    )
+    return answer

@@ -9,18 +9,22 @@ from typing import Any
 
 import click
 
-from stargate.base.errors import StargateError, UserError
+from stargate.base.errors import StargateError, StateConflictError, UserError
 from stargate.base.time import SECOND, Duration
 from stargate.cli.client import Client, ServerUnreachableError, connect
 from stargate.cli.conversation import Gateway
 from stargate.cli.deal import DurationType
 from stargate.cli.options import GATEWAY, gateway_option, server_options
 from stargate.cli.output import count, json_option, print_json
+from stargate.cli.revise import revise
 from stargate.cli.submit import read, say, send, waited, what_options
+from stargate.workloads import Workload
 
 ROUTED_S = 10.0
 """A gateway that is up follows within a second; longer than this it is waited for only by name."""
 POLL_S = 0.1
+LOOKED_AT = 10_000
+"""Open workloads among which one of its name is looked for."""
 
 
 @click.command("serve")
@@ -51,8 +55,9 @@ def command(
 ) -> int:
     """Serve a model, as FILE says (`-` reads standard input), and wait until it can be asked.
 
-    FILE is workload YAML of `kind: serve`. It is submitted as by `stargate submit`; then each of its replicas has to
-    answer its readiness probe, and the gateway to have routes to them. Exit code 1: they did not in time.
+    FILE is workload YAML of `kind: serve`. It is submitted as by `stargate submit`; where a service of this name and
+    team is there already, as a new version of that, as by `stargate revise`. Then each of its replicas has to answer
+    its readiness probe, and the gateway to have routes to them. Exit code 1: they did not in time.
     """
     workload = read(file, name, envs)
     if workload.kind != "serve":
@@ -61,7 +66,7 @@ def command(
             "write `kind: serve`, or run it with `stargate submit`",
         )
     with connect(data, url) as client:
-        accepted = send(client, workload, id)
+        accepted = _put(client, workload, id)
         if no_wait:
             say(accepted, as_json=as_json)
             return 0
@@ -79,9 +84,24 @@ def command(
     return 0 if ready else 1
 
 
+def _put(client: Client, workload: Workload, id: str) -> dict[str, Any]:
+    """Submit it, or what differs from it as a new version of the one service of its id, or else of its name."""
+    if not id:
+        there = client.pages("workloads", most=LOOKED_AT, state="active")
+        wanted = ("serve", workload.name, workload.team)
+        alike = [each["id"] for each in there if (each["kind"], each["name"], each["team"]) == wanted]
+        id = alike[0] if len(alike) == 1 else ""
+        if not id:
+            return send(client, workload, "")
+    try:
+        return send(client, workload, id)
+    except StateConflictError:
+        return {"id": id, **revise(client, id, workload)}
+
+
 def _ready(shown: dict[str, Any]) -> bool:
-    """Whether all its replicas answer; or it has ended, and none will."""
-    return bool(shown.get("ended_at")) or (shown["ready"] >= shown["replicas"])
+    """Whether all its replicas answer, and none is being replaced; or it has ended, and none will."""
+    return bool(shown.get("ended_at")) or (shown["ready"] >= shown["replicas"] and not shown.get("rollout"))
 
 
 def _routed(client: Client, url: str) -> bool:

@@ -36,8 +36,8 @@ def lines(shown: dict[str, Any]) -> list[str]:
         "",
         f"Asked: {shown['kind']} by {shown['actor'] or 'somebody'}, {moment(shown['submitted_at'])}",
     ]
-    if shown.get("rollout"):
-        said.append(f"Version: {shown['rollout']}")
+    if shown.get("rollout") or shown.get("given_up"):
+        said.append(f"New version: {shown.get('rollout') or shown['given_up']}")
     said += [f"  {wish(each, work.get('nodes', 1))}" for each in work.get("alternatives", [{}])[:10]]
     said += [f"  sized: {sized(each)}" for each in work.get("sizes", [])[:10]]
     for name in ("deadline", "time_limit", "max_cost_usd", "residency", "priority"):

@@ -87,11 +87,15 @@ class Rollouts:
         """What an operator should look at."""
         return tuple(f"a new version of {id} was given up: {says}" for id, says in self._given_up.items())
 
+    def given_up(self, id: str) -> str:
+        """Why the last version of a service was given up, as far as this server has seen it; empty: it was not."""
+        return self._given_up.get(id, "")
+
     def told(self, state: State, holder: WorkloadState) -> str:
-        """How far the roll-out of a service is, or why the last one was given up; empty: neither."""
+        """How far the roll-out of a service is; empty: there is none."""
         rollout = holder.workload.rollout
         if rollout is None or holder.ended:
-            return self._given_up.get(holder.id, "") if not holder.ended else ""
+            return ""
         fresh = sum(is_new(state, holder, slot) for slot in holder.slots)
         return f"{min(fresh, rollout.replicas)} of {rollout.replicas} replicas are of the new version"
 

@@ -98,7 +98,9 @@ class WorkloadRow(msgspec.Struct, frozen=True, omit_defaults=True):
     cost_micro_usd: int
     """So far."""
     rollout: str = ""
-    """How far a new version of a service is, or why the last one was given up."""
+    """How far a new version of a service is, while it is rolled out."""
+    given_up: str = ""
+    """Why the last version of a service was given up, as far as this server has seen it."""
 
 
 class WorkloadPage(msgspec.Struct, frozen=True):
@@ -323,6 +325,7 @@ def _row(house: House, state: State, holder: WorkloadState, now: Instant) -> Wor
         cost_micro_usd=holder.cost_micro_usd
         + sum(cost_so_far(one, now) for one in attempts if one.status != "ended"),
         rollout=house.rollouts.told(state, holder),
+        given_up="" if holder.ended else house.rollouts.given_up(holder.id),
     )
 
 
