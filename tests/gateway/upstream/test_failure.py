@@ -114,9 +114,8 @@ async def test_silence_ends(upstream: Upstream, provider: Provider, script: str,
 
 async def test_slowness_ends(upstream: Upstream, provider: Provider) -> None:
     patience = Patience(first_byte_s=5, idle_s=5, total_s=1)
-    answer = await ask(upstream, provider, "tokens=10000&pace_ms=10", stream=True, patience=patience)
     with pytest.raises(CutError) as cut:
-        await answer.whole(LIMIT_BYTES)
+        await read(upstream, provider, "tokens=10000&pace_ms=10", stream=True, patience=patience)
     assert cut.value.reason == "late"
     await until(lambda: provider.tally.requests["r"].aborted)
 
