@@ -125,7 +125,7 @@ def test_an_applications_key_has_a_scope_and_no_other_does(ring: Keyring, tmp_pa
     assert ring.make("bare", "application", NOW)[0].scope == Scope()
     for extra in ({"scope": scope}, {"operator": True}):
         with pytest.raises(InputError, match="application"):
-            forge("k", "engineer", NOW, **extra)  # type: ignore[arg-type]
+            forge("k", "engineer", NOW, **extra)
 
 
 def test_whoever_follows_hears_of_every_change(ring: Keyring) -> None:
