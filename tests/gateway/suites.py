@@ -48,19 +48,8 @@ def outcomes(asked: argparse.Namespace, url: str, report: Path) -> dict[str, str
     paths = [str(clone / "src"), str(clone), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "TEST_API_BASE_URL": url, "PYTHONPATH": os.pathsep.join(paths)}
     files = [str(clone / "tests" / "api_resources" / name) for name in FILES]
-    options = [
-        "-k",
-        asked.only,
-        "-q",
-        "-o",
-        "addopts=",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:xdist",
-        "--tb=no",
-        f"--junitxml={report}",
-    ]
+    options = ["-q", "-k", asked.only, "-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    options += ["--tb=no", f"--junitxml={report}"]
     subprocess.run(
         [asked.python, "-m", "pytest", *options, *files],
         cwd=clone, env=environment, stdout=subprocess.DEVNULL, timeout=SUITE_S, check=False,
@@ -131,6 +120,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.gateway.suites")
     parser.add_argument("--openai-python", type=Path, required=True, metavar="CLONE")
     parser.add_argument("--backend", choices=("mock", "llama"), default="mock")
+    parser.add_argument("--only", default="", metavar="WORDS", help="as pytest's -k")
     parser.add_argument(
         "--python", default=sys.executable, metavar="PYTHON", help="with what those tests need"
     )
