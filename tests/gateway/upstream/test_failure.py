@@ -10,7 +10,7 @@ import pytest
 
 from stargate.gateway.upstream import Answer, CutError, Patience, UnsentError, Upstream
 from tests.gateway.provider import Provider, free_port
-from tests.gateway.upstream.ask import LIMIT_BYTES, ask, read, until
+from tests.gateway.upstream.ask import ask, read, until
 
 pytestmark = pytest.mark.anyio
 
@@ -113,7 +113,7 @@ async def test_silence_ends(upstream: Upstream, provider: Provider, script: str,
 
 
 async def test_slowness_ends(upstream: Upstream, provider: Provider) -> None:
-    patience = Patience(first_byte_s=5, idle_s=5, total_s=1)
+    patience = Patience(first_byte_s=5, idle_s=5, total_s=3)
     with pytest.raises(CutError) as cut:
         await read(upstream, provider, "tokens=10000&pace_ms=10", stream=True, patience=patience)
     assert cut.value.reason == "late"

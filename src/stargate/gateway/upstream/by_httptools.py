@@ -75,7 +75,7 @@ class HttptoolsUpstream:
         head = _head(url, target, headers, body)
         line = self._kept(target.origin) or await self._connected(url, target.origin)
         reply = line.ask(url, head, body or b"")
-        wait = _Head(reply, now_s + self._connect_s + patience.first_byte_s, now_s + patience.total_s)
+        wait = _Head(reply, now_s + min(self._connect_s + patience.first_byte_s, patience.total_s))
         self._watch.add(wait)
         try:
             while not reply.status and reply.fault is None:
@@ -261,20 +261,16 @@ async def _waited(loop: asyncio.AbstractEventLoop, reply: Reply) -> None:
 class _Head:
     """The wait for the head of an answer."""
 
-    __slots__ = ("_end_s", "_late_s", "_reply")
+    __slots__ = ("_end_s", "_reply")
 
-    def __init__(self, reply: Reply, end_s: float, late_s: float) -> None:
+    def __init__(self, reply: Reply, end_s: float) -> None:
         self._reply = reply
         self._end_s = end_s
-        self._late_s = late_s
 
     def look(self, now_s: float) -> None:
         """See `Wait.look`."""
-        reply = self._reply
-        if now_s >= self._late_s:
-            reply.fail(CutError("late", f"{reply.url} has not begun to answer within all its time"))
-        elif now_s >= self._end_s:
-            reply.fail(CutError("silent", f"{reply.url} does not begin to answer"))
+        if now_s >= self._end_s:
+            self._reply.fail(CutError("silent", f"{self._reply.url} does not begin to answer"))
 
 
 class _Answer(Answer):
