@@ -95,6 +95,10 @@ async def test_why_a_request_went_where_it_went(tmp_path: Path) -> None:
         assert why["shut"][0]["clause"] == "ms-2025/only"
         for caller in (gateway, await stage.caller("application")):
             assert (await caller.http.get("/v1/requests/req_a")).status_code == 403
+        outrun = told(4, key, request="req_c", nth=1, endpoint="gone.0.1", outcome="outrun")
+        await taken(gateway, shipment(told(3, key, request="req_c"), outrun))
+        summary = (await engineer.get("/v1/requests/req_c"))["summary"]
+        assert summary.startswith("done by azure"), "the one that is charged"
         missing = await engineer.http.get("/v1/requests/req_b")
         assert missing.status_code == 404
 

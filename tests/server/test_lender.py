@@ -43,6 +43,7 @@ class Plane:
         ring = SimpleNamespace(find=lambda id: key if id == self._key.id else None)
         driver = SimpleNamespace(now=lambda: Instant(clock_us()))
         self.log = RequestLog(self._folder / "requests.sqlite", 10**6, 30)
+        self.log._open().execute("PRAGMA synchronous = OFF")  # only processes die here
         book = SqliteBook(self._folder / "leases.sqlite", clock_us)
         self.lender = Lender(cast("Any", driver), cast("Any", ring), book, self.log)
 
@@ -266,7 +267,7 @@ def test_nothing_passes_a_limit_while_workers_and_stewards_die_and_answers_are_l
         world = World(
             tmp_path, seed, 3, requests_per_minute=300, concurrent_requests=12, budget_micro_usd=25_000
         )
-        for _ in range(60):
+        for _ in range(25):
             await world.run(3, 10)
             if world.draw.random() < 0.3:
                 world.kill_worker()
@@ -290,9 +291,9 @@ def test_no_budget_is_passed_while_the_control_plane_dies_and_comes_back(tmp_pat
     """It gives nothing twice; and while it is away, hosts serve their part of what is no money."""
 
     async def main() -> World:
-        world = World(tmp_path, seed, 3, budget_micro_usd=25_000)
+        world = World(tmp_path, seed, 3, budget_micro_usd=12_000)
         world.plane.mute = 0.05
-        for _ in range(40):
+        for _ in range(20):
             await world.run(3, 10)
             if world.draw.random() < 0.4:
                 world.plane.away = True
@@ -306,5 +307,5 @@ def test_no_budget_is_passed_while_the_control_plane_dies_and_comes_back(tmp_pat
         return world
 
     world = run(main())
-    assert world.most["money"] <= 25_000
-    assert world.spent >= 0.7 * 25_000, "hardly less than allowed"
+    assert world.most["money"] <= 12_000
+    assert world.spent >= 0.7 * 12_000, "hardly less than allowed"
