@@ -421,6 +421,8 @@ class Exchange:
             self._listening.cancel()
         if self._gone is not None:
             self._gone.cancel()
+        # The server's future and a timer hold this exchange, and no collector sees through them.
+        self._listening = self._gone = self._task = None
         if self._timer is not None:
             self._timer.cancel()
 
