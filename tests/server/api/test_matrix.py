@@ -13,6 +13,7 @@ import pytest
 
 from stargate.base import wire
 from stargate.gateway.batch import Results
+from stargate.gateway.limits.lease import Leasing
 from stargate.gateway.record import Load
 from stargate.server import openapi
 from stargate.server.access import ALLOWED, may
@@ -77,6 +78,7 @@ BODIES: dict[str, Any] = {
 PACKED: dict[str, Any] = {
     "add_records": shipment(told(2)),
     "hear_load": Load(node="a"),
+    "lend": Leasing("a", "s", 1),
     "add_results": Results(0, ()),
 }
 """Bodies that are msgpack."""
