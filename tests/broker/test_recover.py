@@ -85,6 +85,22 @@ def test_a_replica_that_exits_is_replaced_for_ever() -> None:
     assert bench.of(WorkloadEnded) == []
 
 
+def test_a_replica_comes_back_where_it_failed_rather_than_wait_for_its_sibling_to_end() -> None:
+    """Its other place is taken by a service, which does not end; a run waits for one that does."""
+    pools = (pool("a", "oracle", price="1", nodes=1), pool("b", "aws", price="2", nodes=1))
+    bench = Bench(*pools, policy=policy())
+    bench.submit(work("chat", kind="serve", time_limit=None, replicas=2))
+    (first,) = [each for each in bench.state.live.values() if each.pool == "a"]
+    bench.report(first.id, "failed", failure="infrastructure")
+    assert bench.of(Requeued)[0].avoid == ("oracle",)
+    assert sorted(each.pool for each in bench.state.live.values()) == ["a", "b"]
+    bench = Bench(*pools, policy=policy())
+    bench.submit(work("one"))
+    bench.submit(work("other"))
+    bench.report("one.0.1", "failed", failure="infrastructure")
+    assert bench.where("one") == ""
+
+
 def test_a_replica_that_ends_while_it_is_stopped_has_stopped() -> None:
     """A program that exits cleanly on request did not fail."""
     bench = Bench(pool("a", "oracle"), pool("b", "aws"), policy=policy())

@@ -73,7 +73,8 @@ def explain(state: State, workload: str, slot: int, at: Instant) -> Explanation:
         )
     ask = ask_of(state, holder, holder.slots[slot])
     candidates = _candidates(state, ask, at)
-    if ask.avoid and not any(c.verdict in {"best", "busy"} for c in candidates):
+    served = {"best"} if ask.workload.kind == "serve" else {"best", "busy"}
+    if ask.avoid and not any(c.verdict in served for c in candidates):
         # Providers that failed it are passed over only while others can serve.
         candidates = _candidates(state, forgiving(ask), at)
     candidates += _unsourced(state)

@@ -119,9 +119,12 @@ BUSY_LIMIT = 64
 
 
 def place(state: State, ask: Ask, at: Instant, reservation: Reservation | None = None) -> Survey:
-    """Search without the providers that failed this work lately; with them if nothing else can serve."""
+    """Search without the providers that failed this work lately; with them if nothing else can serve.
+
+    A replica does not wait for other places to become free: what is there is taken by services, which do not end.
+    """
     survey = _search(state, ask, at, reservation)
-    if survey.choice is None and not survey.busy and ask.avoid:
+    if survey.choice is None and ask.avoid and (not survey.busy or ask.workload.kind == "serve"):
         return _search(state, forgiving(ask), at, reservation)
     return survey
 

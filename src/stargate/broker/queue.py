@@ -175,6 +175,7 @@ class _Pass(msgspec.Struct, gc=False):
             or supply.until < FOREVER
             or "pool" in self._state.book.fields
             or supply.kind.provider in ask.avoid  # found only because nobody else could serve
+            or (ask.avoid and work.kind == "serve")  # it is tried there as well
         ):
             return
         permits = self._state.permits
