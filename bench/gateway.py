@@ -208,6 +208,7 @@ def _show(found: Table) -> None:
             print(
                 f"  {side:<16}{each.per_s:>10,.0f} /s   p50 {each.p50_ms:>9,.2f} ms   p99 {each.p99_ms:>9,.2f} ms"
                 + (f"   CPU {each.cpu_us:>9,.0f} us" if each.cpu_us else "")
+                + (f"   {each.refused:,.0f} refused" if each.refused else "")
             )
 
 
