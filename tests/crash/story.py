@@ -9,12 +9,24 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Literal
 
+from msgspec import structs
+
 from stargate.agreements import Agreement, WorldFact
 from stargate.agreements.right import Terms
 from stargate.base import wire
 from stargate.base.time import Duration, Instant
 from stargate.broker import Command
-from stargate.broker.command import Cancel, Declare, DeclareFact, MarkSupply, Scale, SetCapacity, Submit
+from stargate.broker.command import (
+    Cancel,
+    Declare,
+    DeclareFact,
+    EndRollout,
+    MarkSupply,
+    Revise,
+    Scale,
+    SetCapacity,
+    Submit,
+)
 from stargate.broker.policy import Policy, Recovery, SourcingPolicy, Team
 from stargate.broker.sourcing.command import AnswerOffer, SubmitQuote, WithdrawNeed, WithdrawQuote
 from stargate.broker.sourcing.records import Offer
@@ -86,6 +98,11 @@ def script() -> list[tuple[str, Command]]:
         ("18m", Submit("third", job("third", nodes=2), "ben")),
         ("20m", SetCapacity("own-tx", 1, "a node is out for repair")),
         ("22m", Scale("web", 1, "eve")),
+        (
+            "23m",
+            Revise("web", structs.replace(service("web", replicas=2), run="python serve.py --new"), "eve"),
+        ),
+        ("23m40s", EndRollout("web", "failed", "it does not answer")),
         ("24m", SetCapacity("own-tx", 2, "repaired")),
         ("25m", Submit("second", job("second", nodes=4), "ben")),
         (

@@ -13,7 +13,16 @@ from stargate.agreements.clause.access import Residency
 from stargate.agreements.right import Requirement
 from stargate.base.time import DAY, HOUR, Duration, Instant
 from stargate.broker import State
-from stargate.broker.command import Cancel, Command, Declare, DeclareFact, Scale
+from stargate.broker.command import (
+    Cancel,
+    Command,
+    Declare,
+    DeclareFact,
+    EndRollout,
+    Replace,
+    Revise,
+    Scale,
+)
 from stargate.broker.sourcing.command import (
     AwardNeed,
     GrantWaiver,
@@ -42,6 +51,28 @@ def _cancel(chance: random.Random, state: State, at: Instant) -> Command | None:
 def _scale(chance: random.Random, state: State, at: Instant) -> Command | None:
     found = [one.id for one in state.records.workloads.values() if one.workload.kind == "serve"]
     return Scale(chance.choice(found), chance.randint(0, 4)) if found else None
+
+
+def _version(chance: random.Random, state: State, at: Instant) -> Command | None:
+    """A new version of a service: the same under another command."""
+    found = [one for one in state.records.workloads.values() if one.workload.kind == "serve"]
+    if not found:
+        return None
+    one = chance.choice(found)
+    to = msgspec.structs.replace(one.workload, run=f"serve version {chance.randint(0, 3)}", rollout=None)
+    return Revise(one.id, to, "somebody")
+
+
+def _end_rollout(chance: random.Random, state: State, at: Instant) -> Command | None:
+    found = [one.id for one in state.records.workloads.values() if one.workload.rollout is not None]
+    return EndRollout(chance.choice(found), chance.choice(["done", "failed"]), "so it is") if found else None
+
+
+def _replace(chance: random.Random, state: State, at: Instant) -> Command | None:
+    found = [one.id for one in state.live.values()]
+    return (
+        Replace(chance.choice(found), chance.choice(["replaced", "unready"]), "so it is") if found else None
+    )
 
 
 def _requirement(chance: random.Random, at: Instant) -> Requirement:
@@ -108,6 +139,9 @@ _WISHES: tuple[Wish, ...] = (
     _cancel,
     _scale,
     _scale,
+    _version,
+    _end_rollout,
+    _replace,
     _open,
     _open,
     _revise,
