@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -89,8 +90,15 @@ class Host:
         """Nothing of it is left, in good order or not."""
         self._process.kill()
         self._process.wait()
-        for provider in agents(self.data / "local"):
-            asyncio.run(retire(self.data / "local", provider, grace_s=0))
+        local = self.data / "local"
+        deadline = time.monotonic() + STOP_S
+        while True:
+            for provider in agents(local):
+                asyncio.run(retire(local, provider, grace_s=0))
+            # One that the server had just begun to start says a moment later where it listens.
+            if not _names(local) or time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
         self._log.close()
 
     def _connect(self) -> Api:
@@ -106,3 +114,12 @@ class Host:
             f"the demo's server did not start: {(self.data / 'server.log').read_text()[-1000:]}",
             "look at what it printed; a free loopback port and a writable temporary folder are all it needs",
         )
+
+
+def _names(folder: Path) -> bool:
+    """Whether a process was started for this folder (Linux; elsewhere that is not known)."""
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if os.fsencode(folder.resolve()) in entry.read_bytes():
+                return True
+    return False

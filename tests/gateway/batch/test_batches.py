@@ -60,7 +60,7 @@ def requests(shop: Yard) -> set[str]:
 
 def test_it_is_a_workload_while_it_runs_and_its_key_ends_with_it(shop: Yard) -> None:
     client = shop.client("work", team="search")
-    batch = begin(client, text(line(f"r{number}", "first_ms=300") for number in range(16)))
+    batch = begin(client, text(line(f"r{number}", "first_ms=5000") for number in range(16)))
     shop.await_runner()
     _, work = shop.ask(f"/v1/workloads/{batch.id}", plane=True)
     assert (work["kind"], work["team"], work["workload"]["model"]) == ("batch", "search", "tiny")
