@@ -2,7 +2,7 @@
 # Everything lands in .venv, pinned and hashed; a second run needs no network.
 
 PYTHON ?= python3
-JOBS ?= 2
+JOBS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("fixed", derandomize=True, database=None)
+settings.register_profile(
+    "fixed", derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile("random", derandomize=False)
 settings.load_profile("fixed")  # the same examples everywhere; `make fuzz` looks for new ones
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ TARGET = "stargate.gateway.serving.worker:worker"
 REST_S = 0.5
 """Before a steward that has died is started anew."""
 STOP_S = 10.0
+LOOK_S = 0.1
+STDERR = 2
 
 
 class Listening(msgspec.Struct, frozen=True):
@@ -80,14 +83,39 @@ def _steward(folder: Path, charge: Charge | None) -> Iterator[None]:
 
 def _keep(path: Path, ending: threading.Event) -> None:
     while not ending.is_set():
-        command = [sys.executable, "-m", "stargate.gateway.steward", str(path)]
-        with subprocess.Popen(command) as process:  # noqa: S603 - a fixed argument list
-            while process.poll() is None and not ending.wait(REST_S / 5):
-                pass
-            if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(STOP_S)
-                except subprocess.TimeoutExpired:
-                    process.kill()
+        pid = _spawn([sys.executable, "-m", "stargate.gateway.steward", str(path)])
+        while not _over(pid) and not ending.wait(LOOK_S):
+            pass
+        if not _over(pid):
+            os.kill(pid, signal.SIGTERM)
+            before = time.monotonic() + STOP_S
+            while not _over(pid) and time.monotonic() < before:
+                time.sleep(LOOK_S)
+            if not _over(pid):
+                os.kill(pid, signal.SIGKILL)
         ending.wait(REST_S)
+
+
+def _spawn(command: list[str]) -> int:
+    """Start a process; its number.
+
+    Not by `subprocess`: that waits for the end of a pipe, and a worker that granian forks at the same moment holds its
+    other end as long as it lives. What workers may inherit, as their sockets, is closed for this one.
+    """
+    held = [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208
+    actions = [(os.POSIX_SPAWN_CLOSE, fd) for fd in held if fd > STDERR and _inherited(fd)]
+    return os.posix_spawn(command[0], command, os.environ, file_actions=actions)
+
+
+def _inherited(fd: int) -> bool:
+    try:
+        return os.get_inheritable(fd)
+    except OSError:
+        return False  # it was closed meanwhile
+
+
+def _over(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True
