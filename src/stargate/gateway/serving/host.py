@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from granian import Granian
@@ -23,6 +24,9 @@ from stargate.gateway.steward.steward import Charge
 BACKLOG = 2_048
 HEADERS_BYTES = 64 << 10
 TARGET = "stargate.gateway.serving.worker:worker"
+SOUND_S = 10.0
+"""A host that has run for so long had come to serve."""
+FAILURES_BORNE = 5
 REST_S = 0.5
 """Before a steward that has died is started anew."""
 STOP_S = 10.0
@@ -45,7 +49,32 @@ def serve(listening: Listening, told: Told, charge: Charge | None = None) -> Non
     path = folder / "told.json"
     path.write_bytes(wire.to_json(told))
     os.environ[VARIABLE] = str(path)
-    server = Granian(
+    with _steward(folder, charge):
+        _insist(listening)
+
+
+def _insist(listening: Listening) -> None:
+    """Granian gives up a host one of whose workers dies twice within seconds. A gateway begins again.
+
+    Where it never comes to serve, there is a reason that stays: then it gives up as well.
+    """
+    failures = 0
+    while True:
+        server = _server(listening)
+        begun_s = time.monotonic()
+        try:
+            server.serve()
+        except SystemExit:
+            failures = 0 if time.monotonic() - begun_s > SOUND_S else failures + 1
+            if server.interrupt_signal or failures >= FAILURES_BORNE:
+                raise
+        else:
+            return
+        time.sleep(REST_S * (1 + failures))
+
+
+def _server(listening: Listening) -> Any:
+    return Granian(
         TARGET,
         address=listening.host,
         port=listening.port,
@@ -59,8 +88,6 @@ def serve(listening: Listening, told: Told, charge: Charge | None = None) -> Non
         http1_settings=HTTP1Settings(max_buffer_size=HEADERS_BYTES),
         log_access=False,
     )
-    with _steward(folder, charge):
-        server.serve()
 
 
 @contextmanager
