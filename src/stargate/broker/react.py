@@ -82,14 +82,17 @@ def start(state: State, attempt: AttemptState) -> StartAttempt:
         pool=attempt.pool,
         nodes=attempt.nodes,
         chips_per_node=attempt.chips_per_node,
-        workload=_as_run(state.records.workloads[attempt.workload].workload),
+        workload=_version(state.records.workloads[attempt.workload].workload, attempt),
         layout=_layout(state, attempt),
     )
 
 
-def _as_run(work: Workload) -> Workload:
-    """Without the version that it takes the place of."""
-    return work if work.rollout is None else replace(work, rollout=None)
+def _version(work: Workload, attempt: AttemptState) -> Workload:
+    """What an attempt runs: asked for again, it is what it was, also where a new version has come since."""
+    rollout = work.rollout
+    if rollout is None:
+        return work
+    return rollout.before if attempt.placed_seq < rollout.since else replace(work, rollout=None)
 
 
 def _layout(state: State, attempt: AttemptState) -> Layout | None:
