@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +20,8 @@ from stargate.gateway.record import Admitted, Application, Endpoint, Model, Rout
 from stargate.gateway.serving.host import Listening, serve
 from stargate.gateway.serving.settings import Settings
 from stargate.gateway.serving.worker import Told
-from tests.gateway.provider.server import free_port
+from tests.gateway.plant import asked
+from tests.gateway.provider import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60.0
@@ -70,17 +68,7 @@ class Alone:
 
     def ask(self, path: str, body: bytes | None = None, token: str = TOKEN) -> tuple[int, Any]:
         """The same with a body: a POST."""
-        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body, headers)
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with direct.open(request, timeout=30) as answer:
-                return answer.status, json.loads(answer.read() or b"null")
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.loads(error.read() or b"null")
-        except OSError:
-            return 0, None
+        return asked(self.port, path, body, token)
 
     def attempts(self) -> list[tuple[Admitted, Settled | None]]:
         """What is on record."""

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -24,7 +23,7 @@ import psutil
 from stargate.base import wire
 from stargate.engines.local import agents, retire
 from stargate.server.request_log import Filed
-from tests.gateway.provider import Process
+from tests.gateway.provider import Process, free_port
 from tests.gateway.provider.tally import Used
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,14 +41,43 @@ apis:
   - {{id: on-oci, provider: oci, site: abilene, url: '{oci}', network: loopback, models: [{{model: tiny}}],
      usage_path: '/usage/{{request_id}}', abort: drain}}
 """
+_POOLED = """
+parties: [{{id: openai, kind: lab}}, {{id: microsoft}}, {{id: oracle}}]
+providers: [{{id: azure, party: microsoft}}, {{id: oci, party: oracle}}]
+sites: [{{id: iowa, jurisdiction: US-IA}}, {{id: abilene, jurisdiction: US-TX}}]
+pools:
+  - &pool
+    {{id: azure-h100, provider: azure, site: iowa, chip: H100-SXM, tenure: owned, chips_per_node: CHIPS,
+     nodes: [{{from: 2024-01-01, nodes: 1}}], engine: {{kind: local}}}}
+  - {{<<: *pool, id: oci-h100, provider: oci, site: abilene}}
+models: [{{id: tiny, owner: openai, price: {{output_usd_per_million_tokens: 1}}}}]
+apis:
+  - &api
+    {{id: on-azure, provider: azure, site: iowa, url: '{azure}', network: loopback, models: [{{model: tiny}}],
+     usage_path: '/usage/{{request_id}}'}}
+  - {{<<: *api, id: on-oci, provider: oci, site: abilene, url: '{oci}'}}
+"""
 POLICY = "policy: {lab: openai, sourcing: {automatic: false}}\n"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+def pooled(chips: int) -> str:
+    """Two providers that run what they are given, on one node of so many chips each, and have an API besides."""
+    return _POOLED.replace("CHIPS", str(chips))
+
+
+def asked(port: int, path: str, body: bytes | None, token: str) -> tuple[int, Any]:
+    """Status and answer of a server on this machine; 0: nobody answers."""
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body, headers)
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(request, timeout=30) as answer:
+            return answer.status, json.loads(answer.read() or b"null")
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read() or b"null")
+    except OSError:
+        return 0, None
 
 
 def _environment(**more: str) -> dict[str, str]:
@@ -201,18 +229,7 @@ class Plant:
         if plane and not token:
             with contextlib.suppress(FileNotFoundError):
                 token = (self.folder / "plane" / "operator.key").read_text().strip()
-        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, headers)
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with direct.open(request, timeout=30) as answer:
-                return answer.status, json.loads(answer.read() or b"null")
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.loads(error.read() or b"null")
-        except OSError:
-            return 0, None
+        return asked(port, path, None if body is None else json.dumps(body).encode(), token)
 
     def wait(self, what: Any, patience_s: float = PATIENCE_S) -> None:
         """Until it is so."""

@@ -7,10 +7,11 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
@@ -21,6 +22,7 @@ from stargate.engines.local import agent_process, agents, retire
 FILES = Path(__file__).parent / "files"
 START_S = 60.0
 STOP_S = 15.0
+POLL_S = 0.1
 
 
 class Host:
@@ -70,6 +72,18 @@ class Host:
         body = {"name": name, "role": role} | ({"scope": scope} if scope else {})
         made: str = self.api.post("/v1/keys", body)["key"]
         return made
+
+    def wait(
+        self, what: str, condition: Callable[[], Any], patience_s: float, log: str = "server.log"
+    ) -> Any:
+        """What `condition` gives, as soon as it is something. Raises InternalError, which names the log to read."""
+        deadline = time.monotonic() + patience_s
+        while time.monotonic() < deadline:
+            found = condition()
+            if found:
+                return found
+            time.sleep(POLL_S)
+        raise InternalError(f"the demo waited in vain for {what}", f"see {self.data}/{log}")
 
     def kill_provider(self, provider: str) -> int:
         """SIGKILL: the provider is gone, with everything that ran there. The pid that was killed."""

@@ -20,7 +20,7 @@ import msgspec
 from stargate.base.errors import InternalError
 from stargate.base.time import Instant
 from stargate.demo.gateway import Gateway
-from stargate.demo.host import Host
+from stargate.demo.host import POLL_S, Host
 from stargate.demo.meter import METERS, Row, at_providers, busy, by_provider, endpoints, in_ledger
 from stargate.demo.scene import Beat
 from stargate.demo.shell import Ended, Running, Shell
@@ -28,7 +28,6 @@ from stargate.demo.shell import Ended, Running, Shell
 MODEL = "smollm2"
 FILE = "smollm2.yaml"
 LOST = "oci"
-POLL_S = 0.1
 PATIENCE_S = 120.0
 """Longest wait for any one step of the story."""
 EXACT = ("--temperature", "0", "--max-tokens", "24")
@@ -242,13 +241,7 @@ class ServingStory:
         return sum(row.requests for row in self.served.ledger) >= self._asked
 
     def _wait(self, what: str, condition: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline:
-            found = condition()
-            if found:
-                return found
-            time.sleep(POLL_S)
-        raise InternalError(f"the demo waited in vain for {what}", f"see {self._host.data}/gateway.log")
+        return self._host.wait(what, condition, PATIENCE_S, "gateway.log")
 
     def _beat(self, what: Any, says: str) -> None:
         self._tell(Beat(round(time.monotonic() - self._start, 2), what, says))

@@ -28,7 +28,6 @@ from stargate.demo.scene import AttemptShown, Beat, OfferShown, Scene
 JOB = "lm"
 HOLDER = "microsoft"
 """The party whose right it is, played by the demo under a provider's key of its own."""
-POLL_S = 0.1
 PATIENCE_S = 180.0
 """Longest wait for any one step of the story."""
 Show = Callable[[Scene], None]
@@ -201,13 +200,7 @@ class Story:
         return next((offer for offer in offers if offer["status"] == "offered"), None)
 
     def _wait(self, what: str, condition: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline:
-            found = condition()
-            if found:
-                return found
-            time.sleep(POLL_S)
-        raise InternalError(f"the demo waited in vain for {what}", f"see {self._host.data}/server.log")
+        return self._host.wait(what, condition, PATIENCE_S)
 
     def _beat(self, what: Any, says: str) -> None:
         self.scene.beats.append(Beat(round(time.monotonic() - self._start, 2), what, says))

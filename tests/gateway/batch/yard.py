@@ -13,25 +13,9 @@ import psutil
 from openai import DefaultHttpxClient, OpenAI
 from openai.types import Batch
 
-from tests.gateway.plant import NODE, Plant, free_port, running
-from tests.gateway.provider import Process
+from tests.gateway.plant import NODE, Plant, pooled, running
+from tests.gateway.provider import Process, free_port
 
-INFRASTRUCTURE = """
-parties: [{{id: openai, kind: lab}}, {{id: microsoft}}, {{id: oracle}}]
-providers: [{{id: azure, party: microsoft}}, {{id: oci, party: oracle}}]
-sites: [{{id: iowa, jurisdiction: US-IA}}, {{id: abilene, jurisdiction: US-TX}}]
-pools:
-  - &pool
-    {{id: azure-h100, provider: azure, site: iowa, chip: H100-SXM, tenure: owned, chips_per_node: 4,
-     nodes: [{{from: 2024-01-01, nodes: 1}}], engine: {{kind: local}}}}
-  - {{<<: *pool, id: oci-h100, provider: oci, site: abilene}}
-models: [{{id: tiny, owner: openai, price: {{output_usd_per_million_tokens: 1}}}}]
-apis:
-  - &api
-    {{id: on-azure, provider: azure, site: iowa, url: '{azure}', network: loopback, models: [{{model: tiny}}],
-     usage_path: '/usage/{{request_id}}'}}
-  - {{<<: *api, id: on-oci, provider: oci, site: abilene, url: '{oci}'}}
-"""
 POLICY = "policy: {lab: openai, sourcing: {automatic: false}, recovery: {backoff: 10ms, stop_grace: 5s}}\n"
 ENDED = {"completed", "failed", "expired", "cancelled"}
 END_S = 60.0
@@ -44,7 +28,7 @@ class Yard(Plant):
     def __init__(self, folder: Path) -> None:
         mocks = {"azure": Process(), "oci": Process()}
         urls = {name: mock.url for name, mock in mocks.items()}
-        super().__init__(folder, INFRASTRUCTURE.format(**urls), mocks, POLICY)
+        super().__init__(folder, pooled(4).format(**urls), mocks, POLICY)
         self.ports[NODE] = free_port()
         self._clients: list[DefaultHttpxClient] = []
 

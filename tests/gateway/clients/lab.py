@@ -16,27 +16,11 @@ import psutil
 from stargate import workloads
 from stargate.base import wire
 from stargate.server.request_log import Filed
-from tests.gateway.plant import Plant, running
+from tests.gateway.plant import Plant, pooled, running
 from tests.gateway.provider import Process
 
 REAL = "smollm2"
 MOCKED = "tiny"
-INFRASTRUCTURE = """
-parties: [{{id: openai, kind: lab}}, {{id: microsoft}}, {{id: oracle}}]
-providers: [{{id: azure, party: microsoft}}, {{id: oci, party: oracle}}]
-sites: [{{id: iowa, jurisdiction: US-IA}}, {{id: abilene, jurisdiction: US-TX}}]
-pools:
-  - &pool
-    {{id: azure-h100, provider: azure, site: iowa, chip: H100-SXM, tenure: owned, chips_per_node: 1,
-     nodes: [{{from: 2024-01-01, nodes: 1}}], engine: {{kind: local}}}}
-  - {{<<: *pool, id: oci-h100, provider: oci, site: abilene}}
-models: [{{id: tiny, owner: openai, price: {{output_usd_per_million_tokens: 1}}}}]
-apis:
-  - &api
-    {{id: on-azure, provider: azure, site: iowa, url: '{azure}', network: loopback, models: [{{model: tiny}}],
-     usage_path: '/usage/{{request_id}}'}}
-  - {{<<: *api, id: on-oci, provider: oci, site: abilene, url: '{oci}'}}
-"""
 SERVICE = """
 name: smollm2
 kind: serve
@@ -90,7 +74,7 @@ class Lab(Plant):
     def __init__(self, folder: Path) -> None:
         mocks = {"azure": Process(), "oci": Process()}
         urls = {name: mock.url for name, mock in mocks.items()}
-        super().__init__(folder, INFRASTRUCTURE.format(**urls), mocks)
+        super().__init__(folder, pooled(1).format(**urls), mocks)
         self._looker = ""
 
     def serve(self) -> None:
